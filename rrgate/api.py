@@ -1,0 +1,279 @@
+"""The contract for plugins: everything a plugin imports comes from here, and nothing else of rrgate does.
+
+Belongs here: what a plugin is, declares and answers. Does not: how plugins are found (registry.py) or run (chain.py).
+
+A plugin is a class. One object of it is made for each proxy it works on (for an auth type: for each credential and
+version of its secret), with its validated `Config`. The request methods below are plain or `async`; a plugin has
+those it needs, and having one is what puts it into that phase. All run on the reactor's thread and must not block it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum, IntEnum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from attrs import NOTHING, field, frozen
+from pluggy import HookimplMarker
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from rrgate.body import Body
+from rrgate.exchange import (
+    Denied,
+    Exchange,
+    Fields,
+    Identity,
+    InjectionError,
+    Reply,
+    ResponseBound,
+    TargetRequest,
+    TargetResponse,
+)
+from rrgate.model import Client, Credential, Proxy, Side, Target
+from rrgate.names import NOT_INJECTABLE, fold, fold_parameter, is_token
+
+__all__ = [
+    "NOT_INJECTABLE",
+    "Authenticates",
+    "Authorizes",
+    "Body",
+    "BodyNeed",
+    "Client",
+    "ConfigError",
+    "Consumes",
+    "Credential",
+    "Denied",
+    "Exchange",
+    "Fields",
+    "Identity",
+    "InjectionError",
+    "Kind",
+    "LogsRequests",
+    "NoConfig",
+    "Plugin",
+    "PluginContext",
+    "Prepares",
+    "Problem",
+    "Proxy",
+    "Reply",
+    "RespondsToTarget",
+    "ResponseBound",
+    "Retries",
+    "Side",
+    "Target",
+    "TargetRequest",
+    "TargetResponse",
+    "TransformsRequestBody",
+    "TransformsResponseBody",
+    "documented",
+    "fold",
+    "fold_parameter",
+    "hookimpl",
+    "is_token",
+    "secret",
+]
+
+hookimpl = HookimplMarker("rrgate")
+"""Marks the implementation of a boot hook (hookspecs.py)."""
+
+T = TypeVar("T")
+
+
+class Kind(IntEnum):
+    """What a plugin is for, which fixes its place: phases run in this order, and answers in the reverse."""
+
+    GATE = 10
+    CALLER = 20
+    RULES = 30
+    LIMIT = 40
+    FILTER = 50
+    METER = 60
+    DATA = 70
+    QUERY = 80
+    HEADERS = 90
+    OWN = 100
+    """A proxy's own plugins, in the order it lists them."""
+    CREDENTIAL = 110
+    """The target credential: last, and winning."""
+    RESPONSE_SIZE = 120
+    RETRY = 130
+    LOG = 140
+
+
+@frozen
+class BodyNeed:
+    """How much of the caller's body a plugin needs before `prepare`: nothing (`limit` None), or all up to `limit` bytes.
+
+    A body over the smallest `limit` of a chain answers 413.
+    """
+
+    limit: int | None = None
+
+
+def _folded(names: object) -> frozenset[bytes]:
+    return frozenset(fold(name if isinstance(name, bytes) else str(name).encode()) for name in names)  # type: ignore[attr-defined]
+
+
+@frozen
+class Consumes:
+    """Header and query names that a caller's credential *could* be read from.
+
+    The core cuts them from every request, used or not, whatever the plugin does (gateway-api.md 3).
+    """
+
+    headers: frozenset[bytes] = field(factory=frozenset, converter=_folded)
+    parameters: frozenset[bytes] = field(factory=frozenset, converter=_folded)
+
+
+@frozen
+class Problem:
+    """What is wrong with one field of a configuration, without its value."""
+
+    field: str
+    problem: str
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot work. Holds every problem found, never a value."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(f"{problem.field}: {problem.problem}" for problem in problems))
+        self.problems = problems
+
+
+def documented(help: str, **settings: Any) -> Any:
+    """An attrs field of a `Config` with a sentence for its documentation."""
+    return field(metadata={"help": help}, **settings)
+
+
+def secret(help: str, *, default: Any = NOTHING, **settings: Any) -> Any:
+    """An attrs field of a `Config` that is secret: encrypted at rest, never answered, logged or shown by `repr`."""
+    return field(default=default, repr=False, metadata={"help": help, "secret": True}, **settings)
+
+
+@frozen
+class NoConfig:
+    """The configuration of a plugin that has none."""
+
+
+@frozen
+class PluginContext:
+    """What a plugin object is given besides its configuration.
+
+    `clock`: timers and durations, monotonic under our reactor. `wall`: seconds since the epoch, for stamps only.
+    `prefix`: of our own header names, e.g. `requestrocket-`. `credential`: for an auth type, the one it is made for.
+    """
+
+    clock: IReactorTime
+    wall: Callable[[], float]
+    log: Logger
+    prefix: str
+    query_credentials: bool = True
+    credential: Credential | None = None
+    proxy: Proxy | None = None
+
+
+class Plugin:
+    """Base of every plugin: what it declares. See the module's docstring for when objects are made."""
+
+    name: ClassVar[str]
+    """Unique among installed plugins; for an auth type its `credentialAuthType`."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Further spellings of `name`."""
+    kind: ClassVar[Kind]
+    sides: ClassVar[frozenset[Side]] = frozenset()
+    """For auth types: the sides it serves. Others leave it empty."""
+    Config: ClassVar[type[Any]] = NoConfig
+    """A frozen attrs class; its JSON Schema, validation errors and documentation come from its fields."""
+    serves: ClassVar[frozenset[str]] = frozenset()
+    """Published proxy settings (`proxyAdditionalHeaders`) that this plugin carries out. One that no installed plugin
+    serves is refused by the Core API, never ignored."""
+    body_need: ClassVar[BodyNeed] = BodyNeed()
+
+    def __init__(self, config: Any, context: PluginContext) -> None:
+        """Called on the reactor's thread when a Route is compiled; must be quick, and may raise ConfigError."""
+        self.config = config
+        self.context = context
+        self.consumes: Consumes = Consumes()
+
+    @classmethod
+    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
+        """The `Config` with which this plugin works on `proxy`, or None if it has nothing to do there.
+
+        Called for every proxy when it is saved and when it is compiled; not for auth types, which are chosen by
+        credentials. Raises ConfigError with published field names if the proxy's settings cannot work.
+        """
+        return None
+
+
+class Authenticates(Protocol):
+    """Auth types of the caller's side, and gates before them."""
+
+    def authenticate(self, ex: Exchange) -> Identity | Denied | Reply | None | Awaitable[Identity | Denied | Reply | None]:
+        """Who is it? `Identity`: this caller. None: nothing here that is mine. `Denied`: mine, and bad.
+
+        Runs first, before the credential is cut from the request. The first Identity, Denied or Reply ends the
+        phase; all None is denied. Raising answers 500 and forwards nothing.
+        """
+
+
+class Authorizes(Protocol):
+    """Rules, limits, meters."""
+
+    def authorize(self, ex: Exchange) -> Denied | Reply | None | Awaitable[Denied | Reply | None]:
+        """May this identity do this? None: no objection. Raising answers 500 and forwards nothing."""
+
+
+class Prepares(Protocol):
+    """Injection and target credentials."""
+
+    def prepare(self, ex: Exchange) -> Reply | None | Awaitable[Reply | None]:
+        """Write into `ex.target_request`. Runs again, on a fresh one, at every attempt.
+
+        Raising answers 500 and sends nothing.
+        """
+
+
+class TransformsRequestBody(Protocol):
+    """Plugins that change the caller's body as it streams."""
+
+    def on_request_body(self, ex: Exchange, chunk: bytes, last: bool) -> bytes | Awaitable[bytes]:
+        """The bytes to send for `chunk`, possibly none. Called once more with `last` and what is left to say.
+
+        Raising answers 500, or 502 once bytes went to the target.
+        """
+
+
+class RespondsToTarget(Protocol):
+    """Plugins that read or change the target's answer."""
+
+    def on_response(self, ex: Exchange) -> Reply | None | Awaitable[Reply | None]:
+        """Read or change `ex.response`. A Reply takes its place. In reverse order, only plugins that were entered.
+
+        `ex.response` is None when the answer is a Reply of ours. Raising answers 502.
+        """
+
+
+class TransformsResponseBody(Protocol):
+    """Plugins that change the target's body as it streams."""
+
+    def on_body(self, ex: Exchange, chunk: bytes, last: bool) -> bytes | Awaitable[bytes]:
+        """The bytes to answer for `chunk`, possibly none; having this method turns body transformation on.
+
+        Called once more with `last`. Raising answers 502, or closes the connection once bytes went to the caller.
+        """
+
+
+class Retries(Protocol):
+    """Retry policies of the Async API."""
+
+    def next_attempt(self, ex: Exchange, attempt: int) -> float | None:
+        """Seconds to wait after attempt number `attempt` (from 1), or None to stop. Raising ends in a dead letter."""
+
+
+class LogsRequests(Protocol):
+    """Plugins that look at finished requests."""
+
+    def on_log(self, ex: Exchange, record: Mapping[str, object]) -> None:
+        """After the last byte. `record` is what the log will hold. Raising is logged and has no other effect."""

@@ -1,0 +1,169 @@
+"""`Body`: the bytes of one message on their way from the connection that receives them to whoever reads them.
+
+Belongs here: buffering, back-pressure, the end, and a broken end. Does not: framing (wire/), limits (relay.py).
+Everything happens on the reactor's thread.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rrgate.waiting import Waiter
+
+
+class BodySource(Protocol):
+    """The connection that a body comes from."""
+
+    def body_wanted(self) -> None:
+        """Somebody reads for the first time (a caller who expects it is told `100 Continue` now)."""
+
+    def pause_body(self) -> None:
+        """Enough is buffered: stop reading from the peer."""
+
+    def resume_body(self) -> None:
+        """The buffer is empty: read on."""
+
+
+class BodyBroken(Exception):
+    """The message ended before its body did; the text says how, without any of its content."""
+
+
+class BodyTooLarge(Exception):
+    """The body passed the bound set on it."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"body over {limit} bytes")
+        self.limit = limit
+
+
+HIGH_WATER = 128 * 1024
+"""Bytes buffered at which the sender is paused; one socket read (64 KiB) may come on top."""
+
+
+class Body:
+    """One reader takes chunks in order; at most `HIGH_WATER` bytes and one socket read wait here."""
+
+    __slots__ = (
+        "_chunks",
+        "_error",
+        "_paused",
+        "_reader",
+        "_source",
+        "_wanted",
+        "buffered",
+        "ended",
+        "limit",
+        "received",
+    )
+
+    def __init__(self, source: BodySource | None) -> None:
+        self._source = source
+        self._chunks: list[bytes] = []
+        self._error: Exception | None = None
+        self._reader: Waiter[None] | None = None
+        self._paused = False
+        self._wanted = False
+        self.buffered = 0
+        self.received = 0
+        self.ended = False
+        self.limit: int | None = None
+
+    @classmethod
+    def of(cls, content: bytes) -> Body:
+        """A body that is whole already."""
+        body = cls(None)
+        body.feed(content)
+        body.end()
+        return body
+
+    @property
+    def complete(self) -> bool:
+        """All of it has arrived, without error, whether read or not."""
+        return self.ended and self._error is None
+
+    # The connection's side.
+
+    def feed(self, data: bytes) -> None:
+        """More of the body; pauses the source when enough waits."""
+        if self.ended or not data:
+            return
+        self.received += len(data)
+        if self.limit is not None and self.received > self.limit:
+            self.fail(BodyTooLarge(self.limit))
+            return
+        self._chunks.append(data)
+        self.buffered += len(data)
+        if self._reader is not None:
+            self._wake()
+        elif self.buffered >= HIGH_WATER and not self._paused and self._source is not None:
+            self._paused = True
+            self._source.pause_body()
+
+    def end(self) -> None:
+        """The body is whole."""
+        if not self.ended:
+            self.ended = True
+            self._wake()
+
+    def fail(self, error: Exception) -> None:
+        """The body will never be whole; `read` raises `error` once what came before it is taken."""
+        if not self.ended:
+            self.ended = True
+            self._error = error
+            self._wake()
+
+    def _wake(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.fire(None)
+
+    # The reader's side.
+
+    def bound(self, limit: int) -> None:
+        """From now on fail with `BodyTooLarge` when more than `limit` bytes have come in all; the lowest bound holds."""
+        if self.limit is None or limit < self.limit:
+            self.limit = limit
+            if self.received > limit and not self.ended:
+                self.fail(BodyTooLarge(limit))
+
+    def take(self) -> bytes:
+        """What is here now, possibly nothing; the source runs on. Raises what `fail` was given, if nothing is left."""
+        chunks = self._chunks
+        if not chunks:
+            if self._error is not None:
+                raise self._error
+            return b""
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self.buffered = 0
+        if self._paused:
+            self._paused = False
+            if self._source is not None and not self.ended:
+                self._source.resume_body()
+        return data
+
+    async def read(self) -> bytes:
+        """The next bytes, at least one; `b""` at the end. Raises `BodyBroken` or `BodyTooLarge`.
+
+        Cancelling the coroutine leaves the body as it is: what comes later waits for the next read.
+        """
+        if not self._chunks and not self.ended:
+            if not self._wanted:
+                self._wanted = True
+                if self._source is not None:
+                    self._source.body_wanted()
+            if not self._chunks and not self.ended:
+                self._reader = Waiter()
+                try:
+                    await self._reader
+                finally:
+                    self._reader = None
+        return self.take()
+
+    async def whole(self, limit: int) -> bytes:
+        """All of it, if that is at most `limit` bytes; else raises `BodyTooLarge`. Raises `BodyBroken`."""
+        self.bound(limit)
+        parts: list[bytes] = []
+        while data := await self.read():
+            parts.append(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,67 @@
+"""The checks of a request that its log record answers for, one bit each (`validationData`, core-api.md 9).
+
+Belongs here: their names, and which bits a step sets together. Does not: the checking.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NAMES: Final = (
+    "proxyExists",
+    "proxyActive",
+    "proxyAuthenticated",
+    "proxyCredentialExists",
+    "proxyCredentialActive",
+    "proxyCredentialRelationship",
+    "proxyCredentialScopeValid",
+    "proxyScopeValid",
+    "targetExists",
+    "targetRelationship",
+    "targetScopeValid",
+    "targetCredentialExists",
+    "targetCredentialActive",
+    "targetCredentialRelationship",
+    "targetCredentialScopeValid",
+    "requestValid",
+    "requestSent",
+    "responseReceived",
+    "systemError",
+    "requestConfigError",
+)
+
+
+class Checks:
+    """Bits in the order of `NAMES`; plain integers, because an `IntFlag` costs 0.4 µs for each `|`."""
+
+    NONE: Final = 0
+    PROXY_EXISTS: Final = 1 << 0
+    PROXY_ACTIVE: Final = 1 << 1
+    PROXY_AUTHENTICATED: Final = 1 << 2
+    PROXY_CREDENTIAL_EXISTS: Final = 1 << 3
+    PROXY_CREDENTIAL_ACTIVE: Final = 1 << 4
+    PROXY_CREDENTIAL_RELATIONSHIP: Final = 1 << 5
+    PROXY_CREDENTIAL_SCOPE_VALID: Final = 1 << 6
+    PROXY_SCOPE_VALID: Final = 1 << 7
+    TARGET_EXISTS: Final = 1 << 8
+    TARGET_RELATIONSHIP: Final = 1 << 9
+    TARGET_SCOPE_VALID: Final = 1 << 10
+    TARGET_CREDENTIAL_EXISTS: Final = 1 << 11
+    TARGET_CREDENTIAL_ACTIVE: Final = 1 << 12
+    TARGET_CREDENTIAL_RELATIONSHIP: Final = 1 << 13
+    TARGET_CREDENTIAL_SCOPE_VALID: Final = 1 << 14
+    REQUEST_VALID: Final = 1 << 15
+    REQUEST_SENT: Final = 1 << 16
+    RESPONSE_RECEIVED: Final = 1 << 17
+    SYSTEM_ERROR: Final = 1 << 18
+    REQUEST_CONFIG_ERROR: Final = 1 << 19
+
+    SCOPES: Final = (
+        PROXY_CREDENTIAL_SCOPE_VALID | PROXY_SCOPE_VALID | TARGET_SCOPE_VALID | TARGET_CREDENTIAL_SCOPE_VALID
+    )
+    """All four rule scopes allowed."""
+
+
+def as_document(checks: int) -> dict[str, bool]:
+    """`validationData`: every check by name; one that was not reached is false."""
+    return {name: bool(checks >> place & 1) for place, name in enumerate(NAMES)}

@@ -1,0 +1,12 @@
+"""The nouns of the Core API as frozen attrs classes; inside, Python names, and at the edges the published ones.
+
+Belongs here: what a client, credential, target or proxy is. Does not: how it is stored (store/) or served (core/).
+"""
+
+from rrgate.model.client import Client
+from rrgate.model.credential import Credential, Side
+from rrgate.model.proxy import Proxy
+from rrgate.model.target import Target
+from rrgate.model.user import Token, User
+
+__all__ = ["Client", "Credential", "Proxy", "Side", "Target", "Token", "User"]

@@ -1,0 +1,58 @@
+"""`Proxy`: one address of the gateway, joining a caller's credential, a target and the target's credential.
+
+Belongs here: its fields. Does not: what plugins make of them (plugins/), or the compiled form (route.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from rrgate.model.published import Writable, published
+
+
+@frozen(kw_only=True)
+class Proxy:
+    """A proxy. Times are milliseconds since the epoch; sizes are bytes."""
+
+    id: str = published("sKey", writable=Writable.NEVER)
+    client_id: str = published("clientId", writable=Writable.NEVER)
+    user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
+    name: str = published("proxyName", help="A name for people.")
+    region: str = published("proxyRegion", writable=Writable.ON_CREATION, help="Its region, and that of its parts.")
+    proxy_credential_id: str = published("proxyProxyCredentialId", help="What callers show.")
+    target_id: str = published("proxyTargetId", help="Where requests go.")
+    target_credential_id: str = published("proxyTargetCredentialId", help="What the target is shown.")
+    active: bool = published("proxyActive", default=True, help="Whether it answers.")
+    default_rule_effect: str = published(
+        "proxyDefaultRuleEffect", default="allow", help="`allow` or `deny` where no rule matches."
+    )
+    alias: str | None = published("proxyAlias", default=None, help="A second address, unique within the client.")
+    additional_headers: Mapping[str, str] = published(
+        "proxyAdditionalHeaders", factory=dict, help="Sent with every request, in place of the caller's."
+    )
+    additional_query_params: Mapping[str, str] = published(
+        "proxyAdditionalQueryParams", factory=dict, help="Sent with every request, in place of the caller's."
+    )
+    additional_data: Mapping[str, Any] = published(
+        "proxyAdditionalData", factory=dict, help="Merged into bodies of POST, PUT and PATCH."
+    )
+    max_response_bytes: int | None = published(
+        "proxyMaxResponseBytes", default=None, help="Bound on a response, head included; 6 MiB if null."
+    )
+    max_request_bytes: int | None = published(
+        "proxyMaxRequestBytes", default=None, help="Bound on a request's body; 100 MiB if null."
+    )
+    streaming: str = published(
+        "proxyStreaming", default="auto", help="`auto`, `always` or `never`: when a response of unknown size streams."
+    )
+    cookies: str = published(
+        "proxyCookies", default="drop", help="`drop` or `pass`: whether cookies cross, in both directions."
+    )
+    pass_headers: tuple[str, ...] = published(
+        "proxyPassHeaders", factory=tuple, help="Names that a credential could be read from and that still pass."
+    )
+    created_at: int = published("proxyCreatedAt", writable=Writable.NEVER)
+    updated_at: int = published("proxyUpdatedAt", writable=Writable.NEVER)
