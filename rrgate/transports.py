@@ -1,0 +1,155 @@
+"""TCP transports that send at once: what a protocol writes leaves in the same call when nothing waits before it.
+
+Twisted buffers every write until its reactor reports the socket writable: one more trip round the loop a message.
+Here stands every use of a private name of Twisted's transports, and nothing of HTTP, TLS or addresses.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any, Final
+
+from twisted.internet import main, tcp
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorFDSet
+
+PRIVATE_NAMES: Final = (
+    "twisted.internet.abstract.FileDescriptor.doWrite",
+    "twisted.internet.abstract.FileDescriptor._isSendBufferFull",
+    "twisted.internet.abstract.FileDescriptor._maybePauseProducer",
+    "twisted.internet.abstract.FileDescriptor.write",
+    "twisted.internet.abstract.FileDescriptor.writeSequence",
+    "twisted.internet.abstract._ConsumerMixin",
+    "twisted.internet._newtls.ConnectionMixin",
+    "twisted.internet._newtls.startTLS",
+    "twisted.internet.tcp._AbortingMixin",
+    "twisted.internet.tcp.Connection._dataReceived",
+    "twisted.internet.tcp.Connection.doRead",
+    "twisted.internet.tcp.Connection.writeSomeData",
+    "twisted.internet.tcp.BaseClient.createInternetSocket",
+    "twisted.internet.tcp.Server.__init__",
+    "twisted.internet.tcp.Server._fromConnectedSocket",
+    "twisted.internet.tcp.Port.doRead",
+    "twisted.internet.tcp.Port._fromListeningDescriptor",
+    "twisted.internet.tcp.Connector._makeTransport",
+)
+"""What this file overrides or relies on; `tests/reactor/test_private_names.py` fails when Twisted changes one of it."""
+
+_TRY_LATER: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
+
+
+class _EagerWrites(tcp.Connection):
+    """`write` and `writeSequence` that send before they buffer; everything else is Twisted's.
+
+    Order, back-pressure, half-close and disconnecting are as with the stock transport: whatever cannot leave at once
+    goes the stock way. A write never calls `connectionLost`: an error is left for the reactor to find.
+    """
+
+    _send_failed = False
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, now as far as the socket takes it, and the rest when it can.
+
+        Raises TypeError when `data` is no bytes. Dropped when the connection is gone, as everywhere in Twisted.
+        """
+        if (
+            self.TLS  # what follows startTLS must pass through TLS
+            or self._tempDataLen  # what waits goes first
+            or self.dataBuffer
+            or not self.connected
+            or self._writeDisconnecting
+            or self._aborting
+            or (self.producer is not None and not self.streamingProducer)  # doWrite is what pulls from it
+            or type(data) is not bytes
+            or not data
+        ):
+            tcp.Connection.write(self, data)
+            return
+        size = len(data)
+        try:
+            sent = self.socket.send(data if size <= self.SEND_LIMIT else memoryview(data)[: self.SEND_LIMIT])
+        except OSError as problem:
+            self._send_failed = problem.errno not in _TRY_LATER
+            tcp.Connection.write(self, data)
+            return
+        if sent == size:
+            return
+        self.dataBuffer = data
+        self.offset = sent
+        if size - sent > self.bufferSize and self.producer is not None:
+            self.producerPaused = True
+            self.producer.pauseProducing()  # type: ignore[attr-defined]  # a streaming one, seen above
+        self.startWriting()
+
+    def writeSequence(self, iovec: Any) -> None:
+        """Send several pieces as one. Raises TypeError when one of them is no bytes."""
+        if self.TLS or any(type(piece) is not bytes for piece in iovec):
+            tcp.Connection.writeSequence(self, iovec)
+        else:
+            self.write(b"".join(iovec))
+
+    def _dataReceived(self, data: bytes | None) -> Any:
+        if not data:
+            # The failed send took the socket's error away, so a reset now reads like a clean end. It is none.
+            return main.CONNECTION_LOST if self._send_failed else main.CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
+
+
+class EagerServer(_EagerWrites, tcp.Server):
+    """The accepted side of a TCP connection; sends at once, TCP_NODELAY set."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: IProtocol,
+        client: tuple[object, ...],
+        server: tcp.Port,
+        sessionno: int,
+        reactor: IReactorFDSet,
+    ) -> None:
+        super().__init__(sock, protocol, client, server, sessionno, reactor)
+        self.setTcpNoDelay(True)
+
+
+class EagerClient(_EagerWrites, tcp.Client):
+    """The connecting side of a TCP connection; sends at once, TCP_NODELAY set."""
+
+    def createInternetSocket(self) -> socket.socket:
+        skt: socket.socket = super().createInternetSocket()
+        skt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return skt
+
+
+class EagerPort(tcp.Port):
+    """A listening TCP port, IPv4 or IPv6, whose connections are `EagerServer`s."""
+
+    transport = EagerServer
+
+
+class EagerConnector(tcp.Connector):
+    """A TCP connector, IPv4 or IPv6, whose connection is an `EagerClient`."""
+
+    def _makeTransport(self) -> EagerClient:
+        return EagerClient(self.host, self.port, self.bindAddress, self, self.reactor)
+
+
+def adopt_port(reactor: Any, descriptor: int, family: socket.AddressFamily, factory: IProtocolFactory) -> EagerPort:
+    """Listen on a TCP socket that something else has bound (socket activation). `descriptor` is duplicated.
+
+    Raises OSError when `descriptor` is no such socket.
+    """
+    port: EagerPort = EagerPort._fromListeningDescriptor(reactor, descriptor, family, factory)
+    port.startListening()
+    return port
+
+
+def adopt_connection(
+    reactor: Any, descriptor: int, family: socket.AddressFamily, factory: IProtocolFactory
+) -> EagerServer | None:
+    """Serve a TCP connection that something else has accepted. `descriptor` is duplicated.
+
+    Answers None when `factory` builds no protocol for it. Raises OSError when `descriptor` is no such socket.
+    """
+    server: EagerServer | None = EagerServer._fromConnectedSocket(descriptor, family, factory, reactor)
+    return server
