@@ -3,11 +3,14 @@
 Belongs here: its own fields. Does not: limits and members, which have nouns of their own.
 """
 
+# ruff: noqa: RUF009 - published() makes an attrs field, not a default
+
 from __future__ import annotations
 
 from attrs import frozen
 
-from rrgate.model.published import Writable, published
+from rrgate.model.published import Milliseconds, Writable, published
+from rrgate.model.values import name
 
 
 @frozen(kw_only=True)
@@ -16,6 +19,6 @@ class Client:
 
     id: str = published("sKey", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
-    name: str = published("clientName", help="A name for people.")
-    created_at: int = published("clientCreatedAt", writable=Writable.NEVER)
-    updated_at: int = published("clientUpdatedAt", writable=Writable.NEVER)
+    name: str = published("clientName", check=name, help="A name for people, 1 to 200 characters.")
+    created_at: Milliseconds = published("clientCreatedAt", writable=Writable.NEVER)
+    updated_at: Milliseconds = published("clientUpdatedAt", writable=Writable.NEVER)

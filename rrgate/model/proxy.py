@@ -3,6 +3,8 @@
 Belongs here: its fields. Does not: what plugins make of them (plugins/), or the compiled form (route.py).
 """
 
+# ruff: noqa: RUF009 - published() makes an attrs field, not a default
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -10,7 +12,8 @@ from typing import Any
 
 from attrs import frozen
 
-from rrgate.model.published import Writable, published
+from rrgate.model.published import Milliseconds, Writable, published
+from rrgate.model.values import alias, effect, header_names, name, one_of, region, size
 
 
 @frozen(kw_only=True)
@@ -20,39 +23,67 @@ class Proxy:
     id: str = published("sKey", writable=Writable.NEVER)
     client_id: str = published("clientId", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
-    name: str = published("proxyName", help="A name for people.")
-    region: str = published("proxyRegion", writable=Writable.ON_CREATION, help="Its region, and that of its parts.")
+    name: str = published("proxyName", check=name, help="A name for people, 1 to 200 characters.")
+    region: str = published(
+        "proxyRegion", writable=Writable.ON_CREATION, check=region, help="Its region, and that of its parts."
+    )
     proxy_credential_id: str = published("proxyProxyCredentialId", help="What callers show.")
     target_id: str = published("proxyTargetId", help="Where requests go.")
     target_credential_id: str = published("proxyTargetCredentialId", help="What the target is shown.")
     active: bool = published("proxyActive", default=True, help="Whether it answers.")
     default_rule_effect: str = published(
-        "proxyDefaultRuleEffect", default="allow", help="`allow` or `deny` where no rule matches."
+        "proxyDefaultRuleEffect",
+        default="allow",
+        check=effect,
+        by_plugin=True,
+        help="`allow` or `deny` where no rule matches.",
     )
-    alias: str | None = published("proxyAlias", default=None, help="A second address, unique within the client.")
+    alias: str | None = published(
+        "proxyAlias", default=None, check=alias, help="A second address, unique within the client."
+    )
     additional_headers: Mapping[str, str] = published(
-        "proxyAdditionalHeaders", factory=dict, help="Sent with every request, in place of the caller's."
+        "proxyAdditionalHeaders",
+        factory=dict,
+        by_plugin=True,
+        help="Sent with every request, in place of the caller's.",
     )
     additional_query_params: Mapping[str, str] = published(
-        "proxyAdditionalQueryParams", factory=dict, help="Sent with every request, in place of the caller's."
+        "proxyAdditionalQueryParams",
+        factory=dict,
+        by_plugin=True,
+        help="Sent with every request, in place of the caller's.",
     )
     additional_data: Mapping[str, Any] = published(
-        "proxyAdditionalData", factory=dict, help="Merged into bodies of POST, PUT and PATCH."
+        "proxyAdditionalData", factory=dict, by_plugin=True, help="Merged into bodies of POST, PUT and PATCH."
     )
     max_response_bytes: int | None = published(
-        "proxyMaxResponseBytes", default=None, help="Bound on a response, head included; 6 MiB if null."
+        "proxyMaxResponseBytes",
+        default=None,
+        check=size,
+        by_plugin=True,
+        help="Bound on a response, head included; 6 MiB if null.",
     )
     max_request_bytes: int | None = published(
-        "proxyMaxRequestBytes", default=None, help="Bound on a request's body; 100 MiB if null."
+        "proxyMaxRequestBytes", default=None, check=size, help="Bound on a request's body; 100 MiB if null."
     )
     streaming: str = published(
-        "proxyStreaming", default="auto", help="`auto`, `always` or `never`: when a response of unknown size streams."
+        "proxyStreaming",
+        default="auto",
+        check=one_of("auto", "always", "never"),
+        by_plugin=True,
+        help="`auto`, `always` or `never`: when a response of unknown size streams.",
     )
     cookies: str = published(
-        "proxyCookies", default="drop", help="`drop` or `pass`: whether cookies cross, in both directions."
+        "proxyCookies",
+        default="drop",
+        check=one_of("drop", "pass"),
+        help="`drop` or `pass`: whether cookies cross, in both directions.",
     )
     pass_headers: tuple[str, ...] = published(
-        "proxyPassHeaders", factory=tuple, help="Names that a credential could be read from and that still pass."
+        "proxyPassHeaders",
+        factory=tuple,
+        check=header_names,
+        help="Names that a credential could be read from and that still pass.",
     )
-    created_at: int = published("proxyCreatedAt", writable=Writable.NEVER)
-    updated_at: int = published("proxyUpdatedAt", writable=Writable.NEVER)
+    created_at: Milliseconds = published("proxyCreatedAt", writable=Writable.NEVER)
+    updated_at: Milliseconds = published("proxyUpdatedAt", writable=Writable.NEVER)

@@ -1,14 +1,24 @@
-"""How a noun's attributes are published: each `attrs` field says under which name, and who may write it.
+"""How a noun's attributes are published: each `attrs` field says under which name, who may write it, and what it takes.
 
-Belongs here: the one helper that marks fields. Does not: turning documents into nouns and back (model/documents.py).
+Belongs here: the one helper that marks fields, and reading the marks. Does not: turning documents into nouns and back
+(model/documents.py), or the forms of values (model/values.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from attrs import NOTHING, field
+import attrs
+from attrs import NOTHING, field, frozen
+
+Milliseconds = Annotated[int, "since the epoch"]
+"""A time of day: inside, a whole number of milliseconds since the epoch; published, ISO 8601 with `Z`."""
+
+Check = Callable[[Any], Any]
+"""Takes a value of the right type and answers the value to keep. Raises ValueError with a text that tells what would
+be right and holds no value."""
 
 
 class Writable(Enum):
@@ -20,6 +30,8 @@ class Writable(Enum):
 
 
 METADATA = "rrgate.published"
+CHECK = "rrgate.check"
+BY_PLUGIN = "rrgate.by_plugin"
 
 
 def published(
@@ -29,10 +41,68 @@ def published(
     factory: Any = None,
     writable: Writable = Writable.ALWAYS,
     help: str = "",
+    check: Check | None = None,
+    by_plugin: bool = False,
     **settings: Any,
 ) -> Any:
-    """An attrs field that the Core API shows as `name`. `help` is a sentence for the documentation."""
-    metadata = {METADATA: (name, writable, help)}
+    """An attrs field that the Core API shows as `name`.
+
+    `help` is a sentence for the documentation. `by_plugin`: the core itself does nothing with it, so another value
+    than the default is taken only where an installed plugin serves it (`Plugin.serves`).
+    """
+    metadata = {METADATA: (name, writable, help), CHECK: check, BY_PLUGIN: by_plugin}
     if factory is not None:
         return field(factory=factory, metadata=metadata, **settings)
     return field(default=default, metadata=metadata, **settings)
+
+
+@frozen
+class PublishedField:
+    """One field of a noun as the Core API knows it. `attribute`: the name in Python; `type`: resolved."""
+
+    name: str
+    attribute: str
+    type: Any
+    writable: Writable
+    help: str
+    check: Check | None
+    by_plugin: bool
+    required: bool
+    default: Any
+    """What it is when a new noun's document leaves it out; nothing where `required`."""
+
+
+_FIELDS: dict[type[Any], tuple[PublishedField, ...]] = {}
+
+
+def published_fields(noun: type[Any]) -> tuple[PublishedField, ...]:
+    """The published fields of a noun's class, in the order they are answered in."""
+    if noun not in _FIELDS:
+        _FIELDS[noun] = _read_marks(noun)
+    return _FIELDS[noun]
+
+
+def _read_marks(noun: type[Any]) -> tuple[PublishedField, ...]:
+    attrs.resolve_types(noun)
+    found = []
+    for attribute in attrs.fields(noun):
+        if METADATA not in attribute.metadata:
+            continue
+        name, writable, help = attribute.metadata[METADATA]
+        default: Any = attribute.default
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+            default = default.factory()
+        found.append(
+            PublishedField(
+                name=name,
+                attribute=attribute.name,
+                type=attribute.type,
+                writable=writable,
+                help=help,
+                check=attribute.metadata[CHECK],
+                by_plugin=attribute.metadata[BY_PLUGIN],
+                required=default is NOTHING,
+                default=default,
+            )
+        )
+    return tuple(found)

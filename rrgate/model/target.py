@@ -3,11 +3,14 @@
 Belongs here: its fields. Does not: how it is reached (wire/).
 """
 
+# ruff: noqa: RUF009 - published() makes an attrs field, not a default
+
 from __future__ import annotations
 
 from attrs import frozen
 
-from rrgate.model.published import Writable, published
+from rrgate.model.published import Milliseconds, Writable, published
+from rrgate.model.values import base_url, between, certificates, effect, name, region, test_path
 
 
 @frozen(kw_only=True)
@@ -17,24 +20,36 @@ class Target:
     id: str = published("sKey", writable=Writable.NEVER)
     client_id: str = published("clientId", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
-    name: str = published("targetName", help="A name for people.")
-    region: str = published("targetRegion", writable=Writable.ON_CREATION, help="Its region.")
-    base_url: str = published("targetBaseURL", help="http or https; no user info, query or fragment.")
-    test_path: str | None = published("targetTestPath", default=None, help="A path to try it by.")
+    name: str = published("targetName", check=name, help="A name for people, 1 to 200 characters.")
+    region: str = published("targetRegion", writable=Writable.ON_CREATION, check=region, help="Its region.")
+    base_url: str = published("targetBaseURL", check=base_url, help="http or https; no user info, query or fragment.")
+    test_path: str | None = published("targetTestPath", default=None, check=test_path, help="A path to try it by.")
     default_rule_effect: str = published(
-        "targetDefaultRuleEffect", default="allow", help="`allow` or `deny` where no rule matches."
+        "targetDefaultRuleEffect",
+        default="allow",
+        check=effect,
+        by_plugin=True,
+        help="`allow` or `deny` where no rule matches.",
     )
-    timeout: float = published("targetTimeout", default=30.0, help="Seconds to the response head, 1 to 900.")
+    timeout: float = published(
+        "targetTimeout", default=30.0, check=between(1, 900), help="Seconds to the response head, 1 to 900."
+    )
     idle_timeout: float = published(
-        "targetIdleTimeout", default=60.0, help="Seconds between bytes of a response; not for event streams."
+        "targetIdleTimeout",
+        default=60.0,
+        check=between(1, 3600),
+        help="Seconds between bytes of a response, 1 to 3600; not for event streams.",
     )
     ca_bundle: str | None = published(
-        "targetCABundle", default=None, help="PEM certificates that the target's is verified against."
+        "targetCABundle",
+        default=None,
+        check=certificates,
+        help="PEM certificates that the target's is verified against.",
     )
     raw_paths: bool = published("targetRawPaths", default=False, help="Allow `%5C` and a leading `//` in paths.")
     strict_path: bool = published("targetStrictPath", default=False, help="Refuse `%2F` in paths.")
     allow_plaintext: bool = published(
         "targetAllowPlaintext", default=False, help="Send secrets over plain http beyond loopback."
     )
-    created_at: int = published("targetCreatedAt", writable=Writable.NEVER)
-    updated_at: int = published("targetUpdatedAt", writable=Writable.NEVER)
+    created_at: Milliseconds = published("targetCreatedAt", writable=Writable.NEVER)
+    updated_at: Milliseconds = published("targetUpdatedAt", writable=Writable.NEVER)

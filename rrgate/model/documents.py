@@ -1,0 +1,157 @@
+"""Documents of the Core API and nouns: what a POST or PUT says about a noun, and what a noun looks like published.
+
+Belongs here: which fields a document may have, must have and may change, and the form of each value. Does not: what
+depends on other nouns or on installed plugins (core/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from attrs import frozen
+
+from rrgate.api import ConfigError, Problem
+from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
+from rrgate.model.times import format_milliseconds, parse_milliseconds
+from rrgate.structuring import CONVERTER, WrongValue, structure, unknown_field
+
+IGNORED_ON_CREATION: Final = frozenset({"clientId", "userId", "parentId"})
+"""Published clients send them back in POST; the path and the token decide."""
+
+
+@frozen
+class Extra:
+    """A field that a document may have and that is no attribute of its noun, such as `credentialSecret`."""
+
+    name: str
+    required: bool
+    help: str
+
+
+def publish(noun: Any, **derived: Any) -> dict[str, Any]:
+    """`noun` as the Core API answers it; `derived` are the published fields that are not attributes."""
+    client_id = getattr(noun, "client_id", noun.id)
+    document: dict[str, Any] = {
+        "pKey": client_id,
+        "sKey": noun.id,
+        "userId": noun.user_id,
+        "clientId": client_id,
+        "parentId": client_id,
+    }
+    for known in published_fields(type(noun)):
+        document[known.name] = CONVERTER.unstructure(getattr(noun, known.attribute), unstructure_as=known.type)
+    document.update(derived)
+    return document
+
+
+def read_new(noun: type[Any], document: Mapping[str, Any], extras: tuple[Extra, ...] = ()) -> dict[str, Any]:
+    """What a POST says, by attribute name (extras by their own): everything writable, with its value checked.
+
+    Left-out optional fields are left out here too. Raises ConfigError with every problem of the document.
+    """
+    problems: list[Problem] = []
+    fields = {known.name: known for known in published_fields(noun)}
+    values: dict[str, Any] = {}
+    for name in fields:
+        known = fields[name]
+        if known.writable is not Writable.NEVER and name in document:
+            _read(known, document[name], values, problems)
+        elif known.writable is not Writable.NEVER and known.required:
+            problems.append(Problem(name, "is required"))
+    for extra in extras:
+        if extra.name in document:
+            values[extra.name] = document[extra.name]
+        elif extra.required:
+            problems.append(Problem(extra.name, "is required"))
+    writable = {name for name, known in fields.items() if known.writable is not Writable.NEVER}
+    writable |= {extra.name for extra in extras}
+    for name in document:
+        if name in writable or name in IGNORED_ON_CREATION:
+            continue
+        if name in fields or name in ("pKey", "sKey"):
+            problems.append(Problem(name, "is set by the gateway: leave it out"))
+        else:
+            problems.append(unknown_field(name, writable))
+    if problems:
+        raise ConfigError(*problems)
+    return values
+
+
+def read_changes(
+    noun: Any, present: Mapping[str, Any], document: Mapping[str, Any], extras: tuple[Extra, ...] = ()
+) -> dict[str, Any]:
+    """What a PUT changes, by attribute name (extras by their own); what is as it was is left out.
+
+    `present`: the noun as published now. Read-only and fixed fields may stand in the document with their present
+    value, `…UpdatedAt` with any. Raises ConfigError with every problem of the document.
+    """
+    problems: list[Problem] = []
+    fields = {known.name: known for known in published_fields(type(noun))}
+    extra_names = {extra.name for extra in extras}
+    changes: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in extra_names:
+            changes[name] = value
+        elif name in fields and fields[name].writable is Writable.ALWAYS:
+            _read(fields[name], value, changes, problems)
+        elif name in present:
+            if not name.endswith("UpdatedAt") and not _same(value, present[name]):
+                problems.append(Problem(name, _fixed(fields.get(name))))
+        else:
+            problems.append(unknown_field(name, {*present, *extra_names}))
+    if problems:
+        raise ConfigError(*problems)
+    return {
+        attribute: value
+        for attribute, value in changes.items()
+        if attribute in extra_names or not _same(value, getattr(noun, attribute))
+    }
+
+
+def _fixed(known: PublishedField | None) -> str:
+    if known is not None and known.writable is Writable.ON_CREATION:
+        return "cannot be changed after creation"
+    return "is read only: leave it out, or send its present value"
+
+
+def _same(one: Any, other: Any) -> bool:
+    # `True == 1` in Python, and not in JSON.
+    return type(one) is type(other) and bool(one == other)
+
+
+def _read(known: PublishedField, value: Any, values: dict[str, Any], problems: list[Problem]) -> None:
+    try:
+        structured = structure(value, known.type, known.name)
+        if known.check is not None and structured is not None:
+            structured = known.check(structured)
+    except ConfigError as error:
+        problems += error.problems
+    except ValueError as error:
+        problems.append(Problem(known.name, str(error)))
+    else:
+        values[known.attribute] = structured
+
+
+def _time_from_text(value: Any, _: Any) -> int:
+    if not isinstance(value, str):
+        raise WrongValue("must be a string, an ISO 8601 time such as 2024-01-31T12:00:00Z")
+    try:
+        return parse_milliseconds(value)
+    except ValueError as error:
+        raise WrongValue(str(error)) from None
+
+
+def _is_time(type_: Any) -> bool:
+    return bool(type_ == Milliseconds)
+
+
+def _is_optional_time(type_: Any) -> bool:
+    return any(_is_time(member) for member in get_args(type_)) and not _is_time(type_)
+
+
+CONVERTER.register_structure_hook_func(_is_time, _time_from_text)
+CONVERTER.register_unstructure_hook_func(_is_time, format_milliseconds)
+CONVERTER.register_unstructure_hook_func(
+    _is_optional_time, lambda value: None if value is None else format_milliseconds(value)
+)

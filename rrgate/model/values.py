@@ -1,0 +1,129 @@
+"""The forms of values that nouns take: names, regions, aliases, sizes, header names. URLs: urls.py.
+
+Belongs here: checks for `published(check=…)`. Each answers the value to keep, or raises ValueError with a text that
+tells what would be right and never holds the value. Does not: what depends on other nouns (core/).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography import x509
+
+from rrgate.ids import UUID_FORM
+from rrgate.model.published import Check
+from rrgate.model.urls import base_url, test_path
+from rrgate.names import NOT_INJECTABLE, fold, is_token
+
+__all__ = [
+    "alias",
+    "base_url",
+    "between",
+    "certificates",
+    "effect",
+    "header_names",
+    "name",
+    "one_of",
+    "region",
+    "size",
+    "test_path",
+]
+
+LONGEST_NAME: Final = 200
+LARGEST_SIZE: Final = 1 << 40
+LARGEST_BUNDLE: Final = 256 * 1024
+MOST_HEADER_NAMES: Final = 50
+
+_REGION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
+_ALIAS: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
+RESERVED_ALIASES: Final = frozenset(
+    {"api", "async", "clients", "users", "invites", "notifications", "healthz", "readyz", "oauth2"}
+)
+
+
+def name(value: str) -> str:
+    """1 to 200 characters, not all of them blank, none a control character or half of a surrogate pair."""
+    if not 1 <= len(value) <= LONGEST_NAME or not value.strip():
+        raise ValueError(f"must have 1 to {LONGEST_NAME} characters, not all of them blank")
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
+        raise ValueError("must have no control characters")
+    return value
+
+
+def region(value: str) -> str:
+    """A name such as `us-east-1`: letters a–z, digits and `-`."""
+    if not _REGION.match(value):
+        raise ValueError("must be 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit, such as us-east-1")
+    return value
+
+
+def alias(value: str) -> str:
+    """A name that can stand in a path beside ids and our own first segments (gateway-api.md 2)."""
+    if not _ALIAS.match(value):
+        raise ValueError("must be 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit")
+    if UUID_FORM.match(value):
+        raise ValueError("must not have the form of an id")
+    if value in RESERVED_ALIASES:
+        raise ValueError("must not be one of " + ", ".join(sorted(RESERVED_ALIASES)))
+    return value
+
+
+def one_of(*options: str) -> Check:
+    """A check for one of a few words."""
+
+    def check(value: str) -> str:
+        if value not in options:
+            raise ValueError("must be one of " + ", ".join(options))
+        return value
+
+    return check
+
+
+effect = one_of("allow", "deny")
+
+
+def between(least: float, most: float) -> Check:
+    """A check for a number within these bounds, both included."""
+
+    def check(value: float) -> float:
+        if not least <= value <= most:
+            raise ValueError(f"must be from {least} to {most}")
+        return value
+
+    return check
+
+
+def size(value: int) -> int:
+    """A number of bytes, at least one."""
+    if not 1 <= value <= LARGEST_SIZE:
+        raise ValueError(f"must be a number of bytes from 1 to {LARGEST_SIZE}, or null")
+    return value
+
+
+def header_names(value: Sequence[str]) -> tuple[str, ...]:
+    """Names of header fields that may cross the gateway, each once."""
+    if len(value) > MOST_HEADER_NAMES:
+        raise ValueError(f"must be at most {MOST_HEADER_NAMES} names")
+    for place, one in enumerate(value):
+        raw = one.encode("utf-8", "replace")
+        if not is_token(raw) or len(raw) > 100:
+            raise ValueError(f"the name at place {place} is not the name of a header field")
+        if fold(raw) in NOT_INJECTABLE:
+            raise ValueError(f"the name at place {place} belongs to one connection and never passes")
+    return tuple(value)
+
+
+def certificates(value: str) -> str:
+    """One or more certificates in PEM."""
+    if len(value) > LARGEST_BUNDLE:
+        raise ValueError(f"must have at most {LARGEST_BUNDLE} characters")
+    if "PRIVATE KEY" in value:
+        raise ValueError("must hold certificates only, and this holds a private key: treat that key as known to others")
+    try:
+        x509.load_pem_x509_certificates(value.encode("ascii"))
+    except ValueError:
+        # From None: the library's text may quote the input.
+        raise ValueError("must be one or more certificates in PEM (-----BEGIN CERTIFICATE-----)") from None
+    return value
