@@ -1,0 +1,63 @@
+"""`AsyncStore`: a Store on a thread of its own, for the gateway's process.
+
+Belongs here: the same methods as Store, as Deferreds. Does not: any SQL.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+
+from rrgate.model import Token
+from rrgate.store.inventory import Inventory, Noun
+from rrgate.store.secrets import Secrets
+from rrgate.store.store import Store
+from rrgate.store.thread import WorkThread
+
+
+class AsyncStore:
+    """Called on the reactor's thread, where its Deferreds fire; changes are made in the order of the calls.
+
+    Cancelling a Deferred does not undo the write, nor stop one that waits its turn: only nobody is told.
+    """
+
+    def __init__(self, store: Store, reactor: IReactorFromThreads) -> None:
+        """`store` is used by nobody else from now on; it may have been loaded before, while nothing ran yet."""
+        self._store = store
+        self._thread = WorkThread(reactor, "rrgate-store")
+
+    @classmethod
+    def open(cls, data: Path, reactor: IReactorFromThreads) -> AsyncStore:
+        """Open the state in `data`, blocking; raises what `Store.open` raises."""
+        return cls(Store.open(data), reactor)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Seals and unseals in memory, on any thread."""
+        return self._store.secrets
+
+    def load(self) -> Deferred[Inventory]:
+        """See `Store.load`."""
+        return self._thread.call(self._store.load)
+
+    def load_tokens(self) -> Deferred[tuple[Token, ...]]:
+        """See `Store.load_tokens`."""
+        return self._thread.call(self._store.load_tokens)
+
+    def tokens_changed(self) -> Deferred[bool]:
+        """See `Store.tokens_changed`; costs two changes of thread."""
+        return self._thread.call(self._store.tokens_changed)
+
+    def save(self, *nouns: Noun) -> Deferred[None]:
+        """See `Store.save`; fires when the change is durable."""
+        return self._thread.call(self._store.save, *nouns)
+
+    def delete(self, *nouns: Noun) -> Deferred[None]:
+        """See `Store.delete`; fires when the change is durable."""
+        return self._thread.call(self._store.delete, *nouns)
+
+    def close(self) -> Deferred[None]:
+        """Finish what was begun, close the file, end the thread. May be called again."""
+        return self._thread.close(self._store.close)

@@ -1,0 +1,138 @@
+"""Opening a SQLite file: private mode, WAL, durability, and its migrations under a lock.
+
+Belongs here: what is true of every database of ours. Does not: any table (migrations.py, log_migrations.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from sqlite_utils import Database, Migrations
+
+from rrgate.store.errors import NewerDatabase, StoreError
+from rrgate.store.folder import BACKUPS, create_private_file, locked, make_private
+
+BUSY_SECONDS: Final = 10.0
+"""How long a statement waits for another process's transaction."""
+
+Synchronous = Literal["FULL", "NORMAL"]
+
+
+def connect(path: Path, *, synchronous: Synchronous, read_only: bool = False) -> Database:
+    """A connection to the existing file `path`, usable from any one thread at a time.
+
+    Raises StoreError if it cannot be opened or is no database.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be opened: {error}") from error
+    try:
+        # execute_plugins: other distributions' sqlite-utils plugins have no business on this connection.
+        database = Database(connection, execute_plugins=False, strict=True)
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"{path} cannot be opened: {error}") from error
+    return database
+
+
+def open_migrated(path: Path, migrations: Migrations, *, synchronous: Synchronous) -> Database:
+    """Open `path`, made if it is not there, with every migration applied.
+
+    Before the first pending migration of a database that has some already, a copy is put into `before-migration/`.
+    Processes that open at once migrate one after the other. Raises NewerDatabase, without having changed anything,
+    if the file has migrations that this version does not know; StoreError if it cannot be opened or migrated.
+    """
+    with locked(path.parent):
+        create_private_file(path)
+        database = connect(path, synchronous=synchronous)
+        try:
+            refuse_newer(database, path, migrations)
+            pending = migrations.pending(database)
+            if pending:
+                if migrations.applied(database):
+                    _copy_before(database, path, pending[0].name)
+                migrations.apply(database)
+        except sqlite3.Error as error:
+            database.close()
+            raise StoreError(f"{path} cannot be brought up to date: {error}") from error
+        except BaseException:
+            database.close()
+            raise
+    return database
+
+
+def refuse_newer(database: Database, path: Path, migrations: Migrations) -> None:
+    """Raises NewerDatabase if migrations were applied that this version does not know."""
+    # sqlite-utils itself would go on and write into tables that it does not understand.
+    known = {migration.name for migration in migrations._migrations}
+    unknown = [migration.name for migration in migrations.applied(database) if migration.name not in known]
+    if unknown:
+        raise NewerDatabase(
+            f"{path} was changed by a newer rrgate (migration {unknown[0]}); run that version, "
+            f"or restore a backup made by this one (copies made before migrations: {path.parent / BACKUPS})"
+        )
+
+
+def copy(database: Database, to: Path) -> None:
+    """An exact copy of `database` as it is now, in the new file `to` of mode 0600; writers go on meanwhile.
+
+    Raises FileExistsError, StoreError.
+    """
+    os.close(os.open(to, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        target = sqlite3.connect(to)
+        try:
+            # In one step: copied in many, the copy starts anew at each commit of another connection.
+            database.conn.backup(target)
+        finally:
+            target.close()
+        with to.open("rb") as file:
+            os.fsync(file.fileno())
+    except sqlite3.Error as error:
+        to.unlink(missing_ok=True)
+        raise StoreError(f"the copy {to} could not be made: {error}") from error
+
+
+@contextmanager
+def transaction(database: Database) -> Iterator[sqlite3.Connection]:
+    """One transaction: all of the block, or nothing if it raises.
+
+    It takes the write lock at once, so that another process is waited for instead of failing halfway. Foreign keys
+    are checked at the end, so that the order of rows does not matter.
+    """
+    connection = database.conn
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _copy_before(database: Database, path: Path, migration: str) -> None:
+    backups = path.parent / BACKUPS
+    make_private(backups)
+    final = backups / f"{path.name}-before-{migration}"
+    partial = final.with_name(final.name + ".partial")
+    partial.unlink(missing_ok=True)
+    copy(database, partial)
+    partial.rename(final)

@@ -1,0 +1,160 @@
+"""The data directory: which files are in it, who may read it, its lock, and filling it all at once or not at all.
+
+Belongs here: paths, modes, locking, staging. Does not: what is inside the files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from rrgate.store.errors import NoState, StateExists, StoreError
+
+DATABASE: Final = "rrgate.db"
+LOG_DATABASE: Final = "log.db"
+KEY_FILE: Final = "master.key"
+LOCK_FILE: Final = "state.lock"
+BACKUPS: Final = "before-migration"
+
+_PLACED: Final = (LOG_DATABASE, KEY_FILE, DATABASE)
+"""In the order in which they are put in place: the one that makes a directory a gateway's state is last."""
+_STAGING: Final = ".new-"
+_LOCK_SECONDS: Final = 60.0
+
+
+def make_private(directory: Path) -> None:
+    """Make `directory` (and its parents) if it is not there, for its owner only; one that is there stays as it is."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def require_state(directory: Path) -> None:
+    """Raises NoState unless `directory` holds a gateway's state, StoreError if everybody may write there."""
+    if not (directory / DATABASE).is_file():
+        raise NoState(f"{directory} holds no state of a gateway; make one with: rrgate init --data {directory}")
+    if directory.stat().st_mode & 0o002:
+        raise StoreError(f"everybody may write to {directory}; run: chmod 700 {directory}")
+
+
+def create_private_file(path: Path) -> None:
+    """Make an empty file of mode 0600 if there is none; SQLite gives its WAL the mode of the database."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames and new names in `directory` durable."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock; the kernel frees it if the process dies.
+
+    Raises StoreError if another process holds it for a minute. Blocks the thread meanwhile.
+    """
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while (handle := _try_lock(directory / LOCK_FILE)) is None:
+        if time.monotonic() > deadline:
+            raise StoreError(
+                f"another process has held {directory / LOCK_FILE} for {_LOCK_SECONDS:.0f} s; "
+                "it is opening, migrating or restoring this state: wait for it or end it"
+            )
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _try_lock(path: Path) -> int | None:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever held it may have removed the file: then what is locked here is no lock for anybody else.
+        if os.fstat(handle).st_ino == path.stat().st_ino:
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(handle)
+    return None
+
+
+@contextmanager
+def filled_at_once(directory: Path) -> Iterator[Path]:
+    """A new directory to prepare state in; when the block ends well, its files are put in place in `directory`.
+
+    If the block raises, `directory` is as it was. Raises StateExists when something is in it already.
+    """
+    made = _make_all(directory)
+    try:
+        with locked(directory):
+            try:
+                for left in directory.glob(_STAGING + "*"):  # by a process that was killed
+                    shutil.rmtree(left, ignore_errors=True)
+                _refuse_content(directory)
+                # Inside `directory`, which may be a mount point: renames do not cross file systems.
+                staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory))
+                try:
+                    yield staging
+                    directory.chmod(0o700)
+                    _place(staging, directory)
+                finally:
+                    shutil.rmtree(staging, ignore_errors=True)
+            except BaseException:
+                if not _content(directory):
+                    (directory / LOCK_FILE).unlink(missing_ok=True)
+                raise
+    except BaseException:
+        for path in made:
+            # Only while empty: somebody else may have begun to use it.
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _make_all(directory: Path) -> list[Path]:
+    """Make `directory` and what is missing above it; those that this call made, the innermost first."""
+    made: list[Path] = []
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            made.insert(0, path)
+    return made
+
+
+def _content(directory: Path) -> list[str]:
+    # The root of a new volume is not quite empty.
+    return sorted(set(os.listdir(directory)) - {LOCK_FILE, "lost+found"})
+
+
+def _refuse_content(directory: Path) -> None:
+    if there := _content(directory):
+        raise StateExists(
+            f"{directory} is not empty (it holds {', '.join(there[:4])}); nothing is ever written over: "
+            "choose another directory"
+        )
+
+
+def _place(staging: Path, directory: Path) -> None:
+    placed: list[Path] = []
+    try:
+        for name in _PLACED:
+            if (staging / name).exists():
+                (staging / name).rename(directory / name)
+                placed.append(directory / name)
+        sync_directory(directory)
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        raise

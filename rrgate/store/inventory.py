@@ -1,0 +1,36 @@
+"""`Inventory`: everything that is configured, as it was at one moment; and `Member`, who belongs to which client.
+
+Belongs here: the shape in which the Store hands over nouns. Does not: rows (rows.py).
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from rrgate.model import Client, Credential, Proxy, Target, Token, User
+
+
+@frozen(kw_only=True)
+class Member:
+    """A user's place in a client. `roles` are of `owner`, `admin` and `user`."""
+
+    user_id: str
+    client_id: str
+    roles: tuple[str, ...]
+
+
+Noun = User | Token | Client | Member | Credential | Target | Proxy
+"""What can be saved and deleted."""
+
+
+@frozen(kw_only=True)
+class Inventory:
+    """Every noun that is stored, each tuple in the order of creation."""
+
+    users: tuple[User, ...] = ()
+    tokens: tuple[Token, ...] = field(default=(), repr=False)
+    members: tuple[Member, ...] = ()
+    clients: tuple[Client, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    targets: tuple[Target, ...] = ()
+    proxies: tuple[Proxy, ...] = ()

@@ -1,0 +1,86 @@
+"""The tables of rrgate.db, as numbered steps; a step that was released is never changed, only followed by another.
+
+Belongs here: what was promised and must survive (configuration, tokens, keys). Does not: the request log.
+No step may commit or call `executescript`: each runs in one transaction, which that would end.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+from sqlite_utils.db import ForeignKey
+
+migrations = Migrations("rrgate")
+
+
+def _table(
+    database: Database,
+    name: str,
+    columns: dict[str, type],
+    pk: str | tuple[str, ...],
+    *foreign_keys: ForeignKey,
+    nullable: frozenset[str] = frozenset(),
+) -> None:
+    database.table(name).create(
+        columns, pk=pk, foreign_keys=foreign_keys, not_null=columns.keys() - nullable, strict=True
+    )
+
+
+@migrations()
+def step_0001_people_and_clients(database: Database) -> None:
+    """Users, their tokens (hashes only), clients, and who is a member of which with what roles.
+
+    `document` holds a noun's other fields as JSON: a new field with a default needs no migration.
+    """
+    common = {"created_at": int, "updated_at": int, "document": str}
+    _table(database, "users", {"id": str, **common}, "id")
+    _table(database, "clients", {"id": str, "user_id": str, **common}, "id")
+    _table(
+        database,
+        "tokens",
+        {"id": str, "user_id": str, "token_hash": bytes, "created_at": int, "document": str},
+        "id",
+        ForeignKey("tokens", "user_id", "users", "id", on_delete="CASCADE"),
+    )
+    database.table("tokens").create_index(["token_hash"], unique=True)
+    database.table("tokens").create_index(["user_id"])
+    _table(
+        database,
+        "members",
+        {"user_id": str, "client_id": str, "document": str},
+        ("user_id", "client_id"),
+        ForeignKey("members", "user_id", "users", "id", on_delete="CASCADE"),
+        ForeignKey("members", "client_id", "clients", "id", on_delete="CASCADE"),
+    )
+    database.table("members").create_index(["client_id"])
+
+
+@migrations()
+def step_0002_resources(database: Database) -> None:
+    """Credentials, targets and proxies. What a proxy names may be gone: its requests are then refused, not its row."""
+    common = {"id": str, "client_id": str, "user_id": str, "created_at": int, "updated_at": int, "document": str}
+    further: dict[str, dict[str, type]] = {
+        "credentials": {"sealed_secret": bytes},
+        "targets": {},
+        "proxies": {"alias": str},
+    }
+    for name, columns in further.items():
+        _table(
+            database,
+            name,
+            {**common, **columns},
+            "id",
+            ForeignKey(name, "client_id", "clients", "id"),
+            nullable=frozenset({"alias"}),
+        )
+    database.table("credentials").create_index(["client_id"])
+    database.table("targets").create_index(["client_id"])
+    # Nulls are distinct to SQLite: any number of proxies of a client may have no alias.
+    database.table("proxies").create_index(["client_id", "alias"], unique=True)
+
+
+@migrations()
+def step_0003_keys(database: Database) -> None:
+    """Data keys, one a client, and the instance key, each wrapped by the master key that `master_key_id` names."""
+    wrapped = {"wrapped": bytes, "master_key_id": str}
+    _table(database, "data_keys", {"client_id": str, **wrapped}, "client_id")
+    _table(database, "instance_keys", {"name": str, **wrapped}, "name")

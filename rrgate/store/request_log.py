@@ -1,0 +1,178 @@
+"""`RequestLog`: log.db, written by the journal's thread in batches and read by a thread of its own.
+
+Belongs here: rows of requests, newest first. Does not: what a record says (record.py), queueing (journal.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+from attrs import frozen
+from sqlite_utils import Database
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+
+from rrgate.store.database import connect, open_migrated, transaction
+from rrgate.store.folder import LOG_DATABASE
+from rrgate.store.log_migrations import migrations
+from rrgate.store.thread import WorkThread
+
+Values = list[Any]  # named here, because inside the class `list` is the method
+
+MOST_ROWS: Final = 1000
+"""Rows of one answer, and of one step of a purge."""
+
+
+class LogRow(NamedTuple):
+    """A finished request. `processed_at`: milliseconds since the epoch. `record` and `detail`: JSON objects."""
+
+    proxy_id: str
+    request_id: str
+    client_id: str
+    processed_at: int
+    method: str
+    status: int
+    record: str
+    detail: str
+
+
+@frozen
+class RequestPage:
+    """Records, newest first; `next_cursor` leads to the next page, and is None on the last."""
+
+    requests: tuple[dict[str, Any], ...]
+    next_cursor: str | None
+
+
+# A request that is told of again (an asynchronous one, when it ends) keeps its row.
+_APPEND = (
+    f"INSERT INTO requests ({', '.join(LogRow._fields)}) VALUES ({', '.join('?' * len(LogRow._fields))}) "
+    "ON CONFLICT (proxy_id, request_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in LogRow._fields[2:])
+)
+
+
+class RequestLog:
+    """Opened on any thread; `append` and `purge` belong to one thread, the rest to the reactor's."""
+
+    def __init__(self, writer: Database, reader: Database, reactor: IReactorFromThreads) -> None:
+        """Use `open`."""
+        self._writer = writer
+        self._reader = reader
+        self._thread = WorkThread(reactor, "rrgate-log-reader")
+
+    @classmethod
+    def open(cls, data: Path, reactor: IReactorFromThreads) -> RequestLog:
+        """The log in the directory `data`, made if it is not there, brought up to date. Blocks.
+
+        Raises NewerDatabase, StoreError.
+        """
+        path = data / LOG_DATABASE
+        writer = open_migrated(path, migrations, synchronous="NORMAL")
+        return cls(writer, connect(path, synchronous="NORMAL", read_only=True), reactor)
+
+    def append(self, rows: Sequence[LogRow]) -> None:
+        """Write `rows` in one transaction, blocking. Raises sqlite3.Error; then nothing was written.
+
+        Rows survive a crash of the process; those of the last moments may not survive one of the machine.
+        """
+        # Raw: sqlite-utils' insert_all costs 10 µs a row, this 6.
+        with transaction(self._writer) as connection:
+            connection.executemany(_APPEND, rows)
+
+    def purge(self, before: int) -> int:
+        """Remove rows older than `before` (ms since the epoch) among the first `MOST_ROWS`; answers how many.
+
+        Blocking, on the thread of `append`. Small steps, so that no append waits long: call again while it answers
+        `MOST_ROWS`. Raises sqlite3.Error.
+        """
+        with transaction(self._writer) as connection:
+            return connection.execute(
+                "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT ?) AND processed_at < ?",
+                (MOST_ROWS, before),
+            ).rowcount
+
+    def list(
+        self,
+        proxy_id: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = MOST_ROWS,
+        cursor: str | None = None,
+        status: int | None = None,
+        method: str | None = None,
+    ) -> Deferred[RequestPage]:
+        """Records of a proxy, newest first; `''` for requests that found no proxy.
+
+        `after`, `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ROWS`. `cursor`: from the page
+        before, opaque. Raises ValueError at once for a limit or cursor that is none.
+        """
+        if not 1 <= limit <= MOST_ROWS:
+            raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
+        conditions = ["proxy_id = ?"]
+        values: Values = [proxy_id]
+        for condition, value in (
+            ("processed_at > ?", after),
+            ("processed_at < ?", before),
+            ("status = ?", status),
+            ("method = ?", method),
+        ):
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        if cursor is not None:
+            conditions.append("(processed_at, id) < (?, ?)")
+            values.extend(_place(cursor))
+        sql = (
+            f"SELECT processed_at, id, record FROM requests WHERE {' AND '.join(conditions)} "
+            "ORDER BY processed_at DESC, id DESC LIMIT ?"
+        )
+        return self._thread.call(self._page, sql, (*values, limit + 1), limit)
+
+    def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]:
+        """One record with the flat view that the single view adds, or None if there is no such request."""
+        return self._thread.call(self._detail, proxy_id, request_id)
+
+    def close(self) -> Deferred[None]:
+        """Close both connections; the writing thread must have ended. May be called again."""
+        return self._thread.close(self._close)
+
+    def _page(self, sql: str, values: Sequence[Any], limit: int) -> RequestPage:
+        rows = self._reader.conn.execute(sql, values).fetchall()
+        following = None
+        if len(rows) > limit:
+            del rows[limit:]
+            following = _cursor(rows[-1][0], rows[-1][1])
+        return RequestPage(tuple(orjson.loads(row[2]) for row in rows), following)
+
+    def _detail(self, proxy_id: str, request_id: str) -> dict[str, Any] | None:
+        row = self._reader.conn.execute(
+            "SELECT record, detail FROM requests WHERE proxy_id = ? AND request_id = ?", (proxy_id, request_id)
+        ).fetchone()
+        return None if row is None else {**orjson.loads(row[0]), **orjson.loads(row[1])}
+
+    def _close(self) -> None:
+        # The writer last: closing the last connection is what folds the WAL into the file, and a reader may not.
+        self._reader.close()
+        self._writer.close()
+
+
+def _cursor(processed_at: int, row_id: int) -> str:
+    return base64.urlsafe_b64encode(f"{processed_at}.{row_id}".encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    try:
+        processed_at, _, row_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).partition(b".")
+        place = int(processed_at), int(row_id)
+    except (ValueError, binascii.Error):
+        place = (-1, -1)
+    if not (0 <= place[0] < 1 << 63 and 0 <= place[1] < 1 << 63):
+        raise ValueError("cursor: must be the nextCursor of an earlier answer")
+    return place

@@ -1,0 +1,103 @@
+"""Nouns as rows and back: what is looked up or constrained has a column, the rest is JSON in `document`.
+
+Belongs here: which class lies in which table. Does not: SQL transactions (store.py), the published form (core/).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import attrs
+from attrs import frozen
+from cattrs import BaseValidationError, Converter
+
+from rrgate.model import Client, Credential, Proxy, Target, Token, User
+from rrgate.store.errors import StoreError
+from rrgate.store.inventory import Member, Noun
+
+N = TypeVar("N")
+
+# A field that this version does not know is refused: dropping it on the next save would lose what it meant.
+_converter = Converter(forbid_extra_keys=True)
+
+
+@frozen
+class NounTable(Generic[N]):
+    """One class and its table; `columns` are its attributes that have a column, `key` those that identify a row."""
+
+    noun: type[N]
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...] = ("id",)
+
+    @property
+    def upsert(self) -> str:
+        """Inserts a row, or changes the one with its key; never removes another row, as REPLACE would."""
+        names = (*self.columns, "document")
+        changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in self.key)
+        return (
+            f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "
+            f"ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changes}"
+        )
+
+    @property
+    def delete(self) -> str:
+        """Removes the row with a noun's key."""
+        return f"DELETE FROM {self.name} WHERE {' AND '.join(f'{name} = ?' for name in self.key)}"
+
+    def row(self, noun: N) -> tuple[Any, ...]:
+        """The values for `upsert`. Raises ValueError for what JSON cannot hold."""
+        document: dict[str, Any] = _converter.unstructure(noun)
+        values = [document.pop(name) for name in self.columns]
+        # Escaped to ASCII: SQLite takes no lone surrogates, which JSON strings may hold.
+        return *values, json.dumps(document, allow_nan=False, separators=(",", ":"))
+
+    def key_of(self, noun: N) -> tuple[str, ...]:
+        """The values for `delete`."""
+        return tuple(getattr(noun, name) for name in self.key)
+
+    def noun_of(self, row: Mapping[str, Any]) -> N:
+        """The noun in `row`. Raises StoreError, without content, if it is none."""
+        try:
+            document = json.loads(row["document"])
+            return _converter.structure({**document, **{name: row[name] for name in self.columns}}, self.noun)
+        except (BaseValidationError, ValueError, TypeError):
+            where = "/".join(str(row[name]) for name in self.key)
+            raise StoreError(
+                f"row {where} of table {self.name} is not as this version writes it; restore a backup, "
+                "or run the version that wrote it"
+            ) from None
+
+
+_STAMPS = ("created_at", "updated_at")
+
+TABLES: tuple[NounTable[Any], ...] = (
+    NounTable(User, "users", ("id", *_STAMPS)),
+    NounTable(Client, "clients", ("id", "user_id", *_STAMPS)),
+    NounTable(Token, "tokens", ("id", "user_id", "token_hash", "created_at")),
+    NounTable(Member, "members", ("user_id", "client_id"), ("user_id", "client_id")),
+    NounTable(Credential, "credentials", ("id", "client_id", "user_id", "sealed_secret", *_STAMPS)),
+    NounTable(Target, "targets", ("id", "client_id", "user_id", *_STAMPS)),
+    NounTable(Proxy, "proxies", ("id", "client_id", "user_id", "alias", *_STAMPS)),
+)
+"""Every table of nouns; the names are those of the attributes of Inventory."""
+
+_BY_NOUN: dict[type, NounTable[Any]] = {table.noun: table for table in TABLES}
+
+
+def table_of(noun: Noun) -> NounTable[Any]:
+    """The table for `noun`. Raises TypeError for what is no noun."""
+    try:
+        return _BY_NOUN[type(noun)]
+    except KeyError:
+        known = ", ".join(table.noun.__name__ for table in TABLES)
+        raise TypeError(f"{type(noun).__name__} cannot be stored; one of {known} can") from None
+
+
+def check_tables() -> None:
+    """Raises AssertionError if a column is no attribute of its class (called by a test)."""
+    for table in TABLES:
+        names = {attribute.name for attribute in attrs.fields(table.noun)}
+        assert names.issuperset(table.columns), table.name

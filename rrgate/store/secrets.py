@@ -1,0 +1,178 @@
+"""Encryption at rest: AES-256-GCM under a data key per client, and the keyed hashes of tokens and fingerprints.
+
+Belongs here: every use of a key that protects stored data. Does not: the key file (keyfile.py), tables (store.py).
+
+    master key ── wraps ──► data key of a client ── seals ──► its secrets
+               └─ wraps ──► instance key ── derives ──► hash keys of tokens and fingerprints
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from threading import Lock
+from typing import Final
+
+from attrs import field, frozen
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from rrgate.store.errors import BrokenSecret, MissingKey, WrongKey
+from rrgate.store.keyfile import KEY_BYTES, MasterKeys
+
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
+_FORMAT: Final = b"\x01"
+
+
+@frozen
+class WrappedKey:
+    """A key encrypted with the master key of that id."""
+
+    wrapped: bytes = field(repr=False)
+    master_key_id: str
+
+
+def credential_row(credential_id: str) -> str:
+    """The `row` under which a credential's secret is sealed."""
+    return f"credentials/{credential_id}"
+
+
+class Secrets:
+    """Seals and unseals without touching the disk. Safe to use from several threads.
+
+    The data key of a client is made when something is first sealed for it, and stored by `Store.save` in the same
+    transaction as what was sealed: until then it is among `unsaved()`.
+    """
+
+    def __init__(self, master: MasterKeys, instance: WrappedKey, data_keys: Mapping[str, WrappedKey]) -> None:
+        """`data_keys`: by client id. Raises MissingKey or WrongKey if the instance key does not open."""
+        self._master = master
+        self._lock = Lock()
+        self._wrapped = dict(data_keys)
+        self._unsaved: dict[str, WrappedKey] = {}
+        self._open: dict[str, AESGCM] = {}
+        instance_key = _unwrap(master, instance, _INSTANCE)
+        self._token_key = _derived(instance_key, b"tokens")
+        self._fingerprint_key = _derived(instance_key, b"fingerprints")
+
+    def __repr__(self) -> str:
+        return f"<Secrets under master key {self._master.current}>"
+
+    def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes:
+        """`plaintext` encrypted with a fresh nonce; opens only for the same client and the same `row`.
+
+        `row` names the place where it is kept (see `credential_row`). Raises MissingKey, WrongKey.
+        """
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        cipher = self._cipher(client_id, make=True)
+        return _FORMAT + nonce + cipher.encrypt(nonce, plaintext, _identity(client_id, row))
+
+    def unseal(self, client_id: str, row: str, sealed: bytes) -> bytes:
+        """What `seal` was given. Raises BrokenSecret if `sealed` was changed or belongs to another client or row.
+
+        Raises MissingKey or WrongKey if the client's data key is not there or does not open.
+        """
+        if sealed[:1] != _FORMAT or len(sealed) < 1 + _NONCE_BYTES + _TAG_BYTES:
+            raise BrokenSecret(f"the secret of {row} is not in a form that this version writes")
+        cipher = self._cipher(client_id, make=False)
+        try:
+            return cipher.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], _identity(client_id, row))
+        except InvalidTag:
+            raise BrokenSecret(
+                f"the secret of {row} was changed or belongs elsewhere; set it again or restore a backup"
+            ) from None
+
+    def fingerprint(self, row_id: str, plaintext: bytes) -> str:
+        """8 hex digits that tell two secrets of one row apart; the same secret elsewhere has another."""
+        message = row_id.encode() + b"\0" + plaintext
+        return hmac.digest(self._fingerprint_key, message, "sha256")[:4].hex()
+
+    def token_hash(self, token: str) -> bytes:
+        """32 bytes by which a user token is looked up. Tokens have 256 bits, so no slow hash is needed."""
+        return hmac.digest(self._token_key, token.encode("utf-8", "surrogatepass"), "sha256")
+
+    # For Store: what goes to disk and comes from it.
+
+    def unsaved(self) -> dict[str, WrappedKey]:
+        """Data keys that are not on disk yet, by client id."""
+        with self._lock:
+            return dict(self._unsaved)
+
+    def saved(self, keys: Mapping[str, WrappedKey]) -> None:
+        """These are on disk now."""
+        with self._lock:
+            for client_id in keys:
+                self._unsaved.pop(client_id, None)
+
+    def learn(self, data_keys: Mapping[str, WrappedKey]) -> None:
+        """These are on disk, made by this or another process; one of ours that came too late gives way."""
+        with self._lock:
+            for client_id, wrapped in data_keys.items():
+                if self._wrapped.get(client_id) != wrapped:
+                    self._wrapped[client_id] = wrapped
+                    self._unsaved.pop(client_id, None)
+                    self._open.pop(client_id, None)
+
+    def forget(self, client_id: str) -> None:
+        """The client is deleted: whatever was sealed for it can never be opened again."""
+        with self._lock:
+            for keys in (self._wrapped, self._unsaved, self._open):
+                keys.pop(client_id, None)
+
+    def _cipher(self, client_id: str, *, make: bool) -> AESGCM:
+        cipher = self._open.get(client_id)
+        if cipher is not None:
+            return cipher
+        with self._lock:
+            wrapped = self._wrapped.get(client_id)
+            if wrapped is not None:
+                key = _unwrap(self._master, wrapped, _data_key_identity(client_id))
+            elif make:
+                key = secrets.token_bytes(KEY_BYTES)
+                wrapped = _wrap(self._master, key, _data_key_identity(client_id))
+                self._wrapped[client_id] = self._unsaved[client_id] = wrapped
+            else:
+                raise MissingKey(f"there is no data key for client {client_id}; restore a backup that has it")
+            cipher = self._open[client_id] = AESGCM(key)
+            return cipher
+
+
+def new_instance_key(master: MasterKeys) -> WrappedKey:
+    """A random key from which the hash keys are derived, wrapped. One for the life of the state."""
+    return _wrap(master, secrets.token_bytes(KEY_BYTES), _INSTANCE)
+
+
+_INSTANCE: Final = b"rrgate instance key\0"
+
+
+def _data_key_identity(client_id: str) -> bytes:
+    return b"rrgate data key\0" + client_id.encode()
+
+
+def _identity(client_id: str, row: str) -> bytes:
+    return b"rrgate secret\0" + client_id.encode() + b"\0" + row.encode()
+
+
+def _wrap(master: MasterKeys, key: bytes, identity: bytes) -> WrappedKey:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    wrapped = nonce + AESGCM(master.key(master.current)).encrypt(nonce, key, identity)
+    return WrappedKey(wrapped, master.current)
+
+
+def _unwrap(master: MasterKeys, wrapped: WrappedKey, identity: bytes) -> bytes:
+    cipher = AESGCM(master.key(wrapped.master_key_id))
+    try:
+        return cipher.decrypt(wrapped.wrapped[:_NONCE_BYTES], wrapped.wrapped[_NONCE_BYTES:], identity)
+    except (InvalidTag, ValueError):
+        raise WrongKey(
+            f"a key wrapped with master key {wrapped.master_key_id} does not open with it: the database was changed; "
+            "restore a backup"
+        ) from None
+
+
+def _derived(instance_key: bytes, purpose: bytes) -> bytes:
+    # HMAC as a key derivation function (SP 800-108): the instance key is uniformly random.
+    return hmac.new(instance_key, b"rrgate " + purpose, hashlib.sha256).digest()

@@ -1,0 +1,180 @@
+"""`Store`: rrgate.db behind a narrow interface, blocking; for the command line and tests, and inside AsyncStore.
+
+Belongs here: transactions over nouns. Does not: threads (async_store.py), the request log (request_log.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from rrgate.model import Client, Proxy, Token
+from rrgate.store import keyfile
+from rrgate.store.database import open_migrated, transaction
+from rrgate.store.errors import Conflict, StoreError
+from rrgate.store.folder import DATABASE, KEY_FILE, require_state
+from rrgate.store.inventory import Inventory, Noun
+from rrgate.store.migrations import migrations
+from rrgate.store.rows import TABLES, NounTable, table_of
+from rrgate.store.secrets import Secrets, WrappedKey, new_instance_key
+
+
+class Store:
+    """The configuration on disk. Every method blocks; use it from one thread at a time.
+
+    What `save` and `delete` have returned from survives a crash of the process and of the machine.
+    """
+
+    def __init__(self, database: Database, secrets: Secrets) -> None:
+        """Use `open` or `create`."""
+        self._database = database
+        self._connection = database.conn
+        self._data_version = self._read_data_version()
+        self.secrets = secrets
+
+    @classmethod
+    def open(cls, data: Path) -> Store:
+        """The state in the directory `data`, brought up to date.
+
+        Raises NoState if there is none, KeyFileError, MissingKey or WrongKey if its master key is not usable,
+        NewerDatabase if a newer version wrote it, StoreError if it cannot be opened.
+        """
+        require_state(data)
+        master = keyfile.read(data / KEY_FILE)
+        database = open_migrated(data / DATABASE, migrations, synchronous="FULL")
+        try:
+            rows = list(database.query("SELECT wrapped, master_key_id FROM instance_keys WHERE name = 'hash'"))
+            if not rows:
+                raise StoreError(f"{data / DATABASE} has no instance key, so it is not whole; restore a backup")
+            return cls(database, Secrets(master, WrappedKey(**rows[0]), _data_keys(database)))
+        except BaseException:
+            database.close()
+            raise
+
+    @classmethod
+    def create(cls, data: Path) -> Store:
+        """New, empty state with a new master key in the existing directory `data`.
+
+        Raises KeyFileError if there is a key file already. To have all or nothing, see `folder.filled_at_once`.
+        """
+        master = keyfile.new_master_keys()
+        keyfile.create(data / KEY_FILE, master)
+        database = open_migrated(data / DATABASE, migrations, synchronous="FULL")
+        try:
+            instance = new_instance_key(master)
+            with transaction(database) as connection:
+                connection.execute(
+                    "INSERT INTO instance_keys (name, wrapped, master_key_id) VALUES ('hash', ?, ?)",
+                    (instance.wrapped, instance.master_key_id),
+                )
+            return cls(database, Secrets(master, instance, {}))
+        except BaseException:
+            database.close()
+            raise
+
+    def load(self) -> Inventory:
+        """Everything, as of one moment. Also learns data keys that other processes have made.
+
+        Raises StoreError for a row that this version cannot read.
+        """
+        self._data_version = self._read_data_version()
+        # One transaction, so that a save by another process is seen whole or not at all.
+        with _told(), self._database.atomic():
+            self.secrets.learn(_data_keys(self._database))
+            return Inventory(**{table.name: self._all(table) for table in TABLES})
+
+    def load_tokens(self) -> tuple[Token, ...]:
+        """The tokens alone, for a gateway that `tokens_changed` has told of a change."""
+        table = next(table for table in TABLES if table.noun is Token)
+        with _told():
+            return self._all(table)
+
+    def tokens_changed(self) -> bool:
+        """Whether another process or connection has committed to rrgate.db since the last call (or `load`).
+
+        `rrgate token` writes to the database while a gateway answers from memory: the gateway polls this (about
+        5 µs: `PRAGMA data_version`, no lock), and calls `load_tokens` when it is true. True also when something
+        other than tokens was changed; never for what this Store saved.
+        """
+        version = self._read_data_version()
+        changed = version != self._data_version
+        self._data_version = version
+        return changed
+
+    def save(self, *nouns: Noun) -> None:
+        """Insert or change `nouns` by their ids, all or none.
+
+        Raises Conflict if a proxy's alias is taken in its client, or a noun belongs to a client or user that is not
+        there; StoreError if the disk does not take it; ValueError for a value that JSON cannot hold.
+        """
+        rows = [(table_of(noun), table_of(noun).row(noun)) for noun in nouns]
+        keys = self.secrets.unsaved()
+        aliased = [(noun.id,) for noun in nouns if isinstance(noun, Proxy)]
+        with _told(), transaction(self._database) as connection:
+            # A plain INSERT: had another process made a key for this client, nothing sealed with ours may be kept.
+            connection.executemany(
+                "INSERT INTO data_keys (client_id, wrapped, master_key_id) VALUES (?, ?, ?)",
+                [(client_id, key.wrapped, key.master_key_id) for client_id, key in keys.items()],
+            )
+            # First freed, so that two proxies can swap their aliases in one save.
+            connection.executemany("UPDATE proxies SET alias = NULL WHERE id = ?", aliased)
+            for table, row in rows:
+                connection.execute(table.upsert, row)
+        self.secrets.saved(keys)
+
+    def delete(self, *nouns: Noun) -> None:
+        """Remove `nouns` by their ids, all or none; those that are not there are passed over.
+
+        With a user go his tokens and memberships; with a client its members and its data key, so that whatever was
+        sealed for it is beyond reading. Raises Conflict if a client still has credentials, targets or proxies that
+        are not among `nouns`; StoreError if the disk does not take it.
+        """
+        clients = [noun.id for noun in nouns if isinstance(noun, Client)]
+        with _told(), transaction(self._database) as connection:
+            for noun in nouns:
+                table = table_of(noun)
+                connection.execute(table.delete, table.key_of(noun))
+            connection.executemany("DELETE FROM data_keys WHERE client_id = ?", [(client,) for client in clients])
+        for client in clients:
+            self.secrets.forget(client)
+
+    def close(self) -> None:
+        """Close the file. May be called again."""
+        self._database.close()
+
+    def _all(self, table: NounTable[Any]) -> tuple[Any, ...]:
+        return tuple(table.noun_of(row) for row in self._database.query(f"SELECT * FROM {table.name} ORDER BY rowid"))
+
+    def _read_data_version(self) -> int:
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+
+def _data_keys(database: Database) -> dict[str, WrappedKey]:
+    rows = database.query("SELECT client_id, wrapped, master_key_id FROM data_keys")
+    return {row["client_id"]: WrappedKey(row["wrapped"], row["master_key_id"]) for row in rows}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns SQLite's errors into ours, which hold names of tables and columns and no values."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        text = str(error)
+        if "proxies.alias" in text:
+            raise Conflict("proxyAlias", "another proxy of this client has this alias; choose another") from None
+        if "FOREIGN KEY" in text:
+            raise Conflict(
+                "clientId", "the client or user that this belongs to is not there, or still owns resources"
+            ) from None
+        if "data_keys" in text:
+            raise StoreError("another process made this client's data key just now; load, and seal again") from None
+        raise StoreError(f"this contradicts what is stored: {text}") from None
+    except sqlite3.Error as error:
+        raise StoreError(f"the database does not answer: {error}") from error
