@@ -65,10 +65,15 @@ def structure(value: object, type_: Any, path: str) -> Any:
     raise ConfigError(*problems)
 
 
+def shown_name(name: str) -> str:
+    """A name that a caller made up, short and harmless wherever it is shown."""
+    ascii_name = name[:LONGEST_NAME_SHOWN].encode("ascii", "replace").decode()
+    return "".join(character if character.isprintable() else "?" for character in ascii_name)
+
+
 def unknown_field(name: str, known: Iterable[str], path: str = "") -> Problem:
     """The problem of a field that nothing knows, with the one that was perhaps meant."""
-    shown = name[:LONGEST_NAME_SHOWN].encode("ascii", "replace").decode()
-    shown = "".join(character if character.isprintable() else "?" for character in shown)
+    shown = shown_name(name)
     names = sorted(known)
     near = difflib.get_close_matches(name[:LONGEST_NAME_SHOWN], names, n=1)
     if near:
@@ -173,7 +178,7 @@ def _note(error: BaseException) -> tuple[str | int | None, Any]:
             return note.name, note.type
         if isinstance(note, IterableValidationNote):
             step = note.index
-            return (step[:LONGEST_NAME_SHOWN] if isinstance(step, str) else step), note.type
+            return (shown_name(step) if isinstance(step, str) else step), note.type
     return None, None
 
 

@@ -3,8 +3,6 @@
 Belongs here: its own fields. Does not: limits and members, which have nouns of their own.
 """
 
-# ruff: noqa: RUF009 - published() makes an attrs field, not a default
-
 from __future__ import annotations
 
 from attrs import frozen

@@ -3,8 +3,6 @@
 Belongs here: its fields. Does not: the secret in clear, which only store/secrets.py ever makes.
 """
 
-# ruff: noqa: RUF009 - published() makes an attrs field, not a default
-
 from __future__ import annotations
 
 from enum import Enum

@@ -3,8 +3,6 @@
 Belongs here: its fields. Does not: what plugins make of them (plugins/), or the compiled form (route.py).
 """
 
-# ruff: noqa: RUF009 - published() makes an attrs field, not a default
-
 from __future__ import annotations
 
 from collections.abc import Mapping

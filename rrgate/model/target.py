@@ -3,8 +3,6 @@
 Belongs here: its fields. Does not: how it is reached (wire/).
 """
 
-# ruff: noqa: RUF009 - published() makes an attrs field, not a default
-
 from __future__ import annotations
 
 from attrs import frozen

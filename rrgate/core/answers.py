@@ -1,0 +1,98 @@
+"""What the Core API answers: success and error documents, and `Refused`, by which any handler ends with an error.
+
+Belongs here: the forms of core-api.md 1. Does not: writing them to a connection (site.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from attrs import field, frozen
+
+from rrgate.api import ConfigError, Problem
+
+
+@frozen
+class Answer:
+    """A status, a JSON document and further header fields."""
+
+    status: int
+    document: Mapping[str, Any] = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def body(self) -> bytes:
+        """The document's bytes."""
+        return json.dumps(self.document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def shown(plural: str, *documents: Mapping[str, Any]) -> Answer:
+    """Success: the objects in an array under their plural, even if it is one."""
+    return Answer(200, {plural: list(documents), "message": "Success"})
+
+
+def listed(plural: str, documents: Iterable[Mapping[str, Any]], next_cursor: str | None) -> Answer:
+    """Success: a page of a list."""
+    document: dict[str, Any] = {plural: list(documents), "message": "Success"}
+    if next_cursor is not None:
+        document["nextCursor"] = next_cursor
+    return Answer(200, document)
+
+
+def deleted(what: str) -> Answer:
+    """Success of a DELETE: `Proxy deleted successfully`."""
+    return Answer(200, {"message": f"{what} deleted successfully"})
+
+
+class Refused(Exception):
+    """Ends a request with an error. `message` is a sentence that holds nothing secret."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        details: Sequence[Problem] = (),
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.details = details
+        self.headers = headers
+
+    def answer(self) -> Answer:
+        """The error's document: reason phrase, sentence, and what is wrong with which field."""
+        document: dict[str, Any] = {"error": HTTPStatus(self.status).phrase, "message": self.message}
+        if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            document["error"] = "Payload Too Large"
+        if self.details:
+            document["details"] = [{"field": each.field, "problem": each.problem} for each in self.details]
+        return Answer(self.status, document, self.headers)
+
+
+def not_right(problems: Sequence[Problem] | ConfigError) -> Refused:
+    """400 for these problems."""
+    if isinstance(problems, ConfigError):
+        problems = problems.problems
+    if len(problems) == 1:
+        message = f"{problems[0].field} {problems[0].problem}."
+    else:
+        message = f"{len(problems)} things are not right; see details."
+    return Refused(400, message, problems)
+
+
+def missing() -> Refused:
+    """404, the same for what does not exist and for what belongs to somebody else."""
+    return Refused(404, "There is nothing here, or it is not yours.")
+
+
+def conflict(field: str, problem: str) -> Refused:
+    """409 with the field at fault."""
+    return Refused(409, f"{field}: {problem}.", (Problem(field, problem),))
+
+
+def internal_error() -> Refused:
+    """500; what happened is in the gateway's log and nowhere else."""
+    return Refused(500, "Something went wrong here. The gateway's log says what; nothing is known to be changed.")

@@ -1,0 +1,61 @@
+"""Checks that several nouns share: whose it is, whether a setting is carried out, and gathering problems.
+
+Belongs here: what needs the directory or the installed plugins and is true of more than one noun. Does not: forms of
+values (model/values.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from rrgate.api import ConfigError, Problem
+from rrgate.core.answers import missing, not_right
+from rrgate.core.house import CoreHouse
+from rrgate.core.routes import Call
+from rrgate.model import Credential, Proxy, Target
+from rrgate.model.published import published_fields
+
+N = TypeVar("N", Credential, Target, Proxy)
+
+
+def owned(nouns: Mapping[str, N], call: Call, name: str) -> N:
+    """The noun that the path names by `{name}`. Raises Refused with 404 unless it belongs to the call's client."""
+    noun = nouns.get(call.ids[name])
+    if noun is None or noun.client_id != call.client.id:
+        raise missing()
+    return noun
+
+
+@contextmanager
+def gathered(problems: list[Problem]) -> Iterator[None]:
+    """Adds the problems of a ConfigError raised inside, so that the next check can add its own."""
+    try:
+        yield
+    except ConfigError as error:
+        problems += error.problems
+
+
+def refuse_if(problems: list[Problem]) -> None:
+    """Raises Refused with 400 if there are any, each once."""
+    if problems:
+        raise not_right(list(dict.fromkeys(problems)))
+
+
+def check_carried_out(house: CoreHouse, noun: type[Any], values: Mapping[str, Any]) -> None:
+    """A setting that nothing carries out is refused, never kept and ignored.
+
+    `values`: by attribute name. Raises ConfigError naming every field that is not at its default and that neither
+    the core nor an installed plugin serves.
+    """
+    problems = [
+        Problem(known.name, "is not served by any installed plugin: leave it out, or install one that serves it")
+        for known in published_fields(noun)
+        if known.by_plugin
+        and known.attribute in values
+        and values[known.attribute] != known.default
+        and known.name not in house.registry.served_settings
+    ]
+    if problems:
+        raise ConfigError(*problems)

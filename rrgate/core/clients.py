@@ -1,0 +1,121 @@
+"""/clients: organisations, to which everything else belongs.
+
+Belongs here: a client's own fields, and its members to read. Does not: changing members, or ceilings and plans.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
+from rrgate.core.authentication import role_in
+from rrgate.core.house import CoreHouse, members_of
+from rrgate.core.queries import PAGING, page
+from rrgate.core.routes import Call, Role, Route, Who
+from rrgate.directory import Noun
+from rrgate.ids import new_id
+from rrgate.model import Client
+from rrgate.model.documents import publish, read_changes, read_new
+from rrgate.store.inventory import Member
+
+FIRST_ROLES = ("owner", "admin")
+"""Of whoever creates a client."""
+
+
+def document_of(house: CoreHouse, client: Client) -> dict[str, Any]:
+    """A client as published, with its members."""
+    members = members_of(house.directory, client.id)
+    return publish(
+        client,
+        clientMembers=[{"userId": user_id, "roles": list(members[user_id])} for user_id in sorted(members)],
+    )
+
+
+async def list_clients(call: Call) -> Answer:
+    house = call.house
+    mine = [client for client in house.directory.clients.values() if role_in(house, call.user, client.id)]
+    clients, cursor = page(mine, call.query)
+    return listed("clients", (document_of(house, client) for client in clients), cursor)
+
+
+async def create_client(call: Call) -> Answer:
+    house = call.house
+    if not (call.user.operator or house.open_clients):
+        raise Refused(403, "Only an operator may create clients here.")
+    values = read_new(Client, call.document)
+    now = house.now()
+    client = Client(id=new_id(), user_id=call.user.id, created_at=now, updated_at=now, **values)
+    await house.save(client, Member(user_id=call.user.id, client_id=client.id, roles=FIRST_ROLES))
+    return shown("clients", document_of(house, client))
+
+
+async def show_client(call: Call) -> Answer:
+    return shown("clients", document_of(call.house, call.client))
+
+
+async def update_client(call: Call) -> Answer:
+    house, client = call.house, call.client
+    changes = read_changes(client, document_of(house, client), call.document)
+    client = evolve(client, **changes, updated_at=max(house.now(), client.updated_at))
+    await house.save(client)
+    return shown("clients", document_of(house, client))
+
+
+async def delete_client(call: Call) -> Answer:
+    house, client = call.house, call.client
+    directory = house.directory
+    force = call.query.flag("force")
+    proxies = directory.proxies_of(client.id)
+    targets = [each for each in directory.targets.values() if each.client_id == client.id]
+    credentials = [each for each in directory.credentials.values() if each.client_id == client.id]
+    if (proxies or targets or credentials) and not force:
+        raise conflict(
+            "clientId",
+            f"the client still has {len(proxies)} proxies, {len(targets)} targets and {len(credentials)} credentials; "
+            "delete them first, or add ?force=true",
+        )
+    # Proxies first: at no moment does one stand there without what it names.
+    resources: list[Noun] = [*proxies, *targets, *credentials, client]
+    await house.delete(*resources)
+    return deleted("Client")
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        template="/clients",
+        handler=list_clients,
+        needs=Who.ANY_USER,
+        parameters=PAGING,
+        help="The clients that you are a member of.",
+    ),
+    Route(
+        method="POST",
+        template="/clients",
+        handler=create_client,
+        needs=Who.ANY_USER,
+        noun=Client,
+        help="Create a client; you become its owner and admin. Operators only, unless the gateway is set otherwise.",
+    ),
+    Route(
+        method="GET", template="/clients/{clientId}", handler=show_client, needs=Role.USER, help="One client."
+    ),
+    Route(
+        method="PUT",
+        template="/clients/{clientId}",
+        handler=update_client,
+        needs=Role.OWNER,
+        noun=Client,
+        help="Change a client.",
+    ),
+    Route(
+        method="DELETE",
+        template="/clients/{clientId}",
+        handler=delete_client,
+        needs=Role.OWNER,
+        parameters=("force",),
+        help="Delete a client. With resources in it: 409, unless `force=true`, which deletes them too.",
+    ),
+)

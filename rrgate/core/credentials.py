@@ -1,0 +1,168 @@
+"""/clients/{clientId}/credentials: secrets, and on which side they work.
+
+Belongs here: checking a secret with its auth type's plugin, and sealing it. Does not: opening one; nothing here can.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import evolve
+
+from rrgate.api import ConfigError, Plugin, Problem
+from rrgate.configuring import configure
+from rrgate.core.answers import Answer, deleted, listed, shown
+from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
+from rrgate.core.house import CoreHouse
+from rrgate.core.queries import PAGING, page
+from rrgate.core.routes import Call, Role, Route
+from rrgate.ids import new_id
+from rrgate.model import Credential, Side
+from rrgate.model.documents import Extra, publish, read_changes, read_new
+from rrgate.store.secrets import credential_row
+
+SECRET = "credentialSecret"
+EXTRAS = (
+    Extra(SECRET, required=True, help="The secret, as its auth type wants it. Write only: it is never answered."),
+)
+
+
+def auth_type(house: CoreHouse, name: str, side: Side) -> type[Plugin]:
+    """The plugin behind a `credentialAuthType`. Raises ConfigError listing those that there are."""
+    plugin = house.registry.auth_type(name, side)
+    if plugin is None:
+        installed = ", ".join(house.registry.auth_type_names(side)) or "none"
+        raise ConfigError(
+            Problem("credentialAuthType", f"is not installed for the {side.value} side; installed are: {installed}")
+        )
+    return plugin
+
+
+def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> None:
+    """Raises ConfigError, with no value in it, unless the auth type can work with `secret`."""
+    configure(auth_type(house, name, side).Config, secret, SECRET)
+
+
+def sealed(house: CoreHouse, client_id: str, credential_id: str, secret: Any) -> dict[str, Any]:
+    """The attributes that hold `secret`: sealed, and its fingerprint."""
+    # Sorted, so that the same secret written another way has the same fingerprint.
+    plaintext = json.dumps(secret, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    row = credential_row(credential_id)
+    return {
+        "sealed_secret": house.store.secrets.seal(client_id, row, plaintext),
+        "fingerprint": house.store.secrets.fingerprint(row, plaintext),
+    }
+
+
+async def list_credentials(call: Call) -> Answer:
+    # No credential is temporary yet, so that all are listed either way.
+    call.query.flag("includeTemporary")
+    directory = call.house.directory
+    mine = [each for each in directory.credentials.values() if each.client_id == call.client.id]
+    credentials, cursor = page(mine, call.query)
+    return listed("credentials", map(publish, credentials), cursor)
+
+
+async def create_credential(call: Call) -> Answer:
+    house, document = call.house, call.document
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    with gathered(problems):
+        values = read_new(Credential, document, EXTRAS)
+    with gathered(problems):
+        check_carried_out(house, Credential, values)
+    name, side = document.get("credentialAuthType"), document.get("credentialType")
+    if isinstance(name, str) and side in ("proxy", "target"):
+        with gathered(problems):
+            if SECRET in document:
+                check_secret(house, name, Side(side), document[SECRET])
+            else:
+                auth_type(house, name, Side(side))
+    refuse_if(problems)
+    secret = values.pop(SECRET)
+    now, id = house.now(), new_id()
+    credential = Credential(
+        id=id,
+        client_id=call.client.id,
+        user_id=call.user.id,
+        created_at=now,
+        updated_at=now,
+        **sealed(house, call.client.id, id, secret),
+        **values,
+    )
+    await house.save(credential)
+    return shown("credentials", publish(credential))
+
+
+async def show_credential(call: Call) -> Answer:
+    return shown("credentials", publish(owned(call.house.directory.credentials, call, "credentialId")))
+
+
+async def update_credential(call: Call) -> Answer:
+    house, document = call.house, call.document
+    credential = owned(house.directory.credentials, call, "credentialId")
+    problems: list[Problem] = []
+    changes: dict[str, Any] = {}
+    with gathered(problems):
+        changes = read_changes(credential, publish(credential), document, EXTRAS)
+    with gathered(problems):
+        check_carried_out(house, Credential, changes)
+    if SECRET in document:
+        with gathered(problems):
+            check_secret(house, credential.auth_type, credential.side, document[SECRET])
+    refuse_if(problems)
+    if SECRET in changes:
+        changes.update(sealed(house, credential.client_id, credential.id, changes.pop(SECRET)))
+        changes["secret_version"] = credential.secret_version + 1
+    credential = evolve(credential, **changes, updated_at=max(house.now(), credential.updated_at))
+    await house.save(credential)
+    return shown("credentials", publish(credential))
+
+
+async def delete_credential(call: Call) -> Answer:
+    # Always works: a secret that has leaked must be stopped at once, whatever still uses it.
+    await call.house.delete(owned(call.house.directory.credentials, call, "credentialId"))
+    return deleted("Credential")
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        template="/clients/{clientId}/credentials",
+        handler=list_credentials,
+        needs=Role.USER,
+        parameters=(*PAGING, "includeTemporary"),
+        help="The credentials of a client.",
+    ),
+    Route(
+        method="POST",
+        template="/clients/{clientId}/credentials",
+        handler=create_credential,
+        needs=Role.ADMIN,
+        noun=Credential,
+        help="Create a credential.",
+    ),
+    Route(
+        method="GET",
+        template="/clients/{clientId}/credentials/{credentialId}",
+        handler=show_credential,
+        needs=Role.USER,
+        help="One credential, without its secret.",
+    ),
+    Route(
+        method="PUT",
+        template="/clients/{clientId}/credentials/{credentialId}",
+        handler=update_credential,
+        needs=Role.ADMIN,
+        noun=Credential,
+        help="Change a credential; a new secret replaces the old one whole, at once.",
+    ),
+    Route(
+        method="DELETE",
+        template="/clients/{clientId}/credentials/{credentialId}",
+        handler=delete_credential,
+        needs=Role.ADMIN,
+        help="Delete a credential, whatever uses it: its proxies answer 401 (caller's side) or 503 (target's side).",
+    ),
+)

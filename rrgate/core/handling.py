@@ -1,0 +1,103 @@
+"""From a whole request to its answer: host, route, token, role, query, body, handler, each in its turn.
+
+Belongs here: the order of these steps, and what an exception becomes. Does not: bytes on a connection (site.py).
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from twisted.logger import Logger
+
+from rrgate.api import ConfigError
+from rrgate.core.answers import Answer, Refused, conflict, internal_error, not_right
+from rrgate.core.authentication import enter, identify
+from rrgate.core.bodies import read_object
+from rrgate.core.house import CoreHouse
+from rrgate.core.queries import Query
+from rrgate.core.routes import Call, Role, Route, Router, Who
+from rrgate.model import Client, User
+from rrgate.store.errors import Conflict
+
+log = Logger()
+
+
+@frozen(kw_only=True)
+class Incoming:
+    """A request as it came, whole. `target`: the request target, in origin-form; lists: all values of a field."""
+
+    method: str
+    target: str = field(repr=False)
+    hosts: list[bytes]
+    authorization: list[bytes] = field(repr=False)
+    content_types: list[bytes] = field(repr=False)
+    content_encodings: list[bytes] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
+    """The answer to `request`. Never raises; what was not foreseen is logged without the body and answers 500."""
+    template = ""
+    try:
+        check_host(house, request.hosts)
+        path, _, raw_query = request.target.partition("?")
+        route, ids = router.find(request.method, path)
+        template = route.template
+        admitted = admit(house, route, ids, request.authorization)
+        query = Query.read(raw_query, route.parameters)
+        document = {}
+        if route.takes_body:
+            document = read_object(request.content_types, request.content_encodings, request.body)
+        if not route.writes:
+            return await route.handler(_call(house, ids, query, document, admitted))
+        await house.writing.acquire()
+        try:
+            # Judged again: while this waited, the token may have gone, or the role.
+            admitted = admit(house, route, ids, request.authorization)
+            return await route.handler(_call(house, ids, query, document, admitted))
+        finally:
+            house.writing.release()
+    except Refused as refused:
+        return refused.answer()
+    except ConfigError as error:
+        return not_right(error).answer()
+    except Conflict as error:
+        return conflict(error.field, error.message).answer()
+    except Exception:  # noqa: BLE001 - whatever it is, the caller gets our form of answer and no text of it
+        log.failure("Core API: {method} {template} failed", method=request.method, template=template)
+        return internal_error().answer()
+
+
+def check_host(house: CoreHouse, hosts: list[bytes]) -> None:
+    """Raises Refused: 400 unless there is one `Host`, 421 unless it is one of ours. Ports are not compared."""
+    if len(hosts) != 1:
+        raise Refused(400, "There must be one Host header.")
+    host = hosts[0].decode("latin-1").lower()
+    if host.startswith("["):
+        name = host[1:].partition("]")[0]
+    else:
+        name = host.partition(":")[0]
+    if name.rstrip(".") not in house.hosts:
+        raise Refused(421, "This host is not served here: the setting `hosts` lists those that are.")
+
+
+_Admitted = tuple[User | None, Client | None, Role | None]
+
+
+def admit(house: CoreHouse, route: Route, ids: dict[str, str], authorization: list[bytes]) -> _Admitted:
+    """Who asks, and as what in which client. Raises Refused with 401, 403 or 404."""
+    if route.needs is Who.ANYBODY:
+        return None, None, None
+    user = identify(house, authorization)
+    if isinstance(route.needs, Role):
+        client, role = enter(house, user, ids["clientId"], route.needs)
+        return user, client, role
+    return user, None, None
+
+
+def _call(
+    house: CoreHouse, ids: dict[str, str], query: Query, document: dict[str, object], admitted: _Admitted
+) -> Call:
+    user, client, role = admitted
+    return Call(
+        house=house, ids=ids, query=query, document=document, asking=user, in_client=client, role=role
+    )

@@ -1,0 +1,142 @@
+"""`CoreHouse`: everything that the Core API works with, passed in; nothing in core/ finds anything by itself.
+
+Belongs here: the interfaces that core/ needs, and writing through them. Does not: any route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred, DeferredLock
+
+from rrgate.api import Plugin
+from rrgate.directory import Noun
+from rrgate.model import Client, Credential, Proxy, Side, Target, Token, User
+from rrgate.store.inventory import Member
+from rrgate.store.inventory import Noun as StoredNoun
+from rrgate.store.request_log import RequestPage
+
+
+class Nouns(Protocol):
+    """What core/ needs of rrgate.directory.Directory."""
+
+    users: dict[str, User]
+    members: dict[tuple[str, str], tuple[str, ...]]
+    token_by_hash: dict[bytes, Token]
+    clients: dict[str, Client]
+    credentials: dict[str, Credential]
+    targets: dict[str, Target]
+    proxies: dict[str, Proxy]
+
+    def put(self, noun: Noun) -> None: ...
+    def drop(self, noun: Noun) -> None: ...
+    def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None: ...
+    def proxies_of(self, client_id: str) -> list[Proxy]: ...
+    def proxies_using(self, part_id: str) -> list[Proxy]: ...
+
+
+class Sealing(Protocol):
+    """What core/ needs of rrgate.store.secrets.Secrets. It cannot open anything."""
+
+    def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes: ...
+    def fingerprint(self, row_id: str, plaintext: bytes) -> str: ...
+    def token_hash(self, token: str) -> bytes: ...
+
+
+class Keeping(Protocol):
+    """What core/ needs of rrgate.store.AsyncStore."""
+
+    @property
+    def secrets(self) -> Sealing: ...
+    def save(self, *nouns: StoredNoun) -> Deferred[None]: ...
+    def delete(self, *nouns: StoredNoun) -> Deferred[None]: ...
+
+
+class ReadingLog(Protocol):
+    """What core/ needs of rrgate.store.RequestLog."""
+
+    def list(
+        self,
+        proxy_id: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+        status: int | None = None,
+        method: str | None = None,
+    ) -> Deferred[RequestPage]: ...
+    def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]: ...
+
+
+class Installed(Protocol):
+    """What core/ needs of rrgate.registry.Registry."""
+
+    @property
+    def plugins(self) -> Collection[type[Plugin]]: ...
+    @property
+    def served_settings(self) -> frozenset[str]: ...
+    def auth_type(self, name: str, side: Side) -> type[Plugin] | None: ...
+    def auth_type_names(self, side: Side) -> list[str]: ...
+
+
+def _host_names(hosts: Iterable[str]) -> frozenset[str]:
+    return frozenset(host.lower().strip("[]").rstrip(".") for host in hosts)
+
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+@frozen(kw_only=True, eq=False)
+class CoreHouse:
+    """What the Core API of one gateway works with.
+
+    `wall`: seconds since the epoch. `hosts`: the names that a `Host` header may have, without ports; others answer
+    421. `public_url`: where callers reach the gateway, without a trailing `/`. `is_ready`: what /readyz answers.
+    `open_clients`: whether every user may create clients, not only operators.
+    """
+
+    directory: Nouns
+    store: Keeping
+    request_log: ReadingLog
+    registry: Installed
+    wall: Callable[[], float]
+    hosts: frozenset[str] = field(converter=_host_names)
+    public_url: str = field(converter=_without_slash)
+    is_ready: Callable[[], bool]
+    open_clients: bool = False
+    writing: DeferredLock = field(init=False, factory=DeferredLock)
+    """Held from a change's first check to its last effect, so that checks and saves of two changes do not mix."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self.wall() * 1000)
+
+    async def save(self, *nouns: StoredNoun) -> None:
+        """Keep `nouns`, then put them into force. Raises what the store raises; then nothing has changed."""
+        await self.store.save(*nouns)
+        for noun in nouns:
+            if isinstance(noun, Member):
+                self.directory.put_member(noun.user_id, noun.client_id, noun.roles)
+            else:
+                self.directory.put(noun)
+
+    async def delete(self, *nouns: Noun) -> None:
+        """The same for removing them, in this order. A client's members go with it."""
+        await self.store.delete(*nouns)
+        for noun in nouns:
+            self.directory.drop(noun)
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, as `CoreHouse.hosts` wants it; `""` if there is none."""
+    return (urlsplit(url).hostname or "").rstrip(".")
+
+
+def members_of(directory: Nouns, client_id: str) -> Mapping[str, tuple[str, ...]]:
+    """Roles by user id."""
+    return {user_id: roles for (user_id, client), roles in directory.members.items() if client == client_id}

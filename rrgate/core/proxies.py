@@ -1,0 +1,181 @@
+"""/clients/{clientId}/proxies: the gateway's addresses, each joining two credentials and a target.
+
+Belongs here: that everything a proxy names fits together, and that plugins can work on it. Does not: running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve
+
+from rrgate.api import ConfigError, Problem
+from rrgate.core.answers import Answer, conflict, deleted, listed, shown
+from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
+from rrgate.core.house import CoreHouse
+from rrgate.core.queries import PAGING, page
+from rrgate.core.routes import Call, Role, Route
+from rrgate.ids import new_id
+from rrgate.model import Client, Credential, Proxy, Side, Target
+from rrgate.model.documents import publish, read_changes, read_new
+
+PARTS: Mapping[str, Side | None] = {
+    "proxyProxyCredentialId": Side.PROXY,
+    "proxyTargetId": None,
+    "proxyTargetCredentialId": Side.TARGET,
+}
+"""Fields that name something, with the side of credentials; None: a target."""
+
+
+def document_of(house: CoreHouse, proxy: Proxy) -> dict[str, Any]:
+    """A proxy as published, with its address."""
+    return publish(proxy, proxyURL=f"{house.public_url}/api/{proxy.id}")
+
+
+def check_parts(house: CoreHouse, client: Client, region: object, named: Mapping[str, object]) -> None:
+    """Everything named exists, belongs to `client`, is of the right side and lies in `region`.
+
+    `named`: ids by published field. Raises ConfigError naming each field at fault; what belongs to somebody else is
+    told of as if it did not exist.
+    """
+    problems: list[Problem] = []
+    for field, side in PARTS.items():
+        id = named.get(field)
+        if not isinstance(id, str):
+            continue
+        what = "target" if side is None else "credential"
+        part: Target | Credential | None = (
+            house.directory.targets.get(id) if side is None else house.directory.credentials.get(id)
+        )
+        if part is None or part.client_id != client.id:
+            problems.append(Problem(field, f"names no {what} of this client"))
+            continue
+        if isinstance(part, Credential) and part.side is not side and side is not None:
+            problems.append(
+                Problem(field, f"names a credential whose credentialType is {part.side.value}; it must be {side.value}")
+            )
+        if isinstance(region, str) and part.region != region:
+            problems.append(Problem(field, f"names a {what} of another region; it must lie in the proxy's"))
+    if problems:
+        raise ConfigError(*problems)
+
+
+def check_plugins(house: CoreHouse, proxy: Proxy, client: Client) -> None:
+    """Asks every plugin whether it can work on `proxy`. Raises ConfigError with what all of them say."""
+    target = house.directory.targets.get(proxy.target_id)
+    if target is None:
+        return
+    problems: list[Problem] = []
+    for plugin in house.registry.plugins:
+        with gathered(problems):
+            plugin.for_proxy(proxy, client, target)
+    if problems:
+        raise ConfigError(*problems)
+
+
+def check_alias(house: CoreHouse, proxy: Proxy) -> None:
+    """Raises Refused with 409 if another proxy of the client has this alias."""
+    if proxy.alias is not None and any(
+        other.alias == proxy.alias and other.id != proxy.id for other in house.directory.proxies_of(proxy.client_id)
+    ):
+        raise conflict("proxyAlias", "another proxy of this client has this alias; choose another")
+
+
+async def list_proxies(call: Call) -> Answer:
+    proxies, cursor = page(call.house.directory.proxies_of(call.client.id), call.query)
+    return listed("proxies", (document_of(call.house, proxy) for proxy in proxies), cursor)
+
+
+async def create_proxy(call: Call) -> Answer:
+    house, document = call.house, call.document
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    with gathered(problems):
+        values = read_new(Proxy, document)
+    with gathered(problems):
+        check_carried_out(house, Proxy, values)
+    with gathered(problems):
+        check_parts(house, call.client, document.get("proxyRegion"), document)
+    refuse_if(problems)
+    now = house.now()
+    proxy = Proxy(
+        id=new_id(), client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values
+    )
+    check_plugins(house, proxy, call.client)
+    check_alias(house, proxy)
+    await house.save(proxy)
+    return shown("proxies", document_of(house, proxy))
+
+
+async def show_proxy(call: Call) -> Answer:
+    return shown("proxies", document_of(call.house, owned(call.house.directory.proxies, call, "proxyId")))
+
+
+async def update_proxy(call: Call) -> Answer:
+    house, document = call.house, call.document
+    proxy = owned(house.directory.proxies, call, "proxyId")
+    present = document_of(house, proxy)
+    problems: list[Problem] = []
+    changes: dict[str, Any] = {}
+    with gathered(problems):
+        changes = read_changes(proxy, present, document)
+    with gathered(problems):
+        check_carried_out(house, Proxy, changes)
+    with gathered(problems):
+        # Only what changes: a proxy whose credential was deleted can still be switched off or renamed.
+        changed = {field: document[field] for field in PARTS if field in document and document[field] != present[field]}
+        check_parts(house, call.client, proxy.region, changed)
+    refuse_if(problems)
+    proxy = evolve(proxy, **changes, updated_at=max(house.now(), proxy.updated_at))
+    check_plugins(house, proxy, call.client)
+    check_alias(house, proxy)
+    await house.save(proxy)
+    return shown("proxies", document_of(house, proxy))
+
+
+async def delete_proxy(call: Call) -> Answer:
+    await call.house.delete(owned(call.house.directory.proxies, call, "proxyId"))
+    return deleted("Proxy")
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        template="/clients/{clientId}/proxies",
+        handler=list_proxies,
+        needs=Role.USER,
+        parameters=PAGING,
+        help="The proxies of a client.",
+    ),
+    Route(
+        method="POST",
+        template="/clients/{clientId}/proxies",
+        handler=create_proxy,
+        needs=Role.ADMIN,
+        noun=Proxy,
+        help="Create a proxy.",
+    ),
+    Route(
+        method="GET",
+        template="/clients/{clientId}/proxies/{proxyId}",
+        handler=show_proxy,
+        needs=Role.USER,
+        help="One proxy.",
+    ),
+    Route(
+        method="PUT",
+        template="/clients/{clientId}/proxies/{proxyId}",
+        handler=update_proxy,
+        needs=Role.ADMIN,
+        noun=Proxy,
+        help="Change a proxy.",
+    ),
+    Route(
+        method="DELETE",
+        template="/clients/{clientId}/proxies/{proxyId}",
+        handler=delete_proxy,
+        needs=Role.ADMIN,
+        help="Delete a proxy.",
+    ),
+)

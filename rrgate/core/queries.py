@@ -1,0 +1,131 @@
+"""Query parameters of the Core API: reading them strictly, and paging through lists.
+
+Belongs here: `Query`, `page`. Does not: what a parameter means to a noun.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+from attrs import field, frozen
+
+from rrgate.api import Problem
+from rrgate.core.answers import not_right
+from rrgate.model.times import parse_nanoseconds
+from rrgate.structuring import unknown_field
+
+N = TypeVar("N", bound=Any)
+
+MOST: Final = 1000
+"""Objects of one answer; also how many are answered where no `limit` is asked for."""
+
+PAGING: Final = ("limit", "cursor")
+
+
+@frozen
+class Query:
+    """The parameters of one request, each at most once and known to the route. All raise Refused with 400."""
+
+    values: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def read(cls, raw: str, known: Iterable[str]) -> Query:
+        """Split and decode `raw`, the query as it stands in the URL."""
+        try:
+            pairs = parse_qsl(raw, keep_blank_values=True, strict_parsing=bool(raw), errors="strict", max_num_fields=50)
+        except ValueError:
+            raise not_right([Problem("query", "must be name=value pairs, percent-encoded UTF-8")]) from None
+        names = tuple(known)
+        problems: list[Problem] = []
+        values: dict[str, str] = {}
+        for name, value in pairs:
+            if name not in names:
+                problem = unknown_field(name, names)
+                problems.append(Problem(problem.field, problem.problem.replace("field", "query parameter")))
+            elif name in values:
+                problems.append(Problem(name, "must be given once"))
+            values[name] = value
+        if problems:
+            raise not_right(problems)
+        return cls(values)
+
+    def text(self, name: str) -> str | None:
+        """The value, or None if it is not there."""
+        return self.values.get(name)
+
+    def flag(self, name: str) -> bool:
+        """`true` or `false`; false if it is not there."""
+        value = self.values.get(name, "false")
+        if value not in ("true", "false"):
+            raise not_right([Problem(name, "must be true or false")])
+        return value == "true"
+
+    def number(self, name: str, least: int, most: int) -> int | None:
+        """A whole number within bounds, or None if it is not there."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not (value.isascii() and value.isdigit() and len(value) <= 9 and least <= int(value) <= most):
+            raise not_right([Problem(name, f"must be a whole number from {least} to {most}")])
+        return int(value)
+
+    def limit(self) -> int:
+        """How many objects are wanted."""
+        return self.number("limit", 1, MOST) or MOST
+
+    def after(self, name: str) -> int | None:
+        """The milliseconds since the epoch behind which, exclusively, a time lies that is after `name`."""
+        moment = self._nanoseconds(name)
+        return None if moment is None else moment // 1_000_000
+
+    def before(self, name: str) -> int | None:
+        """The milliseconds since the epoch before which, exclusively, a time lies that is before `name`."""
+        moment = self._nanoseconds(name)
+        return None if moment is None else -(-moment // 1_000_000)
+
+    def _nanoseconds(self, name: str) -> int | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        try:
+            return parse_nanoseconds(value)
+        except ValueError as error:
+            raise not_right([Problem(name, str(error))]) from None
+
+
+def page(nouns: Iterable[N], query: Query) -> tuple[Sequence[N], str | None]:
+    """One page of `nouns`, in the order of their creation, and the cursor of the next one if there is one.
+
+    What is created or deleted between two pages shifts nothing: the cursor is a place, not a count.
+    """
+    ordered = sorted(nouns, key=_place)
+    cursor = query.text("cursor")
+    if cursor is not None:
+        behind = _read_cursor(cursor)
+        ordered = [noun for noun in ordered if _place(noun) > behind]
+    limit = query.limit()
+    following = _write_cursor(ordered[limit - 1]) if len(ordered) > limit else None
+    return ordered[:limit], following
+
+
+def _place(noun: Any) -> tuple[int, str]:
+    return noun.created_at, noun.id
+
+
+def _write_cursor(noun: Any) -> str:
+    created_at, id = _place(noun)
+    return base64.urlsafe_b64encode(f"{created_at}.{id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        created_at, dot, id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(".")
+        if dot and len(created_at) < 20:
+            return int(created_at), id
+    except (ValueError, binascii.Error):
+        pass
+    raise not_right([Problem("cursor", "must be the nextCursor of an earlier answer")])

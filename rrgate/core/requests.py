@@ -1,0 +1,83 @@
+"""/clients/{clientId}/proxies/{proxyId}/requests: the request log, to read.
+
+Belongs here: which records are asked for, and what a member's role hides of them. Does not: what a record says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rrgate.api import Problem
+from rrgate.core.answers import Answer, missing, not_right, shown
+from rrgate.core.checking import owned
+from rrgate.core.queries import PAGING
+from rrgate.core.routes import Call, Role, Route
+
+HIDDEN_FROM_USERS = frozenset({"requestBody", "responseBody", "tokenClaims"})
+
+
+def visible(call: Call, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the caller may read it: bodies and claims are for admins and owners."""
+    if call.role is not None and call.role >= Role.ADMIN:
+        return dict(record)
+    return {name: value for name, value in record.items() if name not in HIDDEN_FROM_USERS}
+
+
+async def list_requests(call: Call) -> Answer:
+    query = call.query
+    proxy = owned(call.house.directory.proxies, call, "proxyId")
+    method = query.text("method")
+    if method is not None and not (method.isascii() and method.isalpha() and len(method) <= 32):
+        raise not_right([Problem("method", "must be the name of an HTTP method, such as GET")])
+    after, before = query.after("processedAfter"), query.before("processedBefore")
+    status, limit = query.number("status", 100, 599), query.limit()
+    try:
+        found = call.house.request_log.list(
+            proxy.id,
+            after=after,
+            before=before,
+            limit=limit,
+            cursor=query.text("cursor"),
+            status=status,
+            method=method.upper() if method is not None else None,
+        )
+    except ValueError:
+        raise not_right([Problem("cursor", "must be the nextCursor of an earlier answer")]) from None
+    page = await found
+    document: dict[str, Any] = {
+        "message": "Success",
+        "totalRequests": len(page.requests),
+        "limitReached": page.next_cursor is not None,
+        "requests": [visible(call, record) for record in page.requests],
+    }
+    if page.next_cursor is not None:
+        document["nextCursor"] = page.next_cursor
+    return Answer(200, document)
+
+
+async def show_request(call: Call) -> Answer:
+    proxy = owned(call.house.directory.proxies, call, "proxyId")
+    record = await call.house.request_log.detail(proxy.id, call.ids["requestId"])
+    if record is None:
+        raise missing()
+    return shown("requests", visible(call, record))
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        template="/clients/{clientId}/proxies/{proxyId}/requests",
+        handler=list_requests,
+        needs=Role.USER,
+        parameters=(*PAGING, "processedAfter", "processedBefore", "status", "method"),
+        help="The requests that a proxy has had, newest first.",
+    ),
+    Route(
+        method="GET",
+        template="/clients/{clientId}/proxies/{proxyId}/requests/{requestId}",
+        handler=show_request,
+        needs=Role.USER,
+        help="One request, with the flat view besides.",
+    ),
+)

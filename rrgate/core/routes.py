@@ -1,0 +1,135 @@
+"""A small table-driven router: method and path template lead to a handler and the least role that it asks for.
+
+Belongs here: `Route`, `Call` and finding one for a path. Does not: the table itself (table.py), or judging callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from enum import Enum, IntEnum
+from typing import Any
+
+from attrs import field, frozen
+
+from rrgate.core.answers import Answer, Refused, missing
+from rrgate.core.house import CoreHouse
+from rrgate.core.queries import Query
+from rrgate.model import Client, User
+
+
+class Role(IntEnum):
+    """A member's role in a client; a greater one may do all that a smaller one may."""
+
+    USER = 1
+    ADMIN = 2
+    OWNER = 3
+
+
+class Who(Enum):
+    """Who may call a route that lies under no client."""
+
+    ANYBODY = "anybody"
+    ANY_USER = "any user"
+
+
+@frozen(kw_only=True)
+class Call:
+    """One request to a handler, judged so far: who asks, for which ids, with what query and body.
+
+    `client` is the one that the path names, and the caller has the route's role in it.
+    """
+
+    house: CoreHouse
+    ids: Mapping[str, str]
+    query: Query
+    document: Mapping[str, Any] = field(repr=False)
+    asking: User | None
+    in_client: Client | None
+    role: Role | None
+
+    @property
+    def user(self) -> User:
+        """Who asks. Only on routes that ask for a token."""
+        assert self.asking is not None
+        return self.asking
+
+    @property
+    def client(self) -> Client:
+        """The client that the path names. Only on routes with `{clientId}`."""
+        assert self.in_client is not None
+        return self.in_client
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@frozen(kw_only=True)
+class Route:
+    """`needs`: the least role in the client of the path, or who may call where there is none.
+
+    `parameters`: the query parameters it knows; another is refused. `noun`: the class of the body's fields, for the
+    documentation. `bare`: not served under `/api/…` too.
+    """
+
+    method: str
+    template: str
+    handler: Handler
+    needs: Role | Who
+    help: str
+    parameters: tuple[str, ...] = ()
+    noun: type[Any] | None = None
+    bare: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything, and so runs alone."""
+        return self.method != "GET"
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether it reads a JSON object from the body."""
+        return self.method in ("POST", "PUT")
+
+
+class Router:
+    """Finds the route for a method and a path. Templates have fixed segments and `{names}`."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_shape: dict[tuple[str | None, ...], list[Route]] = {}
+        for route in routes:
+            shape = tuple(None if part.startswith("{") else part for part in _segments(route.template))
+            self._by_shape.setdefault(shape, []).append(route)
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route and the ids of its template. A HEAD finds the route of GET.
+
+        Raises Refused: 404 for a path that nothing serves, 405 for a method, with `Allow`.
+        """
+        prefixed = path.startswith("/api/")
+        segments = _segments(path[4:] if prefixed else path)
+        candidates = [
+            route
+            for shape, routes in self._by_shape.items()
+            if len(shape) == len(segments) and all(a is None or a == b for a, b in zip(shape, segments, strict=True))
+            for route in routes
+            if not (prefixed and route.bare)
+        ]
+        if not candidates:
+            raise missing()
+        wanted = "GET" if method == "HEAD" else method
+        for route in candidates:
+            if route.method == wanted:
+                return route, {
+                    name[1:-1]: value
+                    for name, value in zip(_segments(route.template), segments, strict=True)
+                    if name.startswith("{")
+                }
+        allowed = {route.method for route in candidates}
+        if "GET" in allowed:
+            allowed.add("HEAD")
+        allow = ", ".join(sorted(allowed))
+        raise Refused(405, f"This path takes {allow} only.", headers=(("Allow", allow),))
+
+
+def _segments(path: str) -> list[str]:
+    return path[1:].split("/")

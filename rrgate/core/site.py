@@ -1,0 +1,188 @@
+"""`core_site`: the Core API as a twisted.web Site, with the bounds on sizes and times that twisted.web does not have.
+
+Belongs here: bytes on a connection: bounds, early refusals, writing. Does not: what is answered (handling.py).
+"""
+
+# mypy: disallow-untyped-calls=False
+# twisted.web's classes, which these derive from, are typed in part only.
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import http
+from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from rrgate.core.answers import Answer, Refused, internal_error
+from rrgate.core.handling import Incoming, handle
+from rrgate.core.house import CoreHouse
+from rrgate.core.routes import Router
+from rrgate.core.table import ROUTES
+
+MOST_BODY: Final = 1_000_000
+"""Bytes of a request's body: 1 MB."""
+
+MOST_DISCARDED: Final = 8 * MOST_BODY
+"""Bytes of a refused body that are read and thrown away, so that its sender gets to read the 413."""
+
+REQUEST_SECONDS: Final = 30
+"""From a request's first byte to its last; also how long a connection may be idle."""
+
+DISCARDING_SECONDS: Final = 5
+
+
+class CoreChannel(HTTPChannel):
+    """A connection on which a request must be whole in time, however steadily it trickles in."""
+
+    _receiving = False
+
+    def resetTimeout(self) -> None:
+        """Called with every chunk: only the first of a request sets the time anew."""
+        if not self._receiving:
+            self._receiving = True
+            super().resetTimeout()
+
+    def requestDone(self, request: Any) -> None:
+        """The answer is written; the next request gets its own time."""
+        self._receiving = False
+        super().requestDone(request)
+
+
+class CoreRequest(Request):
+    """One request: its body bounded while it comes, its answer written whole."""
+
+    site: CoreSite
+    channel: Any
+    content: Any
+    _size = 0
+    _refused = False
+    _gone = False
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is there. `length`: the Content-Length, or None for a chunked body."""
+        self.content = BytesIO()
+        if length is not None and length > MOST_BODY:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Some of the body."""
+        self._size += len(data)
+        if self._refused:
+            if self._size > MOST_DISCARDED:
+                self.channel.transport.abortConnection()
+        elif self._size > MOST_BODY:
+            self._refuse()
+        else:
+            self.content.write(data)
+
+    def _refuse(self) -> None:
+        """Answer 413 now, and read on only to throw away: closing at once could take the answer from its reader."""
+        self._refused = True
+        self.content = BytesIO()
+        # A sender that waits for 100 Continue shall not get it behind the answer.
+        self.requestHeaders.removeHeader(b"Expect")
+        self.method, self.uri, self.path, self.clientproto = b"POST", b"", b"", b"HTTP/1.1"
+        self.channel.persistent = False
+        self.channel.setTimeout(DISCARDING_SECONDS)
+        self._write(Refused(413, f"The body must not have more than {MOST_BODY} bytes.").answer(), close=True)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The request is whole."""
+        if self._refused:
+            self.finish()
+        else:
+            super().requestReceived(command, path, version)
+
+    def process(self) -> None:
+        """Answer it."""
+        self.site = self.channel.site
+        Deferred.fromCoroutine(self._answer()).addErrback(self._failed)
+
+    async def _answer(self) -> None:
+        request = Incoming(
+            method=self.method.decode("latin-1"),
+            target=self.uri.decode("latin-1"),
+            hosts=self._values(b"Host"),
+            authorization=self._values(b"Authorization"),
+            content_types=self._values(b"Content-Type"),
+            content_encodings=self._values(b"Content-Encoding"),
+            body=self.content.getvalue(),
+        )
+        answer = await handle(self.site.house, self.site.router, request)
+        if not self._gone:
+            self._write(answer)
+            self.finish()
+
+    def _failed(self, failure: Failure) -> None:
+        self.site.log_.failure("Core API: an answer could not be written", failure)
+        if not self._gone and not self.startedWriting:
+            self._write(internal_error().answer())
+            self.finish()
+
+    def _write(self, answer: Answer, close: bool = False) -> None:
+        body = answer.body()
+        self.setResponseCode(answer.status, HTTPStatus(answer.status).phrase.encode())
+        for name, value in answer.headers:
+            self.setHeader(name, value)
+        self.setHeader(b"Content-Type", b"application/json")
+        self.setHeader(b"Content-Length", b"%d" % len(body))
+        self.setHeader(b"Cache-Control", b"no-store")
+        self.setHeader(b"X-Content-Type-Options", b"nosniff")
+        self.setHeader(b"Date", datetimeToString(self.channel.site.house.wall()))
+        if close:
+            self.setHeader(b"Connection", b"close")
+        self.write(body)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The caller has gone; a change under way is finished all the same."""
+        self._gone = True
+        super().connectionLost(reason)
+
+    def _values(self, name: bytes) -> list[bytes]:
+        return list(self.requestHeaders.getRawHeaders(name, []))
+
+
+class CoreSite(Site):
+    """Serves one house. Put it behind any stream endpoint."""
+
+    protocol: Any = CoreChannel
+    log_ = Logger("rrgate.core")
+
+    def __init__(self, house: CoreHouse, router: Router, clock: IReactorTime | None) -> None:
+        super().__init__(
+            Resource(), CoreRequest, timeout=REQUEST_SECONDS, reactor=clock, parsePOSTFormSubmission=False
+        )
+        self.house = house
+        self.router = router
+
+    def startFactory(self) -> None:
+        """No log file, and no timer for the times in its lines: see `log`."""
+
+    def stopFactory(self) -> None:
+        """Nothing to stop."""
+
+    def log(self, request: http.Request) -> None:
+        """One event a request, without the query: somebody may have put a token there."""
+        self.log_.debug(
+            "{method} {path!r} {status}",
+            method=request.method.decode("latin-1"),
+            path=request.path,
+            status=request.code,
+        )
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """HTTP/1.1 only: the bounds above are those of its channel."""
+        return [b"http/1.1"]
+
+
+def core_site(house: CoreHouse, clock: IReactorTime | None = None) -> CoreSite:
+    """The Core API of `house`. `clock`: for timeouts; None means the installed reactor."""
+    return CoreSite(house, Router(ROUTES), clock)
