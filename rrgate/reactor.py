@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from types import FrameType
 from typing import Any, Final
 
 from twisted.internet import error
@@ -29,6 +30,7 @@ PRIVATE_NAMES: Final = (
     "twisted.internet.posixbase.PosixReactorBase.adoptStreamPort",
     "twisted.internet.posixbase.PosixReactorBase.adoptStreamConnection",
     "twisted.internet.base.ReactorBase.callLater",
+    "twisted.internet.base.ReactorBase.sigTerm",
     "twisted.internet.base.ReactorBase.timeout",
     "twisted.internet.base.ReactorBase.runUntilCurrent",
     "twisted.python.log.callWithLogger",
@@ -42,12 +44,13 @@ _INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 
 
 class GatewayReactor(EPollReactor):
-    """Twisted's epoll reactor with three differences, each invisible to protocols.
+    """Twisted's epoll reactor with four differences, each invisible to protocols.
 
     - `seconds()` is `time.monotonic()`: stepping the wall clock neither fires nor freezes a timer. It is no date.
     - No log context is made for a readiness event. An exception is still logged under its transport's name, and still
       disconnects that transport and no other.
     - TCP connections, made or accepted, send at once what they can (`rrgate.transports`).
+    - A process that SIGTERM told to stop, and that did, exits with 0; stock Twisted makes it die of the signal.
     """
 
     seconds = staticmethod(time.monotonic)
@@ -93,6 +96,11 @@ class GatewayReactor(EPollReactor):
                 log.err(system=_log_name(selectable))
         if why:
             self._disconnectSelectable(selectable, why, in_read)
+
+    def sigTerm(self, number: int, frame: FrameType | None = None) -> None:
+        """Stop in order; called by Twisted when SIGTERM comes."""
+        super().sigTerm(number, frame)
+        self._exitSignal = None
 
     def listenTCP(self, port: Any, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> EagerPort:
         """As `IReactorTCP.listenTCP`; connections send at once. Raises CannotListenError."""

@@ -68,7 +68,8 @@ def main() -> None:
     def start() -> None:
         answer: Deferred[Any] = scenario(reactor, *sys.argv[2:])
         answer.addTimeout(20, reactor)
-        answer.addBoth(lambda result: (outcome.append(result), reactor.stop()))
+        answer.addBoth(outcome.append)
+        answer.addCallback(lambda _: reactor.running and not reactor._stopped and reactor.stop())
 
     reactor.callWhenRunning(start)
     reactor.run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
 from typing import Any
@@ -64,6 +66,14 @@ def broken_protocols(reactor: Any) -> Any:
     yield port.stopListening()
     still_open = sum(type(reader).__name__ == "EagerServer" for reader in reactor.getReaders())
     return {"answers": answers, "lost": {name: list(reasons) for name, reasons in lost.items()}, "open": still_open}
+
+
+def terminated(reactor: Any) -> Deferred[Any]:
+    """SIGTERM comes; the answer is what twistd would then end the process with."""
+    done: Deferred[Any] = Deferred()
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: done.callback({"signal": reactor._exitSignal}))
+    os.kill(os.getpid(), signal.SIGTERM)
+    return done
 
 
 def installed(reactor: Any) -> Deferred[Any]:

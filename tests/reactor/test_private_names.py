@@ -44,6 +44,7 @@ READ = {
     "twisted.internet.posixbase.PosixReactorBase.adoptStreamPort": "bb6bfa1f7c72af02",
     "twisted.internet.posixbase.PosixReactorBase.adoptStreamConnection": "f517cacbcdcd914e",
     "twisted.internet.base.ReactorBase.callLater": "9ae4d9ecb4cd2499",
+    "twisted.internet.base.ReactorBase.sigTerm": "1c3c6209a3fcde50",
     "twisted.internet.base.ReactorBase.timeout": "5ed5ead797fa7b9e",
     "twisted.internet.base.ReactorBase.runUntilCurrent": "2f595853ac12375d",
     "twisted.python.log.callWithLogger": "c54d539aa27dbf70",

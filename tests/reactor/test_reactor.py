@@ -24,3 +24,9 @@ def test_an_exception_is_logged_and_ends_its_own_connection_only() -> None:
 def test_it_is_installed_once_for_the_process() -> None:
     answer, _ = run_scenario("scenarios:installed")
     assert answer == {"same": True, "again": "refused"}
+
+
+def test_a_process_that_was_told_to_stop_and_did_has_not_failed() -> None:
+    answer, log = run_scenario("scenarios:terminated")
+    assert answer == {"signal": None}
+    assert "Received SIGTERM, shutting down." in log
