@@ -110,7 +110,7 @@ class Router:
         candidates = [
             route
             for shape, routes in self._by_shape.items()
-            if len(shape) == len(segments) and all(a is None or a == b for a, b in zip(shape, segments, strict=True))
+            if len(shape) == len(segments) and all(map(_fits, shape, segments))
             for route in routes
             if not (prefixed and route.bare)
         ]
@@ -129,6 +129,10 @@ class Router:
             allowed.add("HEAD")
         allow = ", ".join(sorted(allowed))
         raise Refused(405, f"This path takes {allow} only.", headers=(("Allow", allow),))
+
+
+def _fits(wanted: str | None, segment: str) -> bool:
+    return segment != "" if wanted is None else segment == wanted
 
 
 def _segments(path: str) -> list[str]:

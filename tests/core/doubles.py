@@ -1,0 +1,241 @@
+"""`Core`: a Core API on a port of its own with a store in memory, and the means to ask it.
+
+Belongs here: test doubles and the client side of a question. Does not: any expectation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import treq
+from attrs import frozen
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.web.client import Agent
+
+from rrgate.core.house import CoreHouse
+from rrgate.core.site import core_site
+from rrgate.directory import Directory
+from rrgate.model import Client, Credential, Proxy, Target, Token, User
+from rrgate.store import Member
+from rrgate.store.request_log import RequestPage
+from tests.core.made_up_plugins import registry
+
+SECRET = "s3cr3t-5f1e"
+NOW = 1_765_517_217.621
+
+
+class MemorySecrets:
+    """Reversible, so that tests can look inside."""
+
+    def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes:
+        return f"{client_id}|{row}|".encode() + plaintext[::-1]
+
+    def fingerprint(self, row_id: str, plaintext: bytes) -> str:
+        return hashlib.sha256(row_id.encode() + plaintext).hexdigest()[:8]
+
+    def token_hash(self, token: str) -> bytes:
+        return hashlib.sha256(token.encode()).digest()
+
+
+class MemoryStore:
+    """Keeps nouns by class and id; `waiting` holds saves back, `error` fails the next one."""
+
+    def __init__(self) -> None:
+        self.secrets = MemorySecrets()
+        self.kept: dict[tuple[type, str], Any] = {}
+        self.error: Exception | None = None
+        self.waiting: list[Deferred[None]] | None = None
+
+    def save(self, *nouns: Any) -> Deferred[None]:
+        return self._then(lambda: self.kept.update({_key(noun): noun for noun in nouns}))
+
+    def delete(self, *nouns: Any) -> Deferred[None]:
+        return self._then(lambda: [self.kept.pop(_key(noun), None) for noun in nouns])
+
+    def _then(self, change: Any) -> Deferred[None]:
+        if self.error is not None:
+            error, self.error = self.error, None
+            return fail(error)
+        if self.waiting is None:
+            change()
+            return succeed(None)
+        deferred: Deferred[None] = Deferred()
+        self.waiting.append(deferred)
+        return deferred.addCallback(lambda _: change() and None)
+
+
+def _key(noun: Any) -> tuple[type, str]:
+    return type(noun), noun.id if not isinstance(noun, Member) else f"{noun.user_id} {noun.client_id}"
+
+
+class MemoryLog:
+    """Records as given, newest first; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.asked: dict[str, Any] = {}
+
+    def list(self, proxy_id: str, **asked: Any) -> Deferred[RequestPage]:
+        self.asked = asked
+        if asked["cursor"] == "bad":
+            raise ValueError("cursor")
+        records = self.records[: asked["limit"]]
+        return succeed(RequestPage(tuple(records), "more" if len(self.records) > asked["limit"] else None))
+
+    def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]:
+        return succeed(next((record for record in self.records if record["sKey"] == request_id), None))
+
+
+@frozen
+class Told:
+    """An answer: status, header fields by lower-case name, document."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by field; the form of every error is checked on the way."""
+        assert set(self.document) <= {"error", "message", "details"}
+        assert self.document["error"]
+        assert self.document["message"]
+        return {each["field"]: each["problem"] for each in self.document.get("details", ())}
+
+
+def no_route(directory: Directory, proxy: Proxy) -> Any:
+    raise AssertionError("the Core API builds no routes")
+
+
+class Core:
+    """Alice is owner, Adam admin, Uma user of the client `acme`; Bob owns `other`; Alice is the operator."""
+
+    def __init__(self) -> None:
+        self.seconds = NOW
+        self.store = MemoryStore()
+        self.log = MemoryLog()
+        self.ready = True
+        self.directory = Directory(no_route)
+        for name in ("alice", "adam", "uma", "bob"):
+            self.add_user(name, operator=name == "alice")
+        for name, owner in (("acme", "alice"), ("other", "bob")):
+            client = Client(id=name, user_id=owner, name=name.title(), created_at=1, updated_at=1)
+            self.directory.put(client)
+            self.directory.put_member(owner, name, ("owner", "admin"))
+        self.directory.put_member("adam", "acme", ("admin",))
+        self.directory.put_member("uma", "acme", ("user",))
+        self.house = CoreHouse(
+            directory=self.directory,
+            store=self.store,
+            request_log=self.log,
+            registry=registry(),
+            wall=lambda: self.seconds,
+            hosts=frozenset({"127.0.0.1", "gateway.test"}),
+            public_url="https://gateway.test/",
+            is_ready=lambda: self.ready,
+        )
+
+    def add_user(self, name: str, operator: bool = False, expires_at: int | None = None) -> None:
+        self.directory.put(User(id=name, operator=operator, created_at=1, updated_at=1))
+        token_hash = self.store.secrets.token_hash(f"u-{name}")
+        self.directory.put(
+            Token(
+                id=f"t-{name}",
+                user_id=name,
+                name="",
+                token_hash=token_hash,
+                created_at=1,
+                expires_at=expires_at,
+            )
+        )
+
+    async def start(self) -> None:
+        from twisted.internet import reactor
+
+        self._reactor: Any = reactor
+        self._port = self._reactor.listenTCP(0, core_site(self.house), interface="127.0.0.1")
+        self.port: int = self._port.getHost().port
+        self._client = treq.client.HTTPClient(Agent(reactor))
+
+    async def stop(self) -> None:
+        await self._port.stopListening()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        document: object = None,
+        *,
+        token: str | None = "u-alice",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Told:
+        """Ask, with `document` as JSON or `body` as it is. Every answer is JSON that is kept nowhere."""
+        fields = {"Content-Type": "application/json"} if document is not None else {}
+        if token is not None:
+            fields["Authorization"] = token
+        fields.update(headers or {})
+        data = json.dumps(document).encode() if document is not None else body
+        url = f"http://127.0.0.1:{self.port}{path}"
+        response = await self._client.request(method, url, headers=fields, data=data)
+        raw = await response.content()
+        found = {
+            name.decode().lower(): values[-1].decode() for name, values in response.headers.getAllRawHeaders()
+        }
+        assert found["content-type"] == "application/json"
+        assert found["cache-control"] == "no-store"
+        assert SECRET.encode() not in raw
+        return Told(response.code, found, raw)
+
+    # Nouns, made through the API.
+
+    async def make(self, kind: str, document: object, client: str = "acme", token: str = "u-alice") -> Any:
+        told = await self.ask("POST", f"/clients/{client}/{kind}", document, token=token)
+        assert told.status == 200, told.raw
+        assert told.document["message"] == "Success"
+        (made,) = told.document[kind]
+        return made
+
+    async def make_parts(self, client: str = "acme", token: str = "u-alice") -> dict[str, str]:
+        """Two credentials and a target; answers what a proxy's document needs."""
+        caller = await self.make("credentials", CALLER, client, token)
+        towards = await self.make("credentials", TOWARDS, client, token)
+        target = await self.make("targets", TARGET, client, token)
+        return {
+            "proxyName": "Stripe Proxy",
+            "proxyRegion": "us-east-1",
+            "proxyProxyCredentialId": caller["sKey"],
+            "proxyTargetId": target["sKey"],
+            "proxyTargetCredentialId": towards["sKey"],
+        }
+
+
+CALLER = {
+    "credentialName": "App API Key",
+    "credentialType": "proxy",
+    "credentialAuthType": "key",
+    "credentialRegion": "us-east-1",
+    "credentialSecret": {"key": "X-API-Key", "value": SECRET, "addToHeader": True},
+}
+TOWARDS = {
+    "credentialName": "Stripe Token",
+    "credentialType": "target",
+    "credentialAuthType": "bearer",
+    "credentialRegion": "us-east-1",
+    "credentialSecret": {"token": SECRET, "addToHeader": True},
+}
+TARGET = {
+    "targetName": "Stripe API",
+    "targetRegion": "us-east-1",
+    "targetBaseURL": "https://api.stripe.com",
+    "targetTestPath": "/v1/customers",
+}
+
+__all__ = ["CALLER", "SECRET", "TARGET", "TOWARDS", "Client", "Core", "Credential", "Proxy", "Target", "Told"]

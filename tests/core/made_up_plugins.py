@@ -1,0 +1,92 @@
+"""Plugins that exist only to be asked by the Core API.
+
+Belongs here: the least that configurations and settings can be checked with. Does not: plugins that do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import frozen
+
+from rrgate.api import Client, ConfigError, Exchange, Kind, Plugin, Problem, Proxy, Side, Target, hookimpl, secret
+from rrgate.registry import Registry, new_manager
+
+
+@frozen
+class KeyConfig:
+    key: str
+    value: str | None = secret("The key.", default=None)
+    add_to_header: bool = True
+
+
+class Key(Plugin):
+    name = "apiKey"
+    aliases = ("key",)
+    sides = frozenset({Side.PROXY, Side.TARGET})
+    Config = KeyConfig
+
+    def authenticate(self, ex: Exchange) -> None: ...
+    def prepare(self, ex: Exchange) -> None: ...
+
+
+@frozen
+class BearerConfig:
+    token: str = secret("The token.")
+    prefix: str = "Bearer "
+    add_to_header: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        if "\n" in self.token:
+            raise ConfigError(Problem("token", "must have no line break"))
+
+
+class Bearer(Plugin):
+    name = "bearer"
+    sides = frozenset({Side.TARGET})
+    Config = BearerConfig
+
+    def prepare(self, ex: Exchange) -> None: ...
+
+
+class Headers(Plugin):
+    name = "headers"
+    kind = Kind.HEADERS
+    serves = frozenset({"proxyAdditionalHeaders"})
+
+    @classmethod
+    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
+        problems = [
+            Problem(f"proxyAdditionalHeaders.{name}", "may not be injected")
+            for name in proxy.additional_headers
+            if name.lower() == "host"
+        ]
+        if problems:
+            raise ConfigError(*problems)
+        return None
+
+
+class Query(Plugin):
+    name = "query"
+    kind = Kind.QUERY
+    serves = frozenset({"proxyAdditionalQueryParams", "proxyStreaming", "proxyMaxResponseBytes"})
+
+    @classmethod
+    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
+        if "bad" in proxy.additional_query_params:
+            raise ConfigError(Problem("proxyAdditionalQueryParams.bad", "may not be injected"))
+        return None
+
+
+class MadeUp:
+    @hookimpl
+    def rrgate_plugins(self) -> Sequence[type[Plugin]]:
+        return (Key, Bearer, Headers, Query)
+
+
+def registry() -> Registry:
+    """A registry of these plugins."""
+    manager = new_manager()
+    manager.register(MadeUp())
+    return Registry(manager)
