@@ -9,8 +9,8 @@ import json
 from typing import Any, Final
 
 from rrgate.api import Problem
+from rrgate.complaints import shown_name
 from rrgate.core.answers import Refused, not_right
-from rrgate.structuring import shown_name
 
 DEEPEST: Final = 64
 """How far objects and arrays may nest."""

@@ -17,11 +17,14 @@ from rrgate.core.routes import Call, Role, Route, Who
 from rrgate.directory import Noun
 from rrgate.ids import new_id
 from rrgate.model import Client
-from rrgate.model.documents import publish, read_changes, read_new
+from rrgate.model.documents import Extra, publish, read_changes, read_new
 from rrgate.store.inventory import Member
 
 FIRST_ROLES = ("owner", "admin")
 """Of whoever creates a client."""
+
+
+EXTRAS = (Extra("clientMembers", "an array of objects", help="Who belongs to it: `userId`, and `roles`."),)
 
 
 def document_of(house: CoreHouse, client: Client) -> dict[str, Any]:

@@ -24,7 +24,13 @@ from rrgate.store.secrets import credential_row
 
 SECRET = "credentialSecret"
 EXTRAS = (
-    Extra(SECRET, required=True, help="The secret, as its auth type wants it. Write only: it is never answered."),
+    Extra(
+        SECRET,
+        "an object",
+        written=True,
+        required=True,
+        help="The secret, as its auth type wants it. Write only: it is never answered.",
+    ),
 )
 
 

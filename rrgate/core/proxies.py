@@ -18,7 +18,7 @@ from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route
 from rrgate.ids import new_id
 from rrgate.model import Client, Credential, Proxy, Side, Target
-from rrgate.model.documents import publish, read_changes, read_new
+from rrgate.model.documents import Extra, publish, read_changes, read_new
 
 PARTS: Mapping[str, Side | None] = {
     "proxyProxyCredentialId": Side.PROXY,
@@ -26,6 +26,9 @@ PARTS: Mapping[str, Side | None] = {
     "proxyTargetCredentialId": Side.TARGET,
 }
 """Fields that name something, with the side of credentials; None: a target."""
+
+
+EXTRAS = (Extra("proxyURL", "a string", help="Where its requests go: a path to the target follows."),)
 
 
 def document_of(house: CoreHouse, proxy: Proxy) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 from attrs import field, frozen
 
 from rrgate.api import Problem
+from rrgate.complaints import unknown_field
 from rrgate.core.answers import not_right
 from rrgate.model.times import parse_nanoseconds
-from rrgate.structuring import unknown_field
 
 N = TypeVar("N", bound=Any)
 

@@ -1,17 +1,41 @@
-"""`ROUTES`: every route of the Core API, in the order of its documentation.
+"""`ROUTES` and `NOUNS`: every route of the Core API and every kind of object, in the order of its documentation.
 
-Belongs here: joining the nouns' tables. Does not: any route of its own.
+Belongs here: joining what the nouns' files have. Does not: any route of its own.
 """
 
 from __future__ import annotations
 
-from rrgate.core import clients, credentials, health, proxies, requests, targets
+from typing import Any, Final
 
-ROUTES = (
+from attrs import frozen
+
+from rrgate.core import clients, credentials, health, proxies, requests, targets
+from rrgate.core.routes import Route
+from rrgate.model import Client, Credential, Proxy, Target
+from rrgate.model.documents import Extra
+
+ROUTES: Final[tuple[Route, ...]] = (
     *clients.ROUTES,
     *credentials.ROUTES,
     *targets.ROUTES,
     *proxies.ROUTES,
     *requests.ROUTES,
     *health.ROUTES,
+)
+
+
+@frozen
+class PublishedNoun:
+    """A kind of object: its plural in answers, its class, and its fields that are no attributes."""
+
+    plural: str
+    noun: type[Any]
+    extras: tuple[Extra, ...] = ()
+
+
+NOUNS: Final = (
+    PublishedNoun("clients", Client, clients.EXTRAS),
+    PublishedNoun("credentials", Credential, credentials.EXTRAS),
+    PublishedNoun("targets", Target),
+    PublishedNoun("proxies", Proxy, proxies.EXTRAS),
 )

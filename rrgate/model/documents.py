@@ -12,9 +12,10 @@ from typing import Any, Final, get_args
 from attrs import frozen
 
 from rrgate.api import ConfigError, Problem
+from rrgate.complaints import WrongValue, unknown_field
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
 from rrgate.model.times import format_milliseconds, parse_milliseconds
-from rrgate.structuring import CONVERTER, WrongValue, structure, unknown_field
+from rrgate.structuring import CONVERTER, structure
 
 IGNORED_ON_CREATION: Final = frozenset({"clientId", "userId", "parentId"})
 """Published clients send them back in POST; the path and the token decide."""
@@ -22,11 +23,16 @@ IGNORED_ON_CREATION: Final = frozenset({"clientId", "userId", "parentId"})
 
 @frozen
 class Extra:
-    """A field that a document may have and that is no attribute of its noun, such as `credentialSecret`."""
+    """A published field that is no attribute of its noun, such as `credentialSecret` or `proxyURL`.
+
+    `type`: in words. `written`: whether callers write it (and then never read it), or only read it.
+    """
 
     name: str
-    required: bool
+    type: str
     help: str
+    written: bool = False
+    required: bool = False
 
 
 def publish(noun: Any, **derived: Any) -> dict[str, Any]:

@@ -62,7 +62,11 @@ class Proxy:
         help="Bound on a response, head included; 6 MiB if null.",
     )
     max_request_bytes: int | None = published(
-        "proxyMaxRequestBytes", default=None, check=size, help="Bound on a request's body; 100 MiB if null."
+        "proxyMaxRequestBytes",
+        default=None,
+        check=size,
+        by_plugin=True,
+        help="Bound on a request's body; 100 MiB if null.",
     )
     streaming: str = published(
         "proxyStreaming",

@@ -155,6 +155,17 @@ def test_no_value_of_a_validator_shows() -> None:
     assert problems({"token": "5"}, Checked) == {"credentialSecret": "is not valid"}
 
 
+def test_what_a_class_works_out_for_itself_is_no_field() -> None:
+    @frozen
+    class Derived:
+        key: str
+        name: str = attrs.field(init=False, default="")
+
+    assert problems({"key": "k", "name": "x"}, Derived) == {
+        "credentialSecret.name": "is not a known field; known are key"
+    }
+
+
 def test_a_long_or_odd_name_is_shown_harmless() -> None:
     (name,) = problems({"token": "t", "x" * 500 + "\n": 1})
     assert len(name) < 100

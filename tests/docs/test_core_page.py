@@ -1,0 +1,55 @@
+"""docs/core-api.md says of each route and field what the code does, and of nothing else.
+
+Belongs here: comparing the page's tables with the route table and the models. Does not: the page's prose.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rrgate.core.table import NOUNS, ROUTES
+from tests.docs.core_page import FIELD_HEAD, ROUTE_HEAD, Row, field_rows, route_row
+
+PAGE = Path(__file__).parents[2] / "docs" / "core-api.md"
+
+
+def tables() -> list[tuple[str, Row, list[Row]]]:
+    """Every table of the page: the heading above it, its own head, its rows."""
+    found: list[tuple[str, Row, list[Row]]] = []
+    heading, inside = "", False
+    for line in PAGE.read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("#").strip()
+        if not line.startswith("|"):
+            inside = False
+            continue
+        row = tuple(cell.strip() for cell in line.strip("|").split("|"))
+        if not inside:
+            found.append((heading, row, []))
+            inside = True
+        elif set(row) != {"---"}:
+            found[-1][2].append(row)
+    return found
+
+
+def test_routes() -> None:
+    rows = [row for _, head, rows in tables() if head == ROUTE_HEAD for row in rows]
+    assert rows == [route_row(route) for route in ROUTES]
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.plural)
+def test_fields(noun: object) -> None:
+    by_heading = {heading: rows for heading, head, rows in tables() if head == FIELD_HEAD}
+    assert set(by_heading) == {f"Fields of {known.plural}" for known in NOUNS}
+    (known,) = (known for known in NOUNS if known is noun)
+    assert by_heading[f"Fields of {known.plural}"] == field_rows(known)
+
+
+def test_its_samples_are_json() -> None:
+    blocks = PAGE.read_text("utf-8").split("```json\n")[1:]
+    assert blocks
+    for block in blocks:
+        assert isinstance(json.loads(block.partition("```")[0]), dict)
