@@ -1,6 +1,6 @@
 """How a noun's attributes are published: each `attrs` field says under which name, who may write it, and what it takes.
 
-Belongs here: the one helper that marks fields, and reading the marks. Does not: turning documents into nouns and back
+Belongs here: the one function that marks fields, and reading the marks. Does not: turning documents into nouns and back
 (model/documents.py), or the forms of values (model/values.py).
 """
 
