@@ -1,0 +1,247 @@
+"""`Journal`: finished requests on their way to the log: a bounded queue, and one thread that writes it in batches.
+
+Belongs here: queueing, batching, shedding, retrying. Does not: what a record says (record.py), rows (store/).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import Event, Lock, Thread
+from typing import Final, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+
+from rrgate.exchange import Exchange
+from rrgate.record import Snapshot, encode, snapshot
+from rrgate.store.request_log import MOST_ROWS, LogRow
+
+_log = Logger()
+
+REPORT_SECONDS: Final = 60.0
+PURGE_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 1.0
+_LAST_TRIES: Final = 3
+
+# What says that these rows will never be taken, rather than that the disk is not able to now.
+_NEVER_TAKEN: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
+
+
+class WritesLog(Protocol):
+    """What the Journal needs of a RequestLog."""
+
+    def append(self, rows: Sequence[LogRow]) -> None: ...
+
+    def purge(self, before: int) -> int: ...
+
+
+class Journal:
+    """Used on the reactor's thread. What was put is on disk after about `interval` seconds, or sooner."""
+
+    def __init__(
+        self,
+        log: WritesLog,
+        *,
+        reactor: IReactorFromThreads,
+        batch: int = 100,
+        interval: float = 0.1,
+        queue_limit: int = 10_000,
+        retention_days: int = 90,
+        on_trouble: Callable[[str], None] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`batch`: rows of one transaction. `interval`: seconds that a row waits for others. `queue_limit`: rows.
+
+        `on_trouble` is called on the reactor's thread, at most once a minute, with a sentence for the operator, which
+        is also logged. `wall`: seconds since the epoch, for removing rows older than `retention_days`.
+        """
+        self._log = log
+        self._reactor = reactor
+        self._batch = batch
+        self._interval = interval
+        self._queue_limit = queue_limit
+        self._retention_days = retention_days
+        self._on_trouble = on_trouble
+        self._wall = wall
+        self.written = 0
+        """Requests that are in the log."""
+        # Two, because each thread counts for itself: `+=` on one would lose some.
+        self._not_taken = 0
+        self._given_up = 0
+        self._queue: deque[Snapshot] = deque()
+        self._in_hand = 0
+        self._taken = 0
+        self._settled = 0
+        self._wake = Event()
+        self._idle = False
+        self._closing = False
+        self._ended = False
+        self._lock = Lock()
+        self._flushes: list[tuple[int, Deferred[None]]] = []
+        self._last_report = float("-inf")
+        self._shed_reported = 0
+        self._next_purge = 0.0
+        self._thread = Thread(target=self._run, name="rrgate-journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def shed(self) -> int:
+        """Requests that the log will never have: the queue was full, or the disk refused to the end."""
+        return self._not_taken + self._given_up
+
+    @property
+    def lag(self) -> int:
+        """Requests that wait to be written."""
+        return len(self._queue) + self._in_hand
+
+    def put(self, ex: Exchange) -> None:
+        """Log the finished `ex`. Never waits and never raises; over `queue_limit` it is shed and counted."""
+        try:
+            waiting = len(self._queue)
+            if waiting >= self._queue_limit or self._closing:
+                self._not_taken += 1
+                return
+            self._queue.append(snapshot(ex))
+            self._taken += 1
+            if self._idle or waiting + 1 == self._batch:
+                self._wake.set()
+        except Exception:  # noqa: BLE001 - a request that was answered must not fail because of its log
+            self._not_taken += 1
+
+    def flush(self) -> Deferred[None]:
+        """Fires when everything put so far is written, or given up at the end. While the disk refuses, it waits."""
+        with self._lock:
+            if self._settled >= self._taken or self._ended:
+                return succeed(None)
+            flushed: Deferred[None] = Deferred()
+            self._flushes.append((self._taken, flushed))
+        self._wake.set()
+        return flushed
+
+    def close(self) -> Deferred[None]:
+        """Write what is queued and end the thread; fires when it has. What the disk then refuses is shed.
+
+        What is put from now on is shed. The log itself stays open. May be called again.
+        """
+        with self._lock:
+            self._closing = True
+            if self._ended:
+                return succeed(None)
+            closed: Deferred[None] = Deferred()
+            self._flushes.append((-1, closed))
+        self._wake.set()
+        return closed
+
+    # The journal's thread.
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next_batch()
+            if batch:
+                self._write(self._encoded(batch))
+                self._settle(len(batch))
+            elif self._closing:
+                break
+            self._purge()
+            if self.shed > self._shed_reported:
+                self._report("requests were not logged because the queue was full, or could not be written")
+        with self._lock:
+            self._ended = True
+            waiting, self._flushes = self._flushes, []
+        for _, deferred in waiting:
+            self._reactor.callFromThread(deferred.callback, None)
+
+    def _next_batch(self) -> list[Snapshot]:
+        """Up to a batch, waited for; none when it is time to look after other things."""
+        queue = self._queue
+        if not queue and not self._closing:
+            self._idle = True
+            # Again, now that `put` wakes us: what came in between did not.
+            if not queue and not self._closing:
+                self._wake.wait(min(PURGE_SECONDS, max(0.0, self._next_purge - time.monotonic())))
+            self._idle = False
+            self._wake.clear()
+        if 0 < len(queue) < self._batch and not self._closing and not self._flushes:
+            self._wake.wait(self._interval)
+            self._wake.clear()
+        batch = [queue.popleft() for _ in range(min(len(queue), self._batch))]
+        self._in_hand = len(batch)
+        return batch
+
+    def _encoded(self, batch: list[Snapshot]) -> list[LogRow]:
+        rows = []
+        for seen in batch:
+            try:
+                rows.append(encode(seen, self._retention_days))
+            except Exception as error:  # noqa: BLE001 - one odd request must not take the others with it
+                self._give_up(1, error)
+        return rows
+
+    def _write(self, rows: list[LogRow]) -> None:
+        tries = 0
+        while rows:
+            try:
+                self._log.append(rows)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the thread must go on
+                tries += 1
+                if not isinstance(error, sqlite3.Error | OSError) or isinstance(error, _NEVER_TAKEN):
+                    self._give_up(len(rows), error)
+                    return
+                self._report(f"the request log cannot be written ({error}); it is tried again")
+                if self._closing and tries >= _LAST_TRIES:
+                    self._give_up(len(rows), error)
+                    return
+                self._wait_to_retry()
+            else:
+                self.written += len(rows)
+                return
+
+    def _wait_to_retry(self) -> None:
+        deadline = time.monotonic() + RETRY_SECONDS
+        while not self._closing and (left := deadline - time.monotonic()) > 0:
+            self._wake.wait(left)
+            self._wake.clear()
+        if self._closing:
+            time.sleep(RETRY_SECONDS / 10)
+
+    def _give_up(self, count: int, error: Exception) -> None:
+        self._given_up += count
+        # The type alone: the text of an encoding error quotes what it could not encode.
+        self._report(f"requests could not be logged ({type(error).__name__})")
+
+    def _settle(self, count: int) -> None:
+        with self._lock:
+            self._in_hand = 0
+            self._settled += count
+            ready = [deferred for place, deferred in self._flushes if 0 <= place <= self._settled]
+            self._flushes = [waiting for waiting in self._flushes if waiting[1] not in ready]
+        for deferred in ready:
+            self._reactor.callFromThread(deferred.callback, None)
+
+    def _purge(self) -> None:
+        now = time.monotonic()
+        if now < self._next_purge or self._closing:
+            return
+        try:
+            removed = self._log.purge(int((self._wall() - self._retention_days * 86400) * 1000))
+        except Exception as error:  # noqa: BLE001 - as in _write
+            self._report(f"old requests cannot be removed from the log ({type(error).__name__}); it is tried again")
+            removed = 0
+        self._next_purge = now if removed >= MOST_ROWS else now + PURGE_SECONDS
+
+    def _report(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._last_report < REPORT_SECONDS:
+            return
+        self._last_report = now
+        self._shed_reported = self.shed
+        self._reactor.callFromThread(self._tell, f"{text}; {self.lag} wait, {self.shed} were given up in all")
+
+    def _tell(self, text: str) -> None:
+        _log.error("{trouble}", trouble=text)
+        if self._on_trouble is not None:
+            self._on_trouble(text)

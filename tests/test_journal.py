@@ -1,0 +1,234 @@
+"""The journal: writes everything in order and in batches, sheds when it must, survives a failing disk.
+
+Belongs here: journal.py over a log that is a list, and once over SQLite. Does not: rows (store/test_request_log.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import defer, task
+from twisted.logger import globalLogPublisher
+
+from rrgate import journal as journal_module
+from rrgate.body import Body
+from rrgate.exchange import Exchange
+from rrgate.journal import Journal
+from rrgate.store import LogRow, RequestLog
+from rrgate.store.request_log import MOST_ROWS
+
+
+class ListLog:
+    """A log in memory that fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.failures: list[Exception] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.purged: list[int] = []
+        self.purge_answers: list[int] = []
+        self.tries = 0
+
+    def append(self, rows: Sequence[LogRow]) -> None:
+        self.gate.wait(5)
+        self.tries += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        self.batches.append([row.request_id for row in rows])
+
+    def purge(self, before: int) -> int:
+        self.purged.append(before)
+        return self.purge_answers.pop(0) if self.purge_answers else 0
+
+    @property
+    def ids(self) -> list[str]:
+        return [request_id for batch in self.batches for request_id in batch]
+
+
+def exchange(number: int = 0) -> Exchange:
+    ex = Exchange(
+        f"r{number}",
+        b"GET",
+        b"/",
+        [],
+        Body.of(b""),
+        0,
+        False,
+        "",
+        1.0,
+        2.0,
+        None,  # type: ignore[arg-type]
+    )
+    ex.final_status = 200
+    return ex
+
+
+def journal(log: Any, **settings: Any) -> Journal:
+    from twisted.internet import reactor
+
+    return Journal(log, **{"reactor": reactor, "batch": 10, "interval": 0.01, **settings})
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    from twisted.internet import reactor
+
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline, "it never came"
+        await task.deferLater(reactor, 0.005)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "RETRY_SECONDS", 0.01)
+
+
+@pytest_twisted.ensureDeferred
+async def test_everything_is_written_in_order_and_batches() -> None:
+    log = ListLog()
+    made = journal(log)
+    for number in range(95):
+        made.put(exchange(number))
+    await made.flush()
+    assert log.ids == [f"r{number}" for number in range(95)]
+    assert max(len(batch) for batch in log.batches) == 10
+    assert (made.written, made.shed, made.lag) == (95, 0, 0)
+    made.put(exchange(95))
+    await made.close()
+    assert log.ids[-1] == "r95"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_single_row_does_not_wait_for_others() -> None:
+    log = ListLog()
+    made = journal(log)
+    await until(lambda: made._idle)
+    made.put(exchange(1))
+    await until(lambda: log.ids == ["r1"])
+    await made.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_over_the_limit_rows_are_shed_and_counted() -> None:
+    log = ListLog()
+    log.gate.clear()
+    told: list[str] = []
+    made = journal(log, queue_limit=20, on_trouble=told.append)
+    for number in range(10):
+        made.put(exchange(number))
+    await until(lambda: made._in_hand == 10)
+    started = time.monotonic()
+    for number in range(10, 60):
+        made.put(exchange(number))
+    assert time.monotonic() - started < 1
+    assert made.shed == 30
+    assert made.lag == 30
+    log.gate.set()
+    await made.flush()
+    assert log.ids == [f"r{number}" for number in range(30)]
+    await until(lambda: bool(told))
+    assert "the queue was full" in told[0]
+    assert "30 were given up" in told[0]
+    await made.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_failing_disk_is_reported_once_and_retried() -> None:
+    log = ListLog()
+    log.failures = [sqlite3.OperationalError("database or disk is full") for _ in range(5)]
+    told: list[str] = []
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    made = journal(log, on_trouble=told.append)
+    made.put(exchange(1))
+    await made.flush()
+    await made.close()
+    globalLogPublisher.removeObserver(events.append)
+    assert log.ids == ["r1"]
+    assert log.tries == 6
+    assert len(told) == 1
+    assert "database or disk is full" in told[0]
+    assert [event["trouble"] for event in events if "trouble" in event] == told
+    assert (made.written, made.shed) == (1, 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_never_taken_is_given_up_without_its_text() -> None:
+    log = ListLog()
+    log.failures = [UnicodeEncodeError("utf-8", "hush", 0, 1, "hush")]
+    told: list[str] = []
+    made = journal(log, on_trouble=told.append)
+    made.put(exchange(1))
+    await made.flush()
+    made.put(exchange(2))
+    await made.close()
+    assert log.ids == ["r2"]
+    assert (made.written, made.shed) == (1, 1)
+    assert "UnicodeEncodeError" in told[0]
+    assert "hush" not in told[0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_odd_request_does_not_take_the_others_with_it() -> None:
+    log = ListLog()
+    made = journal(log)
+    odd = exchange(1)
+    odd.timeline = [("x", "not a number")]  # type: ignore[list-item]
+    made.put(odd)
+    made.put(exchange(2))
+    made.put(None)  # type: ignore[arg-type]
+    await made.close()
+    assert log.ids == ["r2"]
+    assert (made.written, made.shed) == (1, 2)
+
+
+@pytest_twisted.ensureDeferred
+async def test_closing_ends_even_when_the_disk_never_answers() -> None:
+    log = ListLog()
+    log.failures = [OSError("gone") for _ in range(1000)]
+    made = journal(log)
+    for number in range(25):
+        made.put(exchange(number))
+    flushed, first, second = made.flush(), made.close(), made.close()
+    await defer.gatherResults([flushed, first, second])
+    await made.close()
+    await made.flush()
+    assert made.shed == 25
+    made.put(exchange(99))
+    assert made.shed == 26
+    assert not made._thread.is_alive()
+
+
+@pytest_twisted.ensureDeferred
+async def test_old_rows_are_purged_step_by_step() -> None:
+    log = ListLog()
+    log.purge_answers = [MOST_ROWS, MOST_ROWS, 3]
+    made = journal(log, retention_days=2, wall=lambda: 86400 * 3.0)
+    await until(lambda: len(log.purged) >= 3)
+    await made.close()
+    assert log.purged == [86400 * 1000] * 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_through_to_the_disk(tmp_path: Path) -> None:
+    from twisted.internet import reactor
+
+    log = RequestLog.open(tmp_path, reactor)  # type: ignore[arg-type]
+    made = journal(log, wall=lambda: 100.0)
+    for number in range(3):
+        made.put(exchange(number))
+    await made.close()
+    page = await log.list("")
+    assert [record["sKey"] for record in page.requests] == ["r2", "r1", "r0"]
+    shown = await log.detail("", "r1")
+    assert shown is not None
+    assert shown["statusCode"] == 200
+    await log.close()
