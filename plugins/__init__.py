@@ -1,4 +1,19 @@
-"""The built-in plugins, imported as `rrgate_plugins`: auth types, rule checks, injection, limits, filters, meters, retries.
+"""The built-in plugins, which come through the same door as anyone's: the entry-point group `rrgate`.
 
-Nothing of the gateway's core belongs here; a plugin imports rrgate.api and nothing else of rrgate.
+Belongs here: the list of them. Each lives in a file of its own, imports only `rrgate.api`, and may be copied to begin
+a new one.
 """
+
+from rrgate.api import Plugin, hookimpl
+from rrgate_plugins.api_key import ApiKey
+from rrgate_plugins.bearer import Bearer
+from rrgate_plugins.header_injection import HeaderInjection
+from rrgate_plugins.no_credential import NoCredential
+from rrgate_plugins.query_injection import QueryInjection
+from rrgate_plugins.request_size import RequestSize
+from rrgate_plugins.response_size import ResponseSize
+
+
+@hookimpl
+def rrgate_plugins() -> list[type[Plugin]]:
+    return [ApiKey, Bearer, NoCredential, HeaderInjection, QueryInjection, RequestSize, ResponseSize]

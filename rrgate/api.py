@@ -10,7 +10,7 @@ those it needs, and having one is what puts it into that phase. All run on the r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from attrs import NOTHING, field, frozen
@@ -103,7 +103,7 @@ class Kind(IntEnum):
 
 @frozen
 class BodyNeed:
-    """How much of the caller's body a plugin needs before `prepare`: nothing (`limit` None), or all up to `limit` bytes.
+    """How much of the caller's body a plugin needs before `prepare`: nothing (None), or all up to `limit` bytes.
 
     A body over the smallest `limit` of a chain answers 413.
     """
@@ -181,7 +181,8 @@ class Plugin:
     """Unique among installed plugins; for an auth type its `credentialAuthType`."""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Further spellings of `name`."""
-    kind: ClassVar[Kind]
+    kind: ClassVar[Kind] = Kind.OWN
+    """Its place in the chain. For an auth type the side decides, whatever stands here."""
     sides: ClassVar[frozenset[Side]] = frozenset()
     """For auth types: the sides it serves. Others leave it empty."""
     Config: ClassVar[type[Any]] = NoConfig
@@ -210,7 +211,9 @@ class Plugin:
 class Authenticates(Protocol):
     """Auth types of the caller's side, and gates before them."""
 
-    def authenticate(self, ex: Exchange) -> Identity | Denied | Reply | None | Awaitable[Identity | Denied | Reply | None]:
+    def authenticate(
+        self, ex: Exchange
+    ) -> Identity | Denied | Reply | Awaitable[Identity | Denied | Reply | None] | None:
         """Who is it? `Identity`: this caller. None: nothing here that is mine. `Denied`: mine, and bad.
 
         Runs first, before the credential is cut from the request. The first Identity, Denied or Reply ends the
@@ -221,14 +224,14 @@ class Authenticates(Protocol):
 class Authorizes(Protocol):
     """Rules, limits, meters."""
 
-    def authorize(self, ex: Exchange) -> Denied | Reply | None | Awaitable[Denied | Reply | None]:
+    def authorize(self, ex: Exchange) -> Denied | Reply | Awaitable[Denied | Reply | None] | None:
         """May this identity do this? None: no objection. Raising answers 500 and forwards nothing."""
 
 
 class Prepares(Protocol):
     """Injection and target credentials."""
 
-    def prepare(self, ex: Exchange) -> Reply | None | Awaitable[Reply | None]:
+    def prepare(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
         """Write into `ex.target_request`. Runs again, on a fresh one, at every attempt.
 
         Raising answers 500 and sends nothing.
@@ -248,7 +251,7 @@ class TransformsRequestBody(Protocol):
 class RespondsToTarget(Protocol):
     """Plugins that read or change the target's answer."""
 
-    def on_response(self, ex: Exchange) -> Reply | None | Awaitable[Reply | None]:
+    def on_response(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
         """Read or change `ex.response`. A Reply takes its place. In reverse order, only plugins that were entered.
 
         `ex.response` is None when the answer is a Reply of ours. Raising answers 502.

@@ -6,7 +6,7 @@ Everything happens on the reactor's thread.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from rrgate.waiting import Waiter
 
@@ -23,9 +23,19 @@ class BodySource(Protocol):
     def resume_body(self) -> None:
         """The buffer is empty: read on."""
 
+    def abandon_body(self) -> None:
+        """Nobody will read the rest: break off."""
+
 
 class BodyBroken(Exception):
-    """The message ended before its body did; the text says how, without any of its content."""
+    """The message ended before its body did; the text says how, without any of its content.
+
+    `status`: what its sender is answered, 0 if nobody is there to be answered.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class BodyTooLarge(Exception):
@@ -120,7 +130,7 @@ class Body:
     # The reader's side.
 
     def bound(self, limit: int) -> None:
-        """From now on fail with `BodyTooLarge` when more than `limit` bytes have come in all; the lowest bound holds."""
+        """Fail with `BodyTooLarge` when more than `limit` bytes have come in all; the lowest bound set holds."""
         if self.limit is None or limit < self.limit:
             self.limit = limit
             if self.received > limit and not self.ended:
@@ -147,18 +157,40 @@ class Body:
 
         Cancelling the coroutine leaves the body as it is: what comes later waits for the next read.
         """
-        if not self._chunks and not self.ended:
-            if not self._wanted:
-                self._wanted = True
-                if self._source is not None:
-                    self._source.body_wanted()
-            if not self._chunks and not self.ended:
-                self._reader = Waiter()
-                try:
-                    await self._reader
-                finally:
-                    self._reader = None
+        while not self._chunks and not self.ended:
+            await self._more()
         return self.take()
+
+    async def read_or_nudged(self) -> bytes | None:
+        """As `read`, but None when `nudge` was called while nothing came."""
+        if not self._chunks and not self.ended:
+            await self._more()
+            if not self._chunks and not self.ended:
+                return None
+        return self.take()
+
+    def nudge(self) -> None:
+        """Wake a `read_or_nudged` that waits."""
+        self._wake()
+
+    async def _more(self) -> None:
+        """Wait until something has changed."""
+        if not self._wanted:
+            self._wanted = True
+            if self._source is not None:
+                self._source.body_wanted()
+            if self._chunks or self.ended:
+                return
+        self._reader = Waiter()
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+
+    def abandon(self) -> None:
+        """Nobody will read the rest; the sender is cut off if it is not done. Does nothing on an ended body."""
+        if not self.ended and self._source is not None:
+            self._source.abandon_body()
 
     async def whole(self, limit: int) -> bytes:
         """All of it, if that is at most `limit` bytes; else raises `BodyTooLarge`. Raises `BodyBroken`."""
@@ -167,3 +199,7 @@ class Body:
         while data := await self.read():
             parts.append(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+NO_BODY: Final = Body.of(b"")
+"""The body of a message that has none, shared by all."""

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote_to_bytes
 
 from attrs import field, frozen
 
 from rrgate.body import Body
 from rrgate.checks import Checks
 from rrgate.names import NOT_INJECTABLE, fold, fold_parameter, is_token
+from rrgate.paths import PathForms
 
 if TYPE_CHECKING:
     from rrgate.route import Route
 
-type_Fields = list[tuple[bytes, bytes, bytes]]
-Fields = type_Fields
+Fields = list[tuple[bytes, bytes, bytes]]
 """Header fields in the order they came: (folded name, name as it came, value)."""
 
 
@@ -63,19 +64,37 @@ class TargetRequest:
     """What goes to the target. Begins as the caller's request without what never crosses; `prepare` writes the rest.
 
     The writer of each injected part is remembered: `writer` is set to the plugin's name before each plugin.
+    The body is `body` if that is set (whole), else `stream` as it comes, of `stream_length` bytes if that is known.
     """
 
-    __slots__ = ("body", "fields", "injected", "injected_query", "method", "path", "query", "writer", "written_body")
+    __slots__ = (
+        "body",
+        "body_writer",
+        "fields",
+        "injected",
+        "injected_query",
+        "method",
+        "path",
+        "query",
+        "query_mark",
+        "stream",
+        "stream_length",
+        "writer",
+    )
 
-    def __init__(self, method: bytes, path: bytes, query: bytes, fields: Fields) -> None:
+    def __init__(self, method: bytes, path: bytes, query_mark: bytes, query: bytes, fields: Fields) -> None:
+        """`path`: whole, the base's included. `query_mark`: `?`, or nothing where there is no query at all."""
+        self.stream: Body | None = None
+        self.stream_length: int | None = None
         self.method = method
         self.path = path
+        self.query_mark = query_mark
         self.query = query
         self.fields = fields
         self.injected: dict[bytes, tuple[bytes, bytes, str]] = {}
         self.injected_query: dict[bytes, tuple[bytes, str]] = {}
         self.body: bytes | None = None
-        self.written_body = ""
+        self.body_writer = ""
         self.writer = ""
 
     def set_header(self, name: bytes, value: bytes) -> None:
@@ -101,12 +120,13 @@ class TargetRequest:
         folded = fold_parameter(name)
         self.query = cut_parameters(self.query, frozenset((folded,)))
         self.query = self.query + b"&" + name + b"=" + value if self.query else name + b"=" + value
+        self.query_mark = b"?"
         self.injected_query[folded] = (value, self.writer)
 
     def set_body(self, body: bytes) -> None:
         """Send `body` in place of the caller's; its length is framed by the wire."""
         self.body = body
-        self.written_body = self.writer
+        self.body_writer = self.writer
 
     def header(self, name: bytes) -> bytes | None:
         """The value that would be sent for `name`: the injected one, else the caller's first."""
@@ -116,9 +136,7 @@ class TargetRequest:
         return first(self.fields, folded)
 
 
-_QUERY_PART = frozenset(
-    b"!$'()*,;:@/?-._~%+0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz="
-)
+_QUERY_PART = frozenset(b"!$'()*,;:@/?-._~%+0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz=")
 
 
 def first(fields: Fields, folded: bytes) -> bytes | None:
@@ -240,19 +258,21 @@ class Exchange:
         "deciding_rule",
         "denied_reason",
         "door",
+        "extra_answer_fields",
         "fields",
         "final_status",
         "forms",
         "full_path",
-        "http10",
+        "held_body",
         "hops",
+        "http10",
         "id",
         "identity",
         "message",
         "method",
         "origin_path",
         "query",
-        "received_at",
+        "query_mark",
         "request_body",
         "response",
         "response_at",
@@ -287,7 +307,7 @@ class Exchange:
         """
         self.id = id
         self.method = method
-        self.full_path, _, self.query = target.partition(b"?")
+        self.full_path, self.query_mark, self.query = target.partition(b"?")
         self.fields = fields
         self.request_body = request_body
         self.content_length = content_length
@@ -298,7 +318,8 @@ class Exchange:
         self.door = door
         self.route: Route | None = None
         self.origin_path = b""
-        self.forms: Any = None
+        self.forms: PathForms | None = None
+        self.held_body: bytes | None = None
         self.identity: Identity | None = None
         self.target_request: TargetRequest | None = None
         self.response: TargetResponse | None = None
@@ -315,6 +336,7 @@ class Exchange:
         self.final_status = 0
         self.target_status = 0
         self.answer_fields: list[tuple[bytes, bytes]] = []
+        self.extra_answer_fields: list[tuple[bytes, bytes]] = []
         self.bytes_sent = 0
         self.sent_at = 0.0
         self.response_at = 0.0
@@ -325,6 +347,13 @@ class Exchange:
         # Never fields, query or path: they hold secrets.
         return f"<Exchange {self.id} {self.method.decode('latin-1')}>"
 
+    @property
+    def to_target(self) -> TargetRequest:
+        """What goes to the target, for `prepare` and after. Raises LookupError before that."""
+        if self.target_request is None:
+            raise LookupError("there is no request to the target before `prepare`")
+        return self.target_request
+
     def header(self, name: bytes) -> bytes | None:
         """The first value of the caller's field `name`."""
         return first(self.fields, fold(name))
@@ -332,3 +361,28 @@ class Exchange:
     def headers(self, name: bytes) -> list[bytes]:
         """Every value of the caller's field `name`."""
         return every(self.fields, fold(name))
+
+    def add_answer_header(self, name: bytes, value: bytes) -> None:
+        """Add a field to whatever the caller is answered, by the target or by us. Raises InjectionError."""
+        if not is_token(name) or b"\r" in value or b"\n" in value or b"\0" in value:
+            raise InjectionError(f"header {name.decode('latin-1')!r} may not be answered like this")
+        self.extra_answer_fields.append((name, value))
+
+    def presented(self, header: bytes, *parameters: bytes | None) -> bytes | Denied | None:
+        """The one value that the caller shows in `header` or in one of the query `parameters` (names; None is none).
+
+        A parameter's value is percent-decoded, `+` as space. None if none is there; `Denied` if several are and
+        they differ (gateway-api.md 3): what is ambiguous is refused.
+        """
+        values = self.headers(header)
+        if self.query:
+            names = {fold_parameter(parameter) for parameter in parameters if parameter is not None}
+            for part in self.query.split(b"&"):
+                name, _, value = part.partition(b"=")
+                if names and fold_parameter(name) in names:
+                    values.append(unquote_to_bytes(value.replace(b"+", b" ")))
+        if not values:
+            return None
+        if any(value != values[0] for value in values):
+            return Denied("the credential was given more than once, with different values")
+        return values[0]

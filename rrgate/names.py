@@ -77,7 +77,5 @@ OVERRIDES: Final = frozenset(
 NEVER_TO_TARGET: Final = HOP_BY_HOP | FRAMING | CALLER_ADDRESS | OVERRIDES
 """What is cut from every request before anything is injected."""
 
-NEVER_TO_CALLER: Final = (
-    HOP_BY_HOP | {b"content-length", b"alt-svc", b"clear-site-data", b"strict-transport-security"}
-)
+NEVER_TO_CALLER: Final = HOP_BY_HOP | {b"content-length", b"alt-svc", b"clear-site-data", b"strict-transport-security"}
 """What is cut from every answer: it speaks of the target's connection or origin, not of the gateway's."""

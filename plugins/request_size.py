@@ -1,0 +1,40 @@
+"""`proxyMaxRequestBytes`: the bound on a caller's body, 100 MiB if the proxy sets none; 413 beyond.
+
+A length that is announced is judged at once; one that is not, while the body comes.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from rrgate.api import Client, Exchange, Kind, Plugin, Proxy, Reply, Target
+
+DEFAULT = 100 * 1024 * 1024
+
+
+@frozen
+class RequestSizeConfig:
+    """`limit`: bytes."""
+
+    limit: int = DEFAULT
+
+
+class RequestSize(Plugin):
+    """Bounds the caller's body."""
+
+    name = "request-size"
+    kind = Kind.LIMIT
+    Config = RequestSizeConfig
+    serves = frozenset({"proxyMaxRequestBytes"})
+
+    @classmethod
+    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> RequestSizeConfig:
+        return RequestSizeConfig(DEFAULT if proxy.max_request_bytes is None else proxy.max_request_bytes)
+
+    def authorize(self, ex: Exchange) -> Reply | None:
+        limit: int = self.config.limit
+        if ex.content_length is None:
+            ex.request_body.bound(limit)
+        elif ex.content_length > limit:
+            return Reply(413, f"The request's body is over the limit of {limit} bytes", "request-too-large", close=True)
+        return None

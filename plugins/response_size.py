@@ -1,0 +1,91 @@
+"""The documented 413: `proxyMaxResponseBytes` and `proxyStreaming` (gateway-api.md 8), 6 MB if the proxy sets none.
+
+It judges what the answer's head tells, and bounds what it does not; the core holds, streams and cuts accordingly.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from rrgate.api import Client, ConfigError, Exchange, Kind, Plugin, Problem, Proxy, Reply, ResponseBound, Target
+
+MEGABYTE = 1024 * 1024
+DEFAULT = 6 * MEGABYTE
+MAX_HELD = 64 * MEGABYTE
+
+_STREAMS = (
+    b"text/event-stream",
+    b"application/x-ndjson",
+    b"application/jsonl",
+    b"application/json-lines",
+    b"application/vnd.amazon.eventstream",
+    b"multipart/x-mixed-replace",
+)
+_HOLD = {"auto": "pause", "always": "never", "never": "always"}
+
+
+@frozen
+class ResponseSizeConfig:
+    """`limit`: bytes, head included. `streaming`: `auto`, `always` or `never`."""
+
+    limit: int = DEFAULT
+    streaming: str = "auto"
+
+
+class ResponseSize(Plugin):
+    """Bounds the target's answer."""
+
+    name = "response-size"
+    kind = Kind.RESPONSE_SIZE
+    Config = ResponseSizeConfig
+    serves = frozenset({"proxyMaxResponseBytes", "proxyStreaming"})
+
+    @classmethod
+    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> ResponseSizeConfig:
+        limit = DEFAULT if proxy.max_response_bytes is None else proxy.max_response_bytes
+        if proxy.streaming == "never" and limit > MAX_HELD:
+            raise ConfigError(
+                Problem("proxyMaxResponseBytes", f"must be at most {MAX_HELD} where proxyStreaming is never")
+            )
+        return ResponseSizeConfig(limit, proxy.streaming)
+
+    def on_response(self, ex: Exchange) -> Reply | None:
+        response = ex.response
+        if response is None or ex.method == b"HEAD" or response.status in (204, 304):
+            return None
+        config: ResponseSizeConfig = self.config
+        if response.length is not None and config.streaming != "always":
+            size = response.size_of_head + response.length
+            if size > config.limit:
+                return self._too_large(size, True)
+        hold = _HOLD[config.streaming]
+        if hold == "pause" and _streams(response.header(b"Content-Type"), response.header(b"X-Accel-Buffering")):
+            hold = "never"
+        response.bound = ResponseBound(config.limit, hold, self._too_large)
+        return None
+
+    def _too_large(self, seen: int, known: bool) -> Reply:
+        limit = _megabytes(self.config.limit)
+        shortest = limit.replace(" ", "")
+        return Reply(
+            413,
+            f"Response payload exceeds {shortest} limit",
+            "response-too-large",
+            document={
+                "error": "Payload Too Large",
+                "message": "The response from the target API is too large to return directly.",
+                "responseSize": f"{seen / MEGABYTE:.2f} MB" if known else f"> {self.config.limit / MEGABYTE:.2f} MB",
+                "limit": limit,
+                "suggestion": "Consider using pagination or requesting smaller data sets.",
+            },
+        )
+
+
+def _streams(content_type: bytes | None, buffering: bytes | None) -> bool:
+    if buffering is not None and buffering.strip().lower() == b"no":
+        return True
+    return content_type is not None and content_type.strip().lower().startswith(_STREAMS)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / MEGABYTE:.2f}".rstrip("0").rstrip(".") + " MB"

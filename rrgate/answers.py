@@ -1,0 +1,116 @@
+"""The gateway's own answers: statuses, texts, bodies, and the headers on every answer (gateway-api.md 6, 7).
+
+Belongs here: what they say. Does not: when they are given (pipeline.py), their framing (wire/response.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+
+from rrgate.exchange import Exchange, Reply, TargetResponse
+from rrgate.names import fold_parameter
+
+GRANTED: Final = "proxy-access-granted"
+DENIED: Final = "proxy-access-denied"
+BAD_REQUEST: Final = "bad-request"
+GRANTED_MESSAGE: Final = "Proxy authentication successful"
+INVALID_CREDENTIAL: Final = "Invalid proxy credential"
+
+CLOSING: Final = frozenset({400, 408, 413, 414, 417, 421, 431, 501, 505})
+"""After these the connection closes."""
+
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus} | {413: "Payload Too Large"}
+_LOCATIONS: Final = frozenset({b"location", b"content-location"})
+_JSON: Final = (b"Content-Type", b"application/json")
+
+
+def reason_phrase(status: int) -> str:
+    """The reason phrase of a status (RFC 9110 15)."""
+    return _REASONS.get(status, "Error")
+
+
+def denied_401(message: str = INVALID_CREDENTIAL) -> Reply:
+    """Whatever is wrong with the caller's credential, it looks like this."""
+    return Reply(401, message, DENIED, headers=((b"WWW-Authenticate", b'Bearer realm="rrgate"'),))
+
+
+class AnswerHeaders:
+    """The fields that our own answers and forwarded ones carry, with the configured prefix."""
+
+    def __init__(self, prefix: str, wall: Callable[[], float]) -> None:
+        """`wall`: seconds since the epoch, for `Date`."""
+        self._code = f"{prefix}proxy-code".encode()
+        self._message = f"{prefix}proxy-message".encode()
+        self._id = f"{prefix}request-id".encode()
+        self._warning = f"{prefix}proxy-warning".encode()
+        self._granted = ((self._code, GRANTED.encode()), (self._message, GRANTED_MESSAGE.encode()))
+        self._wall = wall
+
+    def of_response(
+        self, ex: Exchange, response: TargetResponse, cut: frozenset[bytes], own: bytes
+    ) -> list[tuple[bytes, bytes]]:
+        """The fields with which the target's answer goes to the caller. `own`: folded prefix of our names."""
+        fields = [
+            (name, value) for folded, name, value in response.fields if folded not in cut and not folded.startswith(own)
+        ]
+        request = ex.target_request
+        if request is not None and request.injected_query:
+            fields = cut_from_location(fields, request.injected_query)
+        fields += ex.extra_answer_fields
+        fields += self._granted
+        fields.append((self._id, ex.id.encode()))
+        if ex.warnings:
+            fields.append((self._warning, "; ".join(ex.warnings).encode("latin-1", "replace")))
+        return fields
+
+    def of_reply(self, ex_id: str, reply: Reply, warnings: Sequence[str]) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """(fields, body) of an answer of ours."""
+        if reply.body is None:
+            document = reply.document or {
+                "error": reason_phrase(reply.status),
+                "message": reply.message,
+                "requestId": ex_id,
+            }
+            body, fields = orjson.dumps(document), [_JSON]
+        else:
+            body, fields = reply.body, []
+        fields += reply.headers
+        fields.append((b"Date", formatdate(self._wall(), usegmt=True).encode()))
+        fields.append((self._code, reply.code.encode()))
+        fields.append((self._message, _one_line(reply.message)))
+        fields.append((self._id, ex_id.encode()))
+        if warnings:
+            fields.append((self._warning, _one_line("; ".join(warnings))))
+        return fields, body
+
+
+def _one_line(text: str) -> bytes:
+    return text.replace("\r", " ").replace("\n", " ").replace("\0", " ").encode("latin-1", "replace")
+
+
+def cut_from_location(
+    fields: list[tuple[bytes, bytes]], injected: dict[bytes, tuple[bytes, str]]
+) -> list[tuple[bytes, bytes]]:
+    """`fields` with the parameters that we injected cut from `Location` and `Content-Location`.
+
+    A target that redirects to its own URL would otherwise show the caller the credential in it.
+    """
+    return [
+        (name, _cut_parameters(value, injected)) if name.lower() in _LOCATIONS else (name, value)
+        for name, value in fields
+    ]
+
+
+def _cut_parameters(value: bytes, injected: dict[bytes, tuple[bytes, str]]) -> bytes:
+    head, mark, rest = value.partition(b"?")
+    if not mark:
+        return value
+    query, hash_mark, fragment = rest.partition(b"#")
+    kept = [part for part in query.split(b"&") if fold_parameter(part.partition(b"=")[0]) not in injected]
+    query = b"&".join(kept)
+    return head + (b"?" + query if query else b"") + hash_mark + fragment

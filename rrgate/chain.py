@@ -1,0 +1,98 @@
+"""The plugins of one proxy compiled into tuples, one a phase: what runs, in which order.
+
+Belongs here: compiling, and the calling convention of a step. Does not: what an answer leads to (pipeline.py).
+A compiled tuple costs 0.1–0.5 µs a request where a pluggy call costs 1.3–4 µs and is the same for every proxy.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from rrgate.api import Kind, Plugin
+
+
+@frozen(slots=True, eq=False)
+class Step:
+    """One plugin in one phase. `call` is its bound method; await the result only if `is_async`."""
+
+    call: Callable[..., Any]
+    is_async: bool
+    plugin: str
+    phase: str
+    entered_from: int
+    """Place of the chain (`Exchange.chain_place`) from which on this plugin counts as entered."""
+
+
+@frozen(slots=True, eq=False)
+class Member:
+    """A plugin object and its place. `without`: phases it stays out of here (an auth type works on one side)."""
+
+    plugin: Plugin
+    kind: Kind
+    without: frozenset[str] = frozenset()
+
+    def method(self, phase: str) -> Callable[..., Any] | None:
+        """Its method for `phase`, or None where it has no part in it."""
+        return None if phase in self.without else getattr(self.plugin, phase, None)
+
+
+@frozen(slots=True, eq=False)
+class Chain:
+    """The phases of one proxy. Answers run in reverse order by construction."""
+
+    authenticate: tuple[Step, ...] = ()
+    authorize: tuple[Step, ...] = ()
+    prepare: tuple[Step, ...] = ()
+    on_request_body: tuple[Step, ...] = ()
+    on_response: tuple[Step, ...] = ()
+    on_body: tuple[Step, ...] = ()
+    next_attempt: tuple[Step, ...] = ()
+    on_log: tuple[Step, ...] = ()
+    body_limit: int | None = None
+    """The caller's body is needed whole before `prepare`, up to so many bytes; None: it streams."""
+    places: int = 0
+    """Number of steps on the way in; `chain_place` is this once all have run."""
+
+
+_WAY_IN = ("authenticate", "authorize", "prepare")
+
+
+def compile_chain(members: Sequence[Member]) -> Chain:
+    """The chain of `members`, given in any order; those of equal kind keep the order given.
+
+    A plugin counts as entered when its first method on the way in is called, or, having none, when the request is
+    sent.
+    """
+    ordered = sorted(members, key=lambda member: member.kind)
+    entered: dict[int, int] = {}
+    place = 0
+    phases: dict[str, list[Step]] = {}
+    for phase in _WAY_IN:
+        phases[phase] = []
+        for member in ordered:
+            method = member.method(phase)
+            if method is not None:
+                place += 1
+                entered.setdefault(id(member), place)
+                phases[phase].append(_step(method, member, phase, place))
+    for phase in ("on_request_body", "on_response", "on_body", "next_attempt", "on_log"):
+        steps = [
+            _step(method, member, phase, entered.get(id(member), place))
+            for member in ordered
+            if (method := member.method(phase)) is not None
+        ]
+        phases[phase] = steps[::-1] if phase in ("on_response", "on_body") else steps
+    limits = [member.plugin.body_need.limit for member in ordered if member.plugin.body_need.limit is not None]
+    return Chain(
+        **{phase: tuple(steps) for phase, steps in phases.items()},
+        body_limit=min(limits) if limits else None,
+        places=place,
+    )
+
+
+def _step(method: Callable[..., Any], member: Member, phase: str, entered_from: int) -> Step:
+    return Step(method, inspect.iscoroutinefunction(method), member.plugin.name, phase, entered_from)

@@ -1,0 +1,201 @@
+"""From nouns to a Route: checks the parts of a proxy, makes its plugin objects, compiles the chain.
+
+Belongs here: what is worked out once a change, so that a request need not. Does not: what is worked out once a request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import attrs
+import idna
+from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from rrgate.api import ConfigError, Kind, Plugin, PluginContext, Problem
+from rrgate.chain import Chain, Member, compile_chain
+from rrgate.checks import Checks
+from rrgate.configuring import configure
+from rrgate.directory import Directory
+from rrgate.model import Client, Credential, Proxy, Side, Target
+from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
+from rrgate.registry import Registry
+from rrgate.route import Endpoint, Route
+
+
+class Unsealer(Protocol):
+    """Whoever can open sealed secrets."""
+
+    def unseal_credential(self, credential: Credential) -> bytes:
+        """The secret as JSON bytes. Raises what says that it cannot be opened."""
+
+
+NOWHERE = Endpoint(False, "", 0)
+
+
+class Compiler:
+    """Builds Routes. What a credential owns outlives a Route: its plugin object is kept by (id, version)."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        unsealer: Unsealer,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        *,
+        prefix: str,
+        query_credentials: bool,
+    ) -> None:
+        self._registry = registry
+        self._unsealer = unsealer
+        self._context = PluginContext(
+            clock=clock, wall=wall, log=Logger("rrgate.plugin"), prefix=prefix, query_credentials=query_credentials
+        )
+        self._own_prefix = fold(prefix.encode())
+        self._credential_plugins: dict[str, tuple[Credential, Plugin]] = {}
+
+    def build(self, directory: Directory, proxy: Proxy) -> Route:
+        """The Route of `proxy` as everything stands now. A part that is missing or foreign is left out and not an
+        error: the request is refused for it. Raises ConfigError when a plugin cannot work with its configuration.
+        """
+        client = directory.clients[proxy.client_id]
+        target = directory.targets.get(proxy.target_id)
+        caller_side = directory.credentials.get(proxy.proxy_credential_id)
+        target_side = directory.credentials.get(proxy.target_credential_id)
+        checks = _checks(proxy, target, caller_side, target_side)
+        if caller_side is not None and not checks & Checks.PROXY_CREDENTIAL_RELATIONSHIP:
+            caller_side = None
+        if target_side is not None and not checks & Checks.TARGET_CREDENTIAL_RELATIONSHIP:
+            target_side = None
+        if target is not None and not checks & Checks.TARGET_RELATIONSHIP:
+            target = None
+        caller_plugin = self._credential_plugin(caller_side) if caller_side is not None else None
+        chain = self._chain(client, proxy, target, caller_plugin, target_side)
+        consumes = caller_plugin.consumes if caller_plugin is not None else None
+        passed = {fold(name.encode()) for name in proxy.pass_headers}
+        cut_headers = NEVER_TO_TARGET if proxy.cookies == "pass" else NEVER_TO_TARGET | {b"cookie"}
+        if consumes is not None:
+            cut_headers |= consumes.headers - passed
+        cut_answers = NEVER_TO_CALLER if proxy.cookies == "pass" else NEVER_TO_CALLER | {b"set-cookie"}
+        endpoint, base_path, authority = _address(target) if target is not None else (NOWHERE, b"", b"")
+        return Route(
+            client=client,
+            proxy=proxy,
+            target=target,
+            proxy_credential=caller_side,
+            target_credential=target_side,
+            checks=checks,
+            chain=chain,
+            endpoint=endpoint,
+            pool_key=_pool_key(endpoint, target, target_side),
+            base_path=base_path,
+            authority=authority,
+            cut_headers=cut_headers,
+            cut_parameters=consumes.parameters if consumes is not None else frozenset(),
+            cut_answer_headers=cut_answers,
+            own_prefix=self._own_prefix,
+            secret_needs_tls=(
+                target is not None
+                and not target.allow_plaintext
+                and target_side is not None
+                and _is_secret(self._credential_plugin(target_side))
+            ),
+            caller_expires=_seconds(caller_side),
+            target_expires=_seconds(target_side),
+        )
+
+    def _chain(
+        self,
+        client: Client,
+        proxy: Proxy,
+        target: Target | None,
+        caller_plugin: Plugin | None,
+        target_side: Credential | None,
+    ) -> Chain:
+        members: list[Member] = []
+        if caller_plugin is not None:
+            members.append(Member(caller_plugin, Kind.CALLER, without=frozenset({"prepare"})))
+        if target is not None:
+            context = evolve(self._context, proxy=proxy)
+            for plugin in self._registry.plugins:
+                config = plugin.for_proxy(proxy, client, target)
+                if config is not None:
+                    members.append(Member(plugin(config, context), plugin.kind))
+        if target_side is not None:
+            signer = self._credential_plugin(target_side)
+            members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))
+        return compile_chain(members)
+
+    def _credential_plugin(self, credential: Credential) -> Plugin:
+        known = self._credential_plugins.get(credential.id)
+        if known is not None and known[0].secret_version == credential.secret_version:
+            return known[1]
+        plugin_class = self._registry.auth_type(credential.auth_type, credential.side)
+        if plugin_class is None:
+            raise ConfigError(
+                Problem("credentialAuthType", f"no installed plugin serves {credential.auth_type!r} any more")
+            )
+        secret = json.loads(self._unsealer.unseal_credential(credential))
+        config = configure(plugin_class.Config, secret, "credentialSecret")
+        plugin = plugin_class(config, evolve(self._context, credential=credential))
+        self._credential_plugins[credential.id] = (credential, plugin)
+        return plugin
+
+
+def _checks(proxy: Proxy, target: Target | None, caller: Credential | None, towards: Credential | None) -> int:
+    """What holds for the parts of `proxy`, before any request."""
+    checks = Checks.PROXY_EXISTS
+    if proxy.active:
+        checks |= Checks.PROXY_ACTIVE
+    if target is not None:
+        checks |= Checks.TARGET_EXISTS
+        if target.client_id == proxy.client_id:
+            checks |= Checks.TARGET_RELATIONSHIP
+    if caller is not None:
+        checks |= Checks.PROXY_CREDENTIAL_EXISTS
+        if caller.client_id == proxy.client_id and caller.side is Side.PROXY:
+            checks |= Checks.PROXY_CREDENTIAL_RELATIONSHIP
+        if caller.active:
+            checks |= Checks.PROXY_CREDENTIAL_ACTIVE
+    if towards is not None:
+        checks |= Checks.TARGET_CREDENTIAL_EXISTS
+        if towards.client_id == proxy.client_id and towards.side is Side.TARGET:
+            checks |= Checks.TARGET_CREDENTIAL_RELATIONSHIP
+        if towards.active:
+            checks |= Checks.TARGET_CREDENTIAL_ACTIVE
+    return checks
+
+
+def _address(target: Target) -> tuple[Endpoint, bytes, bytes]:
+    """Where `target` is dialled, its base path without a trailing `/`, its `Host`. Its URL was judged when saved."""
+    url = urlsplit(target.base_url)
+    tls = url.scheme.lower() == "https"
+    default_port = 443 if tls else 80
+    host = (url.hostname or "").rstrip(".")
+    if not host.isascii():
+        host = idna.encode(host, uts46=True).decode()
+    endpoint = Endpoint(tls, host, url.port or default_port, target.ca_bundle)
+    authority = f"[{host}]" if ":" in host else host
+    if endpoint.port != default_port:
+        authority += f":{endpoint.port}"
+    return endpoint, url.path.rstrip("/").encode("ascii"), authority.encode()
+
+
+def _pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> tuple[object, ...]:
+    return (
+        endpoint,
+        target and (target.id, target.allow_plaintext),
+        credential and (credential.id, credential.secret_version),
+    )
+
+
+def _is_secret(plugin: Plugin) -> bool:
+    return any(attribute.metadata.get("secret") for attribute in attrs.fields(plugin.Config))
+
+
+def _seconds(credential: Credential | None) -> float | None:
+    return None if credential is None or credential.expires_at is None else credential.expires_at / 1000

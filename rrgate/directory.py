@@ -1,0 +1,150 @@
+"""`Directory`: every noun in memory, and (client, id or alias) → Route. The data plane reads only this.
+
+Belongs here: look-up, and forgetting Routes when a noun changes. Does not: building Routes (compiling.py), storing.
+All on the reactor's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rrgate.model import Client, Credential, Proxy, Target, Token, User
+from rrgate.route import Route
+
+Noun = User | Token | Client | Credential | Target | Proxy
+
+
+class Directory:
+    """The nouns as last committed. `put` and `drop` are in force for the next request."""
+
+    def __init__(self, build: Callable[[Directory, Proxy], Route], default_client: str = "") -> None:
+        """`build` compiles a proxy when it is first used. `default_client`: id, for addresses `/api/{alias}/…`."""
+        self._build = build
+        self._default_client = default_client
+        self.users: dict[str, User] = {}
+        self.members: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.token_by_hash: dict[bytes, Token] = {}
+        self.clients: dict[str, Client] = {}
+        self.credentials: dict[str, Credential] = {}
+        self.targets: dict[str, Target] = {}
+        self.proxies: dict[str, Proxy] = {}
+        self._aliases: dict[tuple[str, str], str] = {}
+        self._proxies_of: dict[str, set[str]] = {}
+        self._proxies_using: dict[str, set[str]] = {}
+        self._routes: dict[bytes, Route] = {}
+
+    # The data plane's side.
+
+    def find(self, path: bytes) -> tuple[Route, bytes] | None:
+        """The Route for the path behind `/api` or `/async` (from its `/`), and the rest of the path, as it came.
+
+        An id wins over an alias; an alias is looked up in the client that the path or `default_client` names.
+        Raises what building raises, ConfigError for one.
+        """
+        first, _, rest = path[1:].partition(b"/")
+        has_rest = len(path) > len(first) + 1
+        route = self._routes.get(first)
+        if route is not None:
+            return route, b"/" + rest if has_rest else b""
+        name = first.decode("latin-1")
+        if name in self.proxies:
+            return self._route(name), b"/" + rest if has_rest else b""
+        if name in self.clients:
+            second, slash, rest = rest.partition(b"/")
+            proxy_id = self._aliases.get((name, second.decode("latin-1")))
+            return None if proxy_id is None else (self._route(proxy_id), slash + rest)
+        proxy_id = self._aliases.get((self._default_client, name))
+        return None if proxy_id is None else (self._route(proxy_id), b"/" + rest if has_rest else b"")
+
+    def _route(self, proxy_id: str) -> Route:
+        key = proxy_id.encode()
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = self._build(self, self.proxies[proxy_id])
+        return route
+
+    # The control plane's side.
+
+    def put(self, noun: Noun) -> None:
+        """`noun` is as committed; Routes made with what it was are forgotten."""
+        match noun:
+            case User():
+                self.users[noun.id] = noun
+            case Token():
+                self.token_by_hash[noun.token_hash] = noun
+            case Client():
+                self.clients[noun.id] = noun
+                for proxy_id in self._proxies_of.get(noun.id, ()):
+                    self._routes.pop(proxy_id.encode(), None)
+            case Credential():
+                self.credentials[noun.id] = noun
+                self._forget_routes_with(noun.id)
+            case Target():
+                self.targets[noun.id] = noun
+                self._forget_routes_with(noun.id)
+            case Proxy():
+                self._unlink(noun.id)
+                self.proxies[noun.id] = noun
+                self._proxies_of.setdefault(noun.client_id, set()).add(noun.id)
+                for part in (noun.proxy_credential_id, noun.target_id, noun.target_credential_id):
+                    self._proxies_using.setdefault(part, set()).add(noun.id)
+                if noun.alias is not None:
+                    self._aliases[noun.client_id, noun.alias] = noun.id
+
+    def drop(self, noun: Noun) -> None:
+        """`noun` is no more."""
+        match noun:
+            case User():
+                self.users.pop(noun.id, None)
+            case Token():
+                self.token_by_hash.pop(noun.token_hash, None)
+            case Client():
+                self.clients.pop(noun.id, None)
+                self.members = {key: roles for key, roles in self.members.items() if key[1] != noun.id}
+                for proxy_id in self._proxies_of.get(noun.id, ()):
+                    self._routes.pop(proxy_id.encode(), None)
+            case Credential():
+                self.credentials.pop(noun.id, None)
+                self._forget_routes_with(noun.id)
+            case Target():
+                self.targets.pop(noun.id, None)
+                self._forget_routes_with(noun.id)
+            case Proxy():
+                self._unlink(noun.id)
+                self.proxies.pop(noun.id, None)
+
+    def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None:
+        """`user_id` has exactly these roles in `client_id`."""
+        self.members[user_id, client_id] = roles
+
+    def replace_tokens(self, tokens: Mapping[bytes, Token]) -> None:
+        """These are all the tokens there are."""
+        self.token_by_hash = dict(tokens)
+
+    def proxies_of(self, client_id: str) -> list[Proxy]:
+        """The proxies of a client, in no particular order."""
+        return [self.proxies[proxy_id] for proxy_id in self._proxies_of.get(client_id, ())]
+
+    def proxies_using(self, part_id: str) -> list[Proxy]:
+        """The proxies that name this credential or target."""
+        return [self.proxies[proxy_id] for proxy_id in self._proxies_using.get(part_id, ())]
+
+    def routes(self) -> Iterator[Route]:
+        """The Routes built so far."""
+        return iter(tuple(self._routes.values()))
+
+    def _forget_routes_with(self, part_id: str) -> None:
+        for proxy_id in self._proxies_using.get(part_id, ()):
+            self._routes.pop(proxy_id.encode(), None)
+
+    def _unlink(self, proxy_id: str) -> None:
+        self._routes.pop(proxy_id.encode(), None)
+        known: Any = self.proxies.get(proxy_id)
+        if known is None:
+            return
+        self._proxies_of.get(known.client_id, set()).discard(proxy_id)
+        for part in (known.proxy_credential_id, known.target_id, known.target_credential_id):
+            self._proxies_using.get(part, set()).discard(proxy_id)
+        if known.alias is not None and self._aliases.get((known.client_id, known.alias)) == proxy_id:
+            del self._aliases[known.client_id, known.alias]

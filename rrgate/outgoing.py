@@ -1,0 +1,69 @@
+"""The request that goes to the target, before plugins write into it: what of the caller's crosses, and what is cut.
+
+Belongs here: gateway-api.md 3 and 5 for requests, and the body on its way through `on_request_body`. Does not:
+injection (plugins), bytes on the wire (wire/target_head.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rrgate.body import Body
+from rrgate.chain import Step
+from rrgate.exchange import Exchange, TargetRequest, cut_parameters
+from rrgate.names import CALLER_ADDRESS_PREFIXES
+from rrgate.route import Route
+from rrgate.steps import body_steps
+
+
+def begin_target_request(ex: Exchange, route: Route) -> TargetRequest:
+    """The caller's request without what never crosses; anew for every attempt."""
+    cut = route.cut_headers
+    prefixes = (*CALLER_ADDRESS_PREFIXES, route.own_prefix)
+    fields = [field for field in ex.fields if field[0] not in cut and not field[0].startswith(prefixes)]
+    query, mark = ex.query, ex.query_mark
+    if query and route.cut_parameters:
+        left = cut_parameters(query, route.cut_parameters)
+        if left is not query and not left:
+            mark = b""
+        query = left
+    request = TargetRequest(ex.method, route.base_path + ex.origin_path or b"/", mark, query, fields)
+    if ex.held_body is not None:
+        request.body = ex.held_body
+    elif ex.content_length != 0:
+        request.stream = ex.request_body
+        request.stream_length = ex.content_length
+    return request
+
+
+class ChangedBody(Body):
+    """A body on its way through `on_request_body`; it is changed as it is read, so nothing more is buffered."""
+
+    __slots__ = ("_exchange", "_over", "_steps", "_unchanged")
+
+    def __init__(self, ex: Exchange, unchanged: Body, steps: Sequence[Step]) -> None:
+        super().__init__(None)
+        self._exchange = ex
+        self._unchanged = unchanged
+        self._steps = steps
+        self._over = False
+
+    async def read(self) -> bytes:
+        """The next changed bytes, `b""` at the end. Raises PluginFault, BodyBroken, BodyTooLarge."""
+        while not self._over:
+            data = await self._unchanged.read()
+            self._over = not data
+            changed = await body_steps(self._exchange, self._steps, data, last=self._over)
+            if changed:
+                return changed
+        return b""
+
+
+async def change_body(ex: Exchange, request: TargetRequest, steps: Sequence[Step]) -> None:
+    """Let the body pass through `on_request_body`: at once if it is whole, else as it streams. Raises PluginFault."""
+    if request.stream is not None and request.body is None:
+        request.stream, request.stream_length = ChangedBody(ex, request.stream, steps), None
+    else:
+        changed = await body_steps(ex, steps, request.body or b"", last=True)
+        if changed or request.body is not None:
+            request.body = changed

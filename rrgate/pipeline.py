@@ -1,0 +1,264 @@
+"""The whole request, from an Exchange to its line in the log, in the order of gateway-api.md 4.
+
+Belongs here: the order of the steps, and what each refusal answers. Does not: what a step decides (plugins), how an
+answer's body is passed on (relay.py), bytes (wire/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import orjson
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from rrgate import answers
+from rrgate.answers import AnswerHeaders
+from rrgate.api import ConfigError
+from rrgate.body import BodyBroken, BodyTooLarge
+from rrgate.checks import Checks
+from rrgate.directory import Directory
+from rrgate.exchange import Exchange, Reply
+from rrgate.outgoing import begin_target_request, change_body
+from rrgate.paths import PathRefused, judge_path
+from rrgate.record import encode, snapshot
+from rrgate.relay import HeldBytes, Relay
+from rrgate.route import Route
+from rrgate.steps import PluginFault, answer_steps, way_in
+from rrgate.upstream import TargetError, TargetTimeout, Upstream
+
+CALLER_LEFT = 499
+"""The status in the log of a request whose caller went away before its answer."""
+MAX_HOPS = 3
+
+
+class Records(Protocol):
+    """Where finished requests go."""
+
+    def put(self, ex: Exchange) -> None:
+        """Write it down, later; never raises, never waits."""
+
+
+class Pipeline:
+    """Runs requests. One object a gateway; all on the reactor's thread."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        upstream: Upstream,
+        records: Records,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        *,
+        prefix: str,
+        regions: frozenset[str],
+        held_bytes: int,
+        pages: Mapping[bytes, Callable[[Exchange], Reply]],
+        admit: Callable[[Exchange], Reply | None],
+    ) -> None:
+        """`wall`: seconds since the epoch. `regions`: those served, all if empty. `held_bytes`: of answers held back.
+
+        `pages`: what is served beside the Proxy API, by path. `admit`: a Reply when no request can be taken now.
+        """
+        self._directory = directory
+        self._upstream = upstream
+        self._records = records
+        self._clock = clock
+        self._wall = wall
+        self._regions = regions
+        self._pages = pages
+        self._admit = admit
+        self._hops = f"{prefix}hops".encode()
+        self._headers = AnswerHeaders(prefix, wall)
+        self._relay = Relay(clock, self._headers, HeldBytes(held_bytes))
+        self._log = Logger("rrgate.pipeline")
+
+    async def serve(self, ex: Exchange) -> None:
+        """Take one request all the way. Raises nothing but CancelledError, which is how the caller's leaving comes."""
+        try:
+            try:
+                reply = self._resolve(ex) or await self._judge(ex) or await self._forward(ex)
+                if reply is not None and ex.route is not None and ex.chain_place:
+                    reply = await answer_steps(ex, ex.route.chain.on_response, reply)
+            except PluginFault as fault:
+                reply = self._fault(ex, fault)
+            if reply is not None:
+                self._answer(ex, reply)
+        except CancelledError:
+            ex.final_status = CALLER_LEFT
+            ex.code, ex.message = "caller-left", "The caller closed the connection before the answer's end"
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the caller is not left waiting
+            # A bug of ours: fail closed, and let nobody wait for ever.
+            self._log.failure("a request failed inside the gateway: {ex!r}", ex=ex)
+            ex.checks |= Checks.SYSTEM_ERROR
+            ex.final_status = ex.final_status or 500
+            ex.door.abort()
+        finally:
+            if ex.response is not None:
+                ex.response.body.abandon()
+            ex.answered_at = self._clock.seconds()
+            if ex.route is not None:
+                self._log_steps(ex, ex.route)
+                self._records.put(ex)
+
+    # Step 1: which proxy, and is the path fit to be judged?
+
+    def _resolve(self, ex: Exchange) -> Reply | None:
+        if not ex.full_path.startswith(b"/api/"):
+            page = self._pages.get(ex.full_path)
+            if page is not None:
+                return page(ex)
+            return Reply(404, "There is nothing here: the Proxy API is under /api/{proxyId}/", answers.DENIED)
+        refused = self._admit(ex)
+        if refused is not None:
+            return refused
+        try:
+            found = self._directory.find(ex.full_path[4:])
+        except ConfigError as error:
+            self._log.error("a proxy cannot be compiled: {error}", error=error)
+            return Reply(500, "This proxy's configuration does not work; its operator's log says why", "internal-error")
+        if found is None:
+            return Reply(404, "No such proxy", answers.DENIED)
+        route, rest = found
+        if self._regions and route.proxy.region not in self._regions:
+            return Reply(404, "No such proxy", answers.DENIED)
+        ex.route = route
+        ex.origin_path = rest
+        ex.checks = route.checks
+        hops = ex.header(self._hops)
+        if hops is not None:
+            ex.hops = int(hops) if hops.isdigit() and len(hops) < 4 else MAX_HOPS
+            if ex.hops >= MAX_HOPS:
+                return Reply(508, "This request has come through here before: it would loop", answers.BAD_REQUEST)
+        target = route.target
+        try:
+            ex.forms = judge_path(
+                rest,
+                raw_paths=target is not None and target.raw_paths,
+                strict=target is not None and target.strict_path,
+            )
+        except PathRefused as error:
+            return Reply(400, str(error), answers.BAD_REQUEST)
+        return None
+
+    # Steps 2 to 5: who, and may they?
+
+    async def _judge(self, ex: Exchange) -> Reply | None:
+        route = ex.route
+        assert route is not None
+        now = 0.0 if route.caller_expires is None and route.target_expires is None else self._wall()
+        reply = await way_in(ex, route.chain.authenticate)
+        if reply is not None:
+            return reply
+        if ex.identity is None or not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE or _past(route.caller_expires, now):
+            ex.identity = None
+            return answers.denied_401()
+        ex.checks |= Checks.PROXY_AUTHENTICATED
+        unavailable = _unavailable(route, now)
+        if unavailable:
+            return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))
+        reply = await way_in(ex, route.chain.authorize)
+        if reply is None:
+            ex.checks |= Checks.SCOPES
+        return reply
+
+    # Steps 6 to 9: inject, forward, answer.
+
+    async def _forward(self, ex: Exchange) -> Reply | None:
+        route = ex.route
+        assert route is not None
+        chain = route.chain
+        try:
+            if chain.body_limit is not None and ex.held_body is None:
+                ex.held_body = await ex.request_body.whole(chain.body_limit)
+            request = ex.target_request = begin_target_request(ex, route)
+            reply = await way_in(ex, chain.prepare)
+            if reply is not None:
+                return reply
+            ex.checks |= Checks.REQUEST_VALID
+            ex.chain_place = chain.places
+            if chain.on_request_body:
+                await change_body(ex, request, chain.on_request_body)
+            ex.checks |= Checks.REQUEST_SENT
+            await self._upstream.send(ex)
+        except (BodyTooLarge, BodyBroken, TargetError) as error:
+            return self._not_sent(ex, error)
+        ex.checks |= Checks.RESPONSE_RECEIVED
+        response = ex.response
+        assert response is not None
+        ex.target_status = response.status
+        reply = await answer_steps(ex, chain.on_response, None)
+        if reply is not None:
+            return reply
+        return await self._relay.pass_on(ex, route, response)
+
+    def _not_sent(self, ex: Exchange, error: Exception) -> Reply:
+        if isinstance(error, BodyTooLarge):
+            message = f"The request's body is over the limit of {error.limit} bytes"
+            return Reply(413, message, "request-too-large", close=True)
+        if isinstance(error, BodyBroken):
+            return Reply(error.status or 400, f"The request broke off: {error}", answers.BAD_REQUEST, close=True)
+        if not ex.sent_at:
+            ex.checks &= ~Checks.REQUEST_SENT
+        if isinstance(error, TargetTimeout):
+            return Reply(504, f"Gateway timeout: {error}", "target-timeout")
+        return Reply(502, f"Bad gateway: {error}", "target-unreachable")
+
+    # The gateway's own answers.
+
+    def _answer(self, ex: Exchange, reply: Reply) -> None:
+        ex.code, ex.message, ex.final_status = reply.code, reply.message, reply.status
+        fields, body = self._headers.of_reply(ex.id, reply, ex.warnings)
+        fields += ex.extra_answer_fields
+        ex.answer_fields = fields
+        ex.bytes_sent = len(body)
+        close = reply.close or reply.status in answers.CLOSING
+        reason = answers.reason_phrase(reply.status).encode()
+        ex.door.begin(reply.status, reason, fields, len(body), body, True, close)
+
+    def _fault(self, ex: Exchange, fault: PluginFault) -> Reply:
+        """A plugin raised: closed, named in the operator's log, and not named to the caller."""
+        self._log.failure(
+            "plugin {plugin!r} failed in {phase}; request {id} was refused",
+            failure=fault.failure,
+            plugin=fault.plugin,
+            phase=fault.phase,
+            id=ex.id,
+        )
+        ex.checks |= Checks.SYSTEM_ERROR
+        status = 502 if ex.sent_at else 500
+        message = "A step of this gateway failed; its operator's log says which"
+        return Reply(status, message, "internal-error", close=True)
+
+    def _log_steps(self, ex: Exchange, route: Route) -> None:
+        if not route.chain.on_log:
+            return
+        record = orjson.loads(encode(snapshot(ex)).record)
+        for step in route.chain.on_log:
+            try:
+                step.call(ex, record)
+            except Exception:  # noqa: BLE001 - a plugin's fault is logged, and only that
+                self._log.failure("plugin {plugin!r} failed in on_log", plugin=step.plugin)
+
+
+def _past(moment: float | None, now: float) -> bool:
+    return moment is not None and moment <= now
+
+
+def _unavailable(route: Route, now: float) -> str:
+    """Why an authenticated request cannot be served, or nothing."""
+    checks = route.checks
+    if not checks & Checks.PROXY_ACTIVE:
+        return "This proxy is switched off"
+    if not checks & Checks.TARGET_RELATIONSHIP:
+        return "This proxy's target is gone"
+    if not checks & Checks.TARGET_CREDENTIAL_RELATIONSHIP:
+        return "This proxy's target credential is gone"
+    if not checks & Checks.TARGET_CREDENTIAL_ACTIVE:
+        return "This proxy's target credential is switched off"
+    if _past(route.target_expires, now):
+        return "This proxy's target credential has expired"
+    return ""

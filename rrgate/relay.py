@@ -1,0 +1,163 @@
+"""Passing the target's answer on to the caller: its size bound, holding back, body transformation, back-pressure.
+
+Belongs here: gateway-api.md 8 for streams, as the `ResponseBound` that a plugin set says. Does not: which bound
+(plugins), framing (wire/response.py).
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+
+from rrgate.answers import GRANTED, AnswerHeaders
+from rrgate.body import Body, BodyBroken
+from rrgate.exchange import Exchange, Reply, ResponseBound, TargetResponse
+from rrgate.route import Route
+from rrgate.steps import PluginFault, body_steps
+
+PAUSE = 0.2
+"""Seconds without a byte after which a held answer of unknown size streams."""
+MAX_HELD = 8 * 1024 * 1024
+"""Bytes held for one answer before it streams."""
+
+
+class HeldBytes:
+    """What is held back for all answers together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.now = 0
+
+
+class Relay:
+    """Passes answers on. One object a gateway."""
+
+    def __init__(self, clock: IReactorTime, headers: AnswerHeaders, held: HeldBytes) -> None:
+        self._clock = clock
+        self._headers = headers
+        self._held = held
+
+    async def pass_on(self, ex: Exchange, route: Route, response: TargetResponse) -> Reply | None:
+        """Answer with `response`. A Reply if it cannot be, as long as nothing of it has gone out; else breaks off.
+
+        Raises PluginFault while nothing has gone out, and CancelledError when the caller leaves.
+        """
+        body, bound = response.body, response.bound
+        transforms = route.chain.on_body
+        no_body = ex.method == b"HEAD" or response.status in (204, 304)
+        if body.complete and not transforms:
+            # All of it came with the head: one write, no further turn.
+            if bound is not None and response.size_of_head + body.buffered > bound.limit:
+                return bound.reply(response.size_of_head + body.buffered, True)
+            self._begin(ex, route, response, response.length, body.take(), last=True)
+            return None
+        if no_body:
+            # HEAD and 304 tell of a body that is not there, and that a transformation would have changed.
+            self._begin(ex, route, response, None if transforms else response.length, b"", last=True)
+            return None
+        limit = None if bound is None else bound.limit - response.size_of_head
+        held, ended = b"", False
+        try:
+            if bound is not None and limit is not None and _holds(bound, response, bool(transforms)):
+                held, ended = await self._hold(body, bound, limit)
+                if len(held) > limit:
+                    return bound.reply(response.size_of_head + len(held), ended)
+            else:
+                held = body.take()
+                ended = body.complete
+        except BodyBroken as error:
+            return Reply(502, f"Bad gateway: {error}", "target-unreachable")
+        length = response.length
+        if transforms:
+            held = await body_steps(ex, transforms, held, last=ended)
+            length = len(held) if ended else None
+        if limit is not None and len(held) > limit:
+            self._begin(ex, route, response, length, held[:limit], last=False)
+            self._cut_off(ex)
+            return None
+        self._begin(ex, route, response, length, held, last=ended)
+        if not ended:
+            await self._stream(ex, body, limit, route)
+        return None
+
+    async def _hold(self, body: Body, bound: ResponseBound, limit: int) -> tuple[bytes, bool]:
+        """(what came until it was decided, whether that is all). Raises BodyBroken."""
+        parts: list[bytes] = []
+        size = 0
+        most = limit if bound.hold == "always" else min(limit, MAX_HELD)
+        try:
+            while size <= most:
+                data = await self._read(body, None if bound.hold == "always" else PAUSE)
+                if data is None:
+                    return b"".join(parts), False
+                if not data:
+                    return b"".join(parts), True
+                parts.append(data)
+                size += len(data)
+                self._held.now += len(data)
+                if self._held.now > self._held.most and bound.hold != "always":
+                    break
+        finally:
+            self._held.now -= size
+        return b"".join(parts), False
+
+    async def _read(self, body: Body, pause: float | None) -> bytes | None:
+        """The next bytes, `b""` at the end, None if none came for `pause` seconds."""
+        if pause is None or body.buffered or body.ended:
+            return await body.read()
+        timer = self._clock.callLater(pause, body.nudge)
+        try:
+            return await body.read_or_nudged()
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    def _begin(
+        self, ex: Exchange, route: Route, response: TargetResponse, length: int | None, first: bytes, last: bool
+    ) -> None:
+        fields = self._headers.of_response(ex, response, route.cut_answer_headers, route.own_prefix)
+        ex.answer_fields = fields
+        ex.final_status = response.status
+        ex.code = GRANTED
+        ex.bytes_sent = len(first)
+        ex.door.begin(response.status, response.reason, fields, length, first, last, False)
+
+    async def _stream(self, ex: Exchange, body: Body, limit: int | None, route: Route) -> None:
+        """The rest of the body as it comes; what breaks now can only be told by breaking the answer off."""
+        transforms = route.chain.on_body
+        door = ex.door
+        try:
+            while data := await body.read():
+                if transforms:
+                    data = await body_steps(ex, transforms, data, last=False)
+                if limit is not None and ex.bytes_sent + len(data) > limit:
+                    await door.write(data[: limit - ex.bytes_sent])
+                    self._cut_off(ex)
+                    return
+                ex.bytes_sent += len(data)
+                await door.write(data)
+            if transforms:
+                data = await body_steps(ex, transforms, b"", last=True)
+                if data:
+                    ex.bytes_sent += len(data)
+                    await door.write(data)
+        except CancelledError:
+            raise
+        except PluginFault as fault:
+            ex.message = f"The answer broke off: {fault}"
+            door.abort()
+        except BodyBroken as error:
+            ex.message = f"The answer broke off: {error}"
+            door.abort()
+        else:
+            door.end()
+
+    def _cut_off(self, ex: Exchange) -> None:
+        ex.message = "The answer was cut off at its size limit"
+        ex.door.abort()
+
+
+def _holds(bound: ResponseBound, response: TargetResponse, transforms: bool) -> bool:
+    if bound.hold == "never":
+        return False
+    return bound.hold == "always" or response.length is None or transforms

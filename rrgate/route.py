@@ -1,0 +1,53 @@
+"""`Route`: a proxy with everything that a request needs resolved and compiled. Immutable, swapped whole.
+
+Belongs here: its data. Does not: how it is built (compiling.py) or found (directory.py).
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from rrgate.chain import Chain
+from rrgate.model import Client, Credential, Proxy, Target
+
+
+@frozen(slots=True)
+class Endpoint:
+    """Where a target is dialled: scheme, host without brackets or trailing dot, port."""
+
+    tls: bool
+    host: str
+    port: int
+    ca_bundle: str | None = field(default=None, repr=False)
+
+
+@frozen(slots=True, eq=False)
+class Route:
+    """A compiled proxy. Requests in flight keep theirs when the directory swaps in a new one."""
+
+    client: Client
+    proxy: Proxy
+    target: Target | None
+    proxy_credential: Credential | None
+    target_credential: Credential | None
+    checks: int
+    """What is known to hold before any request (`rrgate.checks`): existence, relation and activity of its parts."""
+    chain: Chain
+    endpoint: Endpoint
+    pool_key: tuple[object, ...]
+    """Connections are shared only between requests with the same target, credential and TLS settings."""
+    base_path: bytes
+    authority: bytes
+    """The value of `Host` towards the target."""
+    cut_headers: frozenset[bytes]
+    """Folded names that do not reach the target."""
+    cut_parameters: frozenset[bytes]
+    """Folded names of query parameters that do not reach the target."""
+    cut_answer_headers: frozenset[bytes]
+    own_prefix: bytes
+    """Folded prefix of our own header names, e.g. `requestrocket-`."""
+    secret_needs_tls: bool
+    """The target credential is secret, and the target does not allow it in plain text beyond loopback."""
+    caller_expires: float | None
+    """Seconds since the epoch from when on the caller's credential no longer works, or None."""
+    target_expires: float | None

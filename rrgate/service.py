@@ -1,0 +1,102 @@
+"""What `twistd rrgate` runs: its options, and the service made of them.
+
+Belongs here: the command line of twistd, the reactor it installs, the exits before anything has started. Does not:
+what a gateway consists of (gateway.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.application.service import IService
+from twisted.internet.error import CannotListenError
+from twisted.python import usage
+
+from rrgate.gateway import Gateway
+from rrgate.registry import PluginLoadError
+from rrgate.settings import Settings, SettingsError, load
+from rrgate.store import StoreError
+from rrgate.store.folder import require_state
+
+
+class Options(usage.Options):
+    """`twistd -n rrgate --data DIR …`; whatever is left out comes from RRGATE_… variables, the file, or its default."""
+
+    synopsis = "--data DIR [--config FILE] [options]"
+    optParameters: ClassVar[list[list[Any]]] = [
+        ["data", None, None, "Folder of the gateway's state, made by `rrgate init`."],
+        ["config", "c", None, "TOML file with settings."],
+        ["listen", None, None, "Endpoint of the gateway listener."],
+        ["core-listen", None, None, "Endpoint of the Core API."],
+        ["public-url", None, None, "The gateway's address as callers see it."],
+        ["core-public-url", None, None, "The Core API's address as users see it."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.networks: list[str] = []
+        self.settings_given: list[str] = []
+
+    def opt_allow_network(self, network: str) -> None:
+        """A network (NETWORK or NETWORK:PORT) that targets may lie in although it is not public; may be repeated."""
+        self.networks.append(network)
+
+    def opt_set(self, assignment: str) -> None:
+        """Any other setting, as NAME=VALUE; may be repeated. See docs/configuration.md."""
+        self.settings_given.append(assignment)
+
+    def postOptions(self) -> None:
+        """Read the settings, check that there is a state, and install our reactor unless one was asked for."""
+        try:
+            self.settings = self._read()
+            require_state(self.settings.data)
+        except (SettingsError, StoreError) as error:
+            raise usage.UsageError(str(error)) from error
+        _install_reactor()
+
+    def _read(self) -> Settings:
+        given: dict[str, object] = {}
+        for assignment in self.settings_given:
+            name, mark, value = assignment.partition("=")
+            if not mark:
+                raise usage.UsageError(f"--set {assignment}: write it as NAME=VALUE")
+            given[name.replace("-", "_")] = value
+        for name in ("data", "listen", "core-listen", "public-url", "core-public-url"):
+            if self[name] is not None:
+                given[name.replace("-", "_")] = self[name]
+        if self.networks:
+            given["allow_networks"] = ",".join(self.networks)
+        config = self["config"] or os.environ.get("RRGATE_CONFIG")
+        return load(given, os.environ, Path(config) if config else None)
+
+
+def _install_reactor() -> None:
+    """Twistd has imported no reactor by now, unless `--reactor` named one, which is then kept."""
+    if "twisted.internet.reactor" not in sys.modules:
+        from rrgate.reactor import install
+
+        install()
+
+
+class _StartedOrExit(Gateway):
+    """A Gateway under twistd: what keeps it from starting is one line and a non-zero exit, not a traceback."""
+
+    def startService(self) -> None:
+        try:
+            super().startService()
+        except (StoreError, CannotListenError) as error:
+            sys.exit(f"rrgate cannot start: {error}")
+
+
+def makeService(options: Options) -> IService:
+    """The service twistd runs."""
+    from twisted.internet import reactor
+
+    try:
+        service: IService = _StartedOrExit(options.settings, reactor)
+    except PluginLoadError as error:
+        raise usage.UsageError(str(error)) from error
+    return service

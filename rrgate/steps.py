@@ -1,0 +1,123 @@
+"""Calling plugins: one phase after the other, what their answers mean, and what happens when one fails.
+
+Belongs here: the calling convention of the request phases. Does not: their order (pipeline.py), body methods
+(relay.py, outgoing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+
+from rrgate import answers
+from rrgate.chain import Step
+from rrgate.exchange import Denied, Exchange, Identity, Reply
+
+
+class PluginFault(Exception):
+    """A plugin raised, or answered something it may not. Its text names the plugin and phase, and no values."""
+
+    def __init__(self, step: Step, failure: Failure) -> None:
+        super().__init__(f"plugin {step.plugin!r} failed in {step.phase}")
+        self.plugin = step.plugin
+        self.phase = step.phase
+        self.failure = failure
+
+
+class WrongAnswer(TypeError):
+    """A plugin's method answered with a type that its contract does not know."""
+
+
+async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
+    """Run `authenticate`, `authorize` or `prepare`. A Reply ends the request; None goes on.
+
+    Raises PluginFault. What a plugin awaits is cancelled with the request.
+    """
+    request = ex.target_request
+    for step in steps:
+        if request is not None:
+            request.writer = step.plugin
+        try:
+            answer = step.call(ex)
+            if step.is_async:
+                answer = await answer
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+            ex.chain_place = step.entered_from
+            raise PluginFault(step, Failure()) from None
+        if answer is None:
+            continue
+        ex.chain_place = step.entered_from
+        if type(answer) is Identity and step.phase == "authenticate":
+            ex.identity = answer
+            return None
+        if type(answer) is Denied and step.phase != "prepare":
+            return _denied(ex, answer)
+        if type(answer) is Reply:
+            return answer
+        raise _wrong(step, answer)
+    return None
+
+
+async def answer_steps(ex: Exchange, steps: Sequence[Step], reply: Reply | None) -> Reply | None:
+    """Run `on_response` of the plugins that were entered, on the target's answer or on `reply` of ours.
+
+    A Reply takes the answer's place for the plugins that are left, and the target's answer is let go. Afterwards no
+    plugin counts as entered. Raises PluginFault.
+    """
+    entered, ex.chain_place = ex.chain_place, 0
+    for step in steps:
+        if step.entered_from > entered:
+            continue
+        try:
+            answer = step.call(ex)
+            if step.is_async:
+                answer = await answer
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+            raise PluginFault(step, Failure()) from None
+        if answer is None:
+            continue
+        if type(answer) is not Reply:
+            raise _wrong(step, answer)
+        reply = answer
+        if ex.response is not None:
+            ex.response.body.abandon()
+            ex.response = None
+    return reply
+
+
+async def body_steps(ex: Exchange, steps: Sequence[Step], chunk: bytes, last: bool) -> bytes:
+    """`chunk` through each body method in turn. Raises PluginFault."""
+    for step in steps:
+        try:
+            answer = step.call(ex, chunk, last)
+            if step.is_async:
+                answer = await answer
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+            raise PluginFault(step, Failure()) from None
+        if not isinstance(answer, bytes):
+            raise _wrong(step, answer)
+        chunk = answer
+    return chunk
+
+
+def _denied(ex: Exchange, denied: Denied) -> Reply:
+    ex.denied_reason = denied.reason
+    if denied.status == 401:
+        # All that can be wrong with a credential looks the same, whatever a plugin would say of it.
+        return answers.denied_401()
+    message = denied.message or answers.reason_phrase(denied.status)
+    code = "rate-limited" if denied.status == 429 else answers.DENIED
+    return Reply(denied.status, message, code, headers=denied.headers)
+
+
+def _wrong(step: Step, answer: object) -> PluginFault:
+    # The type alone: the value may hold a secret.
+    return PluginFault(step, Failure(WrongAnswer(f"{step.plugin}.{step.phase} answered a {type(answer).__name__}")))

@@ -1,0 +1,49 @@
+"""Where a request comes from: the peer's address, or what a trusted proxy says of it (gateway-api.md 1).
+
+Belongs here: `trusted_proxies` and `X-Forwarded-For`. Does not: what the address is used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from rrgate.exchange import Fields, every
+
+
+def peer_host(transport: Any) -> str:
+    """The peer's address as text; `unix` for a UNIX socket."""
+    return str(getattr(transport.getPeer(), "host", "unix"))
+
+
+class TrustedProxies:
+    """Networks whose word on the caller's address is taken."""
+
+    def __init__(self, networks: Sequence[str | IPv4Network | IPv6Network]) -> None:
+        self._networks = tuple(ip_network(str(network), strict=False) for network in networks)
+
+    def __call__(self, host: str) -> bool:
+        """Whether `host` is in one of the networks."""
+        if not self._networks:
+            return False
+        try:
+            address = ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return any(mapped in network for network in self._networks if network.version == mapped.version)
+
+    def caller(self, peer: str, fields: Fields) -> str:
+        """The last address in `X-Forwarded-For` that is not a trusted proxy; `peer` if there is none that parses."""
+        listed = [part.strip() for value in every(fields, b"x-forwarded-for") for part in value.split(b",")]
+        caller = peer
+        for entry in reversed(listed):
+            try:
+                host = str(ip_address(entry.decode("ascii").strip("[]")))
+            except (ValueError, UnicodeDecodeError):
+                break
+            caller = host
+            if not self(host):
+                break
+        return caller

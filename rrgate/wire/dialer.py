@@ -1,0 +1,206 @@
+"""`Dialer`: resolve, check, connect. The address that was checked is the address that is dialled.
+
+Belongs here: how a new connection to a target comes about. Does not: keeping it (pool.py) or using it (client.py).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from OpenSSL import crypto
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.internet.protocol import ClientFactory
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.threads import deferToThreadPool
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from rrgate.route import Endpoint
+from rrgate.wire.guard import AddressForbidden, AddressGuard
+
+
+class CannotConnect(Exception):
+    """No connection to the target; the text says at which step, without its addresses."""
+
+
+class Dialled(TwistedProtocol):
+    """A protocol that can be connected by a Dialer.
+
+    It fires `established` once: at `connectionMade` where there is no TLS, at `handshakeCompleted` where there is,
+    and with an error if the connection is lost before.
+    """
+
+    established: Deferred[None]
+
+
+class Connects(Protocol):
+    """Another way out (an outbound proxy, an agent) takes the Dialer's place by this one method."""
+
+    async def connect(self, endpoint: Endpoint, tenant: str, protocol: Dialled, *, secret: bool) -> None:
+        """Connect `protocol`. Raises CannotConnect or AddressForbidden; cancelling gives the attempt up."""
+
+
+class Resolver:
+    """Names to addresses in threads of its own: a slow name server holds up neither the reactor nor other tenants."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        pool: ThreadPool,
+        *,
+        timeout: float,
+        keep: float,
+        keep_failure: float,
+        per_tenant: int = 2,
+        look_up: Callable[[str, int], list[str]] | None = None,
+    ) -> None:
+        """`timeout`, `keep`, `keep_failure`: seconds. `per_tenant`: threads that one tenant may hold."""
+        self._reactor = reactor
+        self._pool = pool
+        self._timeout = timeout
+        self._keep = keep
+        self._keep_failure = keep_failure
+        self._gates: dict[str, defer.DeferredSemaphore] = defaultdict(lambda: defer.DeferredSemaphore(per_tenant))
+        self._known: dict[tuple[str, int], tuple[float, list[str] | None]] = {}
+        self._look_up = look_up or _look_up
+
+    async def addresses(self, host: str, port: int, tenant: str) -> list[str]:
+        """The addresses of `host`. Raises CannotConnect. A look-up that nobody waits for runs on in its thread."""
+        key = (host, port)
+        known = self._known.get(key)
+        if known is None or known[0] < self._reactor.seconds():
+            gate = self._gates[tenant]
+            await gate.acquire()
+            try:
+                known = self._known.get(key)
+                if known is None or known[0] < self._reactor.seconds():
+                    known = self._known[key] = await self._ask(host, port)
+                    self._forget_old()
+            finally:
+                gate.release()
+        if known[1] is None:
+            raise CannotConnect("the target's name does not resolve")
+        return known[1]
+
+    async def _ask(self, host: str, port: int) -> tuple[float, list[str] | None]:
+        asked: Deferred[list[str]] = deferToThreadPool(self._reactor, self._pool, self._look_up, host, port)
+        asked.addTimeout(self._timeout, self._reactor)
+        try:
+            addresses = await asked
+        except (OSError, UnicodeError, defer.TimeoutError):
+            return self._reactor.seconds() + self._keep_failure, None
+        return self._reactor.seconds() + self._keep, addresses
+
+    def _forget_old(self) -> None:
+        if len(self._known) > 10_000:
+            now = self._reactor.seconds()
+            self._known = {key: value for key, value in self._known.items() if value[0] > now}
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Dialer:
+    """Connects to targets over TCP and TLS."""
+
+    def __init__(self, reactor: Any, resolver: Resolver, guard: AddressGuard, *, timeout: float) -> None:
+        """`timeout`: seconds for name, connection and TLS handshake together."""
+        self._reactor: IReactorTCP = reactor
+        self._clock: IReactorTime = reactor
+        self._resolver = resolver
+        self._guard = guard
+        self._timeout = timeout
+        # Options cost 60 µs to make and hold the parsed trust store: one per TLS target.
+        self._tls_options: dict[Endpoint, Any] = {}
+
+    async def connect(self, endpoint: Endpoint, tenant: str, protocol: Dialled, *, secret: bool) -> None:
+        """Connect `protocol` to `endpoint`; over TLS the certificate is verified for its host before this returns.
+
+        `tenant`: whose name look-ups these are. `secret`: what is sent may only go over plain http to loopback.
+        Raises CannotConnect, AddressForbidden. Cancelling closes what was begun.
+        """
+        until = self._clock.seconds() + self._timeout
+        addresses = await self._resolver.addresses(endpoint.host, endpoint.port, tenant)
+        allowed = [address for address in addresses if self._guard.allows(address, endpoint.port)]
+        if not allowed:
+            raise AddressForbidden("the target's addresses may not be dialled from here (see `allow_networks`)")
+        if secret and not endpoint.tls:
+            allowed = [address for address in allowed if self._guard.is_loopback(address)]
+            if not allowed:
+                raise AddressForbidden("secrets go over plain http only to loopback, or with targetAllowPlaintext")
+        error: Exception = CannotConnect("the target took no connection in time")
+        for address in allowed:
+            left = until - self._clock.seconds()
+            if left <= 0:
+                break
+            try:
+                await self._dial(endpoint, address, protocol, left)
+                return
+            except ConnectError:
+                error = CannotConnect("the target does not take connections")
+        raise error
+
+    def _dial(self, endpoint: Endpoint, address: str, protocol: Dialled, seconds: float) -> Deferred[None]:
+        factory: Any = _OneConnection(protocol)
+        if endpoint.tls:
+            factory = TLSMemoryBIOFactory(self._options(endpoint), True, factory, clock=self._clock)
+        protocol.established = Deferred(lambda _: connector.disconnect())
+        connector = self._reactor.connectTCP(address, endpoint.port, factory, timeout=seconds)
+        if endpoint.tls:
+            protocol.established.addTimeout(seconds, self._clock, onTimeoutCancel=_too_late)
+        return protocol.established
+
+    def _options(self, endpoint: Endpoint) -> Any:
+        options = self._tls_options.get(endpoint)
+        if options is None:
+            trust = None
+            if endpoint.ca_bundle is not None:
+                trust = trustRootFromCertificates(certificates_of(endpoint.ca_bundle))
+            try:
+                options = optionsForClientTLS(endpoint.host, trustRoot=trust)
+            except (ValueError, UnicodeError) as error:
+                raise CannotConnect("the target's host cannot be verified by TLS") from error
+            if len(self._tls_options) > 10_000:
+                self._tls_options.clear()
+            self._tls_options[endpoint] = options
+        return options
+
+
+def _too_late(result: object, seconds: float) -> object:
+    raise CannotConnect("the target did not finish its TLS handshake in time")
+
+
+def certificates_of(bundle: str) -> list[Certificate]:
+    """The certificates of a PEM bundle. Raises CannotConnect when one does not parse."""
+    mark = "-----END CERTIFICATE-----"
+    blocks = [part[part.index("-----BEGIN") :] + mark for part in bundle.split(mark)[:-1] if "-----BEGIN" in part]
+    try:
+        return [Certificate.loadPEM(block.encode()) for block in blocks]
+    except crypto.Error as error:
+        raise CannotConnect("the target's CA bundle does not parse") from error
+
+
+class _OneConnection(ClientFactory):
+    """Gives the one connection that is made to the protocol that waits for it."""
+
+    noisy = False
+
+    def __init__(self, waiting: Dialled) -> None:
+        self._waiting = waiting
+
+    def buildProtocol(self, addr: object) -> TwistedProtocol:
+        return self._waiting
+
+    def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
+        if not self._waiting.established.called:
+            self._waiting.established.errback(reason)

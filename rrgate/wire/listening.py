@@ -1,0 +1,62 @@
+"""Opening a listener from a Twisted endpoint string, and what its address is called.
+
+Belongs here: endpoint strings. Does not: what is served there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.failure import Failure
+
+
+def listen_now(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
+    """Listen at `endpoint`. Raises what listening raises, `CannotListenError` for a taken port."""
+    result: list[Any] = []
+    serverFromString(reactor, endpoint).listen(factory).addBoth(result.append)
+    if not result:
+        kind = endpoint.partition(":")[0]
+        raise RuntimeError(f"an endpoint of the kind {kind!r} does not listen at once; rrgate needs one that does")
+    if isinstance(result[0], Failure):
+        result[0].raiseException()
+    port: IListeningPort = result[0]
+    return port
+
+
+def bound_host(endpoint: str) -> str:
+    """The `interface` in an endpoint string, or `""` where it listens everywhere or not on TCP."""
+    for part in _parts(endpoint):
+        name, mark, value = part.partition("=")
+        if mark and name == "interface" and value not in ("0.0.0.0", "::"):
+            return value
+    return ""
+
+
+def _parts(endpoint: str) -> list[str]:
+    """The parts between the colons that no backslash escapes."""
+    parts, escaped = [""], False
+    for letter in endpoint:
+        if letter == ":" and not escaped:
+            parts.append("")
+        elif letter != "\\" or escaped:
+            parts[-1] += letter
+        escaped = letter == "\\" and not escaped
+    return parts
+
+
+def url_of(port: IListeningPort, endpoint: str) -> str:
+    """The URL under which a listener is reached from its own machine, or `""` if it is not on TCP."""
+    address: Any = port.getHost()
+    if not hasattr(address, "port"):
+        return ""
+    host = bound_host(endpoint) or "localhost"
+    scheme = "https" if endpoint.startswith("ssl:") else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}"
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, `""` if there is none."""
+    return urlsplit(url).hostname or ""

@@ -1,0 +1,83 @@
+"""`AnswerWriter`: the bytes of one answer to a caller, framed by us (RFC 9112 6).
+
+Belongs here: status line, our framing fields, chunks. Does not: which fields an answer has (answers.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class AnswerWriter:
+    """One answer. `begun` from its head on, `ended` from its last byte on; `close`: nothing may follow it.
+
+    `refused`: the request broke off, so what its sender still sends must be read away.
+    """
+
+    __slots__ = ("_chunked", "_head_request", "_http10", "_no_body", "begun", "close", "ended", "refused")
+
+    def __init__(self, method: bytes, http10: bool) -> None:
+        self._head_request = method == b"HEAD"
+        self._http10 = http10
+        self._no_body = False
+        self._chunked = False
+        self.begun = False
+        self.ended = False
+        self.close = False
+        self.refused = False
+
+    def head(
+        self,
+        status: int,
+        reason: bytes,
+        fields: Sequence[tuple[bytes, bytes]],
+        length: int | None,
+        first: bytes,
+        last: bool,
+        keep: bool,
+    ) -> bytes:
+        """The head, and `first` framed behind it; see `Door.begin`. `keep`: the connection may live on."""
+        self.begun = True
+        no_body = self._no_body = self._head_request or status == 204 or status == 304
+        lines = [b"HTTP/1.1 %d %b" % (status, reason)]
+        lines += [b"%b: %b" % field for field in fields]
+        if last and length is None and not no_body:
+            length = len(first)
+        if length is not None:
+            if status != 204:
+                lines.append(b"Content-Length: %d" % length)
+        elif not no_body:
+            if self._http10:
+                keep = False
+            else:
+                self._chunked = True
+                lines.append(b"Transfer-Encoding: chunked")
+        if not keep:
+            self.close = True
+            lines.append(b"Connection: close")
+        elif self._http10:
+            lines.append(b"Connection: keep-alive")
+        lines.append(b"\r\n")
+        head = b"\r\n".join(lines)
+        if last:
+            self.ended = True
+        if no_body or not first:
+            return head
+        if self._chunked:
+            return head + b"%x\r\n%b\r\n" % (len(first), first)
+        return head + first
+
+    def chunk(self, data: bytes) -> bytes:
+        """`data` as it goes out, possibly nothing."""
+        if self._no_body:
+            return b""
+        if self._chunked:
+            return b"%x\r\n%b\r\n" % (len(data), data)
+        return data
+
+    def last_chunk(self) -> bytes:
+        """What ends the body."""
+        self.ended = True
+        return _LAST_CHUNK if self._chunked and not self._no_body else b""

@@ -1,0 +1,51 @@
+"""The head of the request that goes to a target, as bytes.
+
+Belongs here: putting together what was judged and injected, framed by us. Does not: deciding what is injected.
+"""
+
+from __future__ import annotations
+
+from rrgate.body import Body
+from rrgate.exchange import InjectionError, TargetRequest
+from rrgate.route import Route
+
+_BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
+_SPLITS_A_LINE = (b"\r", b"\n", b"\0")
+
+
+def target_head(
+    request: TargetRequest, route: Route, body: bytes | Body | None, hops_name: bytes, hops: int
+) -> tuple[bytes, bool]:
+    """(head with its empty line, whether `body` is sent chunked). `hops_name`, `hops`: our loop counter.
+
+    Raises InjectionError if an injected value could split the head: checked here again, on the last line of defence.
+    """
+    injected = request.injected
+    lines = [
+        b"%b %b%b%b HTTP/1.1\r\nHost: %b"
+        % (request.method, request.path, request.query_mark, request.query, route.authority)
+    ]
+    if injected:
+        lines += [b"%b: %b" % (name, value) for folded, name, value in request.fields if folded not in injected]
+        for folded, (name, value, writer) in injected.items():
+            if folded == hops_name:
+                continue
+            if any(mark in value or mark in name for mark in _SPLITS_A_LINE):
+                raise InjectionError(f"{writer} wrote a header with CR, LF or NUL")
+            lines.append(b"%b: %b" % (name, value))
+    else:
+        lines += [b"%b: %b" % (name, value) for _, name, value in request.fields]
+    lines.append(b"%b: %d" % (hops_name, hops))
+    chunked = False
+    if isinstance(body, Body):
+        if request.stream_length is None:
+            chunked = True
+            lines.append(b"Transfer-Encoding: chunked")
+        else:
+            lines.append(b"Content-Length: %d" % request.stream_length)
+    elif body:
+        lines.append(b"Content-Length: %d" % len(body))
+    elif request.method in _BODY_EXPECTED or body is not None:
+        lines.append(b"Content-Length: 0")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines), chunked

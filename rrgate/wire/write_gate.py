@@ -1,0 +1,59 @@
+"""`WriteGate`: waiting until a peer has taken what was written, and noticing when it takes nothing.
+
+Belongs here: back-pressure of one transport, for both sides. Does not: what is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from rrgate.waiting import Waiter
+
+
+@implementer(IPushProducer)
+class WriteGate:
+    """Registered with a transport for the connection's whole life; `blocked` while its buffer is full."""
+
+    __slots__ = ("_stalled", "_transport", "_waiter", "blocked")
+
+    def __init__(self, transport: Any, stalled: Any = None) -> None:
+        """`stalled(bool)` is called when the gate closes and when it opens."""
+        self._transport = transport
+        self._stalled = stalled
+        self._waiter: Waiter[None] | None = None
+        self.blocked = False
+        transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        self.blocked = True
+        if self._stalled is not None:
+            self._stalled(True)
+
+    def resumeProducing(self) -> None:
+        self.blocked = False
+        if self._stalled is not None:
+            self._stalled(False)
+        self.release()
+
+    def stopProducing(self) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let whoever waits go on (the transport has room, or is gone)."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.fire(None)
+
+    def close(self) -> None:
+        """Flush and close: a transport with a producer would wait for more."""
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+
+    async def opened(self) -> None:
+        """Return when more may be written. Cancelling it changes nothing for the transport."""
+        while self.blocked:
+            self._waiter = Waiter()
+            await self._waiter
