@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from rrgate.answers import GRANTED
+from rrgate.answers import GRANTED, GRANTED_MESSAGE
 from rrgate.checks import as_document
 from rrgate.exchange import Exchange, Fields, Identity, first
 from rrgate.names import fold, fold_parameter
@@ -137,7 +137,7 @@ def encode(seen: Snapshot, retention_days: int = 90) -> LogRow:
             "sentAt": _stamp(seen, seen.answered_at),
             "duration": round(ended - seen.started, 6),
             "status": status,
-            "message": "Request logged" if seen.code == GRANTED else seen.message,
+            "message": _message(seen),
             "arnBase": "",
             "apiHeaders": request_headers,
             "apiParams": parameters_shown(seen.query, route),
@@ -174,6 +174,13 @@ def encode(seen: Snapshot, retention_days: int = 90) -> LogRow:
 def _stamp(seen: Snapshot, at: float) -> int | None:
     """Milliseconds since the epoch for a moment of the monotonic clock, None for one that never came."""
     return int((seen.wall_started + at - seen.started) * 1000) if at else None
+
+
+def _message(seen: Snapshot) -> str:
+    # A granted request has a message of its own only if its answer broke off.
+    if seen.code == GRANTED and seen.message in ("", GRANTED_MESSAGE):
+        return "Request logged"
+    return seen.message
 
 
 def _target_data(seen: Snapshot) -> dict[str, Any] | None:

@@ -172,6 +172,16 @@ def test_sent_without_an_answer_and_a_caller_who_left() -> None:
     assert record["TTL"] == 1_700_000_000 + 86400
 
 
+def test_messages() -> None:
+    for code, message, shown in (
+        (GRANTED, "", "Request logged"),
+        (GRANTED, "Proxy authentication successful", "Request logged"),
+        (GRANTED, "The answer broke off: x", "The answer broke off: x"),
+        ("rate-limited", "Too many", "Too many"),
+    ):
+        assert documents(forwarded(code=code, message=message))[0]["proxyData"]["message"] == shown
+
+
 def test_claims_are_bounded_and_only_sub() -> None:
     for sub, shown in (("é" * 300, "é" * 128), ("\ud800", "?"), (7, "7")):
         record, _ = documents(forwarded(identity=Identity("s", "", {"sub": sub})))
