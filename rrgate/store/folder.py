@@ -44,7 +44,16 @@ def require_state(directory: Path) -> None:
 
 def create_private_file(path: Path) -> None:
     """Make an empty file of mode 0600 if there is none; SQLite gives its WAL the mode of the database."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(_open_private(path))
+
+
+def _open_private(path: Path) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0:
+        # An operator's `sudo rrgate token new` must not shut out the gateway, which runs as somebody else.
+        owner = path.parent.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+    return handle
 
 
 def sync_directory(directory: Path) -> None:
@@ -77,7 +86,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def _try_lock(path: Path) -> int | None:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = _open_private(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever held it may have removed the file: then what is locked here is no lock for anybody else.

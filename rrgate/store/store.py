@@ -48,10 +48,7 @@ class Store:
         master = keyfile.read(data / KEY_FILE)
         database = open_migrated(data / DATABASE, migrations, synchronous="FULL")
         try:
-            rows = list(database.query("SELECT wrapped, master_key_id FROM instance_keys WHERE name = 'hash'"))
-            if not rows:
-                raise StoreError(f"{data / DATABASE} has no instance key, so it is not whole; restore a backup")
-            return cls(database, Secrets(master, WrappedKey(**rows[0]), _data_keys(database)))
+            return cls(database, open_secrets(database, master))
         except BaseException:
             database.close()
             raise
@@ -153,6 +150,14 @@ class Store:
     def _read_data_version(self) -> int:
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return version
+
+
+def open_secrets(database: Database, master: keyfile.MasterKeys) -> Secrets:
+    """The Secrets of rrgate.db, open as `database`. Raises StoreError, MissingKey, WrongKey."""
+    rows = list(database.query("SELECT wrapped, master_key_id FROM instance_keys WHERE name = 'hash'"))
+    if not rows:
+        raise StoreError(f"{DATABASE} has no instance key, so it is not whole; restore a backup")
+    return Secrets(master, WrappedKey(**rows[0]), _data_keys(database))
 
 
 def _data_keys(database: Database) -> dict[str, WrappedKey]:

@@ -1,0 +1,24 @@
+"""The command `rrgate`: what an operator does beside the running gateway, which `twistd rrgate` starts.
+
+Belongs here: the group and its commands, one file each. Does not: what a command does.
+"""
+
+from __future__ import annotations
+
+import click
+
+from rrgate import __version__
+from rrgate.cli.backup import backup, restore
+from rrgate.cli.doctor import doctor
+from rrgate.cli.init import init
+from rrgate.cli.token import token
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rrgate")
+def main() -> None:
+    """Care for the state of an rrgate gateway. The gateway itself is started with: twistd rrgate"""
+
+
+for command in (init, token, backup, restore, doctor):
+    main.add_command(command)

@@ -1,0 +1,170 @@
+"""`rrgate doctor`: looks at everything that can keep a gateway from starting or serving, and says what to do.
+
+Belongs here: the findings. Does not: mending anything; how each thing is looked at (store/inspection.py, ports.py).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from attrs import frozen
+from rich.console import Console
+from rich.text import Text
+
+from rrgate.cli.options import data_option
+from rrgate.cli.ports import address_of, has_open, is_taken, listeners_on, problem_with
+from rrgate.model import Side
+from rrgate.settings import Settings, SettingsError, load
+from rrgate.store import Store, StoreError
+from rrgate.store.folder import DATABASE, KEY_FILE, LOG_DATABASE, require_state
+from rrgate.store.inspection import check_key, check_whole, pending_steps
+
+if TYPE_CHECKING:
+    from rrgate.registry import Registry
+
+
+@frozen
+class Finding:
+    """`what` was found; `todo` is empty if all is well. `wrong`: the gateway cannot be trusted to work like this."""
+
+    what: str
+    todo: str = ""
+    wrong: bool = True
+
+
+def examine(data: Path, config: Path | None) -> Iterator[Finding]:
+    """Every finding about the state in `data`, the settings (file `config` and environment), plugins and ports."""
+    settings: Settings | None = None
+    try:
+        settings = load({"data": str(data)}, os.environ, config)
+        yield Finding("settings are right" if config is None else f"settings in {config} are right")
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding(problem, "correct this setting; docs/configuration.md lists them")
+    # Not imported above: no other command is to fail where a plugin, or what plugins need, is broken.
+    from rrgate.registry import PluginLoadError, load_registry
+
+    registry: Registry | None = None
+    try:
+        registry = load_registry()
+        names = {name for side in Side for name in registry.auth_type_names(side)}
+        yield Finding(f"plugins load: {len(names)} names of auth types")
+    except PluginLoadError as error:
+        yield Finding(str(error), "repair or uninstall this plugin")
+    yield from _state(data, registry)
+    if settings is not None:
+        yield from _port("gateway listener", settings.listen, data)
+        yield from _port("Core API listener", settings.core_listen, data)
+
+
+def _state(data: Path, registry: Registry | None) -> Iterator[Finding]:
+    try:
+        require_state(data)
+    except StoreError as error:
+        yield _of(error)
+        return
+    yield Finding(f"there is state in {data}")
+    yield from _modes(data)
+    readable = True
+    for name in (DATABASE, LOG_DATABASE):
+        if not (data / name).exists():
+            yield Finding(f"{name} is not there yet", "nothing: it is made at the next start", wrong=False)
+            continue
+        try:
+            check_whole(data / name)
+            pending = pending_steps(data / name, log=name == LOG_DATABASE)
+        except StoreError as error:
+            readable = readable and name != DATABASE
+            yield _of(error)
+            continue
+        yield Finding(f"{name} is whole")
+        if pending:
+            readable = readable and name != DATABASE
+            steps = f"{len(pending)} migrations" if len(pending) > 1 else f"migration {pending[0]}"
+            todo = "nothing: the next start applies them, after making a copy"
+            yield Finding(f"{name} is of an older version: {steps} to come", todo, wrong=False)
+    if readable:
+        yield from _secrets(data, registry)
+
+
+def _modes(data: Path) -> Iterator[Finding]:
+    if data.stat().st_mode & 0o077:
+        yield Finding(f"{data} is open to others", f"run: chmod 700 {data}", wrong=False)
+    for path in sorted(data.iterdir()):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if path.is_file() and mode & 0o077:
+            yield Finding(f"{path} is open to others (mode {mode:04o})", f"run: chmod 600 {path}")
+
+
+def _secrets(data: Path, registry: Registry | None) -> Iterator[Finding]:
+    try:
+        count = check_key(data / DATABASE, data / KEY_FILE)
+        yield Finding(f"the master key opens every secret ({count})")
+        with closing(Store.open(data)) as store:
+            credentials = store.load().credentials
+    except StoreError as error:
+        yield _of(error)
+        return
+    yield Finding("every row can be read")
+    if registry is not None:
+        missing = sorted({k.auth_type for k in credentials if registry.auth_type(k.auth_type, k.side) is None})
+        for auth_type in missing:
+            yield Finding(
+                f"credentials of type {auth_type!r} have no plugin here",
+                "install the plugin that brings this type, or delete these credentials",
+            )
+
+
+def _port(what: str, endpoint: str, data: Path) -> Iterator[Finding]:
+    address = address_of(endpoint)
+    if address is None:
+        return
+    error = problem_with(address)
+    where = f"{what} {endpoint}"
+    if error is None:
+        yield Finding(f"{where} is free")
+    elif not is_taken(error):
+        yield Finding(f"{where} cannot be opened: {error.strerror}", "choose an address and port of this machine")
+    else:
+        holders = listeners_on(address.port)
+        ours = [holder for holder in holders if has_open(holder.pid, data / DATABASE)]
+        if ours:
+            yield Finding(f"{where} is served by the gateway of this state, process {ours[0].pid}")
+            return
+        names = ", ".join(f"{holder.name}, process {holder.pid}" for holder in holders)
+        yield Finding(
+            f"{where} is taken by {names or 'a process of another user'}",
+            "end that process, or choose another port",
+        )
+
+
+def _of(error: StoreError) -> Finding:
+    # Texts of the store end with what to do, behind a semicolon.
+    what, _, todo = str(error).rpartition("; ")
+    return Finding(what, todo) if what else Finding(todo, "look at the file, its owner and its disk")
+
+
+@click.command()
+@data_option
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="The gateway's TOML file.")
+def doctor(data: Path, config: Path | None) -> None:
+    """Look at state, key, settings, plugins and ports; say what to do. Exits with 1 if anything is wrong."""
+    console = Console(highlight=False, soft_wrap=True)
+    wrong = 0
+    for finding in examine(data, config):
+        mark, style = ("✓", "green") if not finding.todo else ("✗", "red") if finding.wrong else ("!", "yellow")
+        console.print(Text.assemble((mark, style), " ", finding.what))
+        if finding.todo:
+            console.print(Text.assemble("  → ", (finding.todo, "bold")))
+        wrong += bool(finding.todo) and finding.wrong
+    if wrong:
+        console.print(f"\n{wrong} thing{'s are' if wrong > 1 else ' is'} wrong.", markup=False)
+        sys.exit(1)
+    console.print("\nNothing is wrong.")

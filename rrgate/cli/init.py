@@ -1,0 +1,84 @@
+"""`rrgate init`: the state of a new gateway, with its first client, user and user token.
+
+Belongs here: making all of it at once or nothing. Does not: further tokens (token.py).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+
+import click
+from attrs import field, frozen
+from rich.console import Console
+
+from rrgate.cli.options import data_option, told_plainly
+from rrgate.ids import new_id
+from rrgate.model import Client, Token, User
+from rrgate.store import Member, Store
+from rrgate.store.folder import filled_at_once
+
+
+@frozen
+class FirstUser:
+    """Who may use a new gateway's Core API; `token` is nowhere else."""
+
+    client_id: str
+    user_id: str
+    token: str = field(repr=False)
+
+
+def new_token() -> str:
+    """A user token: `u-` and 256 random bits as 43 URL-safe characters."""
+    return f"u-{secrets.token_urlsafe(32)}"
+
+
+def create_state(data: Path) -> FirstUser:
+    """Make the state of a new gateway in `data`, which may be an empty directory or not be there.
+
+    The first user is an operator, and owner and admin of the first client. If this raises, `data` is as it was.
+    Raises StateExists if something is in it, StoreError, OSError.
+    """
+    now = int(time.time() * 1000)
+    first = FirstUser(new_id(), new_id(), new_token())
+    with filled_at_once(data) as staging:
+        store = Store.create(staging)
+        try:
+            store.save(
+                User(id=first.user_id, operator=True, created_at=now, updated_at=now),
+                Client(id=first.client_id, user_id=first.user_id, name="default", created_at=now, updated_at=now),
+                Member(user_id=first.user_id, client_id=first.client_id, roles=("owner", "admin")),
+                Token(
+                    id=new_id(),
+                    user_id=first.user_id,
+                    name="init",
+                    token_hash=store.secrets.token_hash(first.token),
+                    created_at=now,
+                ),
+            )
+        finally:
+            store.close()
+    return first
+
+
+@click.command()
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with clientId, userId and userToken.")
+def init(data: Path, as_json: bool) -> None:
+    """Make the state of a new gateway: databases, master key, first client, user and token."""
+    with told_plainly():
+        first = create_state(data)
+    if as_json:
+        click.echo(json.dumps({"clientId": first.client_id, "userId": first.user_id, "userToken": first.token}))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"Made the state of a new gateway in {data}.\n", markup=False)
+    # Not by rich: a token must not be broken into lines, however narrow the terminal is.
+    click.echo(f"client id   {first.client_id}\nuser id     {first.user_id}\nuser token  {first.token}")
+    console.print(
+        "\nThe token is shown this once. Without master.key the secrets in this state cannot be read: keep a copy of\n"
+        f"it apart from backups. Start the gateway with: twistd -n rrgate --data {data}",
+        markup=False,
+    )

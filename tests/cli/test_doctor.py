@@ -1,0 +1,212 @@
+"""The doctor: finds what is wrong, says what to do, and exits with 1 then and only then.
+
+Belongs here: one illness a test. Does not: what each check reads (tests/store/).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rrgate.cli.ports import Address, address_of, listeners_on, problem_with
+from rrgate.model import Credential, Side
+from rrgate.store import Store, credential_row, keyfile
+
+Run = Callable[..., Any]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Settings with ports that are free."""
+    path = tmp_path / "rrgate.toml"
+    path.write_text(
+        f'listen = "tcp:{free_port()}:interface=127.0.0.1"\ncore_listen = "tcp:{free_port()}:interface=127.0.0.1"\n'
+    )
+    return path
+
+
+LISTENING = """
+import socket, sys
+held = [open(path) for path in sys.argv[1:]]
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def listening(*files: Path) -> Iterator[tuple[int, int]]:
+    """(process, port) of another process that listens and has these files open."""
+    command = [sys.executable, "-c", LISTENING, *map(str, files)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.pid, int(process.stdout.readline())
+
+
+def seal(data: Path, first: dict[str, str], auth_type: str = "bearer") -> None:
+    store = Store.open(data)
+    store.save(
+        Credential(
+            id="k1",
+            client_id=first["clientId"],
+            user_id=first["userId"],
+            name="k",
+            side=Side.PROXY,
+            auth_type=auth_type,
+            region="r",
+            created_at=1,
+            updated_at=1,
+            sealed_secret=store.secrets.seal(first["clientId"], credential_row("k1"), b"planted-secret"),
+        )
+    )
+    store.close()
+
+
+def test_all_is_well(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    seal(data, first)
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == 0, result.output
+    assert "Nothing is wrong." in result.stdout
+    assert "the master key opens every secret (1)" in result.stdout
+    assert "is free" in result.stdout
+    assert "log.db is not there yet" in result.stdout
+
+
+def found(run: Run, data: Path, config: Path) -> str:
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == 1, result.output
+    assert "wrong." in result.stdout
+    assert "planted-secret" not in result.output
+    text: str = result.stdout
+    return text
+
+
+def test_no_state(run: Run, data: Path, config: Path) -> None:
+    assert f"→ make one with: rrgate init --data {data}" in found(run, data, config)
+
+
+def test_a_missing_open_or_wrong_key(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    key = data / "master.key"
+    key.chmod(0o644)
+    assert f"→ run: chmod 600 {key}" in found(run, data, config)
+    key.unlink()
+    assert "is missing" in found(run, data, config)
+    keyfile.create(key, keyfile.new_master_keys())
+    assert "was encrypted with master key" in found(run, data, config)
+
+
+def test_a_secret_that_does_not_open(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    seal(data, first)
+    with sqlite3.connect(data / "rrgate.db") as connection:
+        connection.execute("UPDATE credentials SET sealed_secret = ?", (b"\x01" + bytes(40),))
+    connection.close()
+    assert "1 of 1 secrets cannot be read: the secret of credentials/k1" in found(run, data, config)
+
+
+def test_a_damaged_database(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    path = data / "rrgate.db"
+    content = bytearray(path.read_bytes())
+    content[4096 * 2 : 4096 * 6] = os.urandom(4096 * 4)
+    path.write_bytes(content)
+    assert "restore a backup" in found(run, data, config)
+
+
+def test_a_newer_and_an_older_database(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    with sqlite3.connect(data / "rrgate.db") as connection:
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '%0003%'")
+    connection.close()
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == 0
+    assert "is of an older version: migration step_0003_keys to come" in result.stdout
+    with sqlite3.connect(data / "rrgate.db") as connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('rrgate', 'z', '')"
+        )
+    connection.close()
+    assert "newer rrgate" in found(run, data, config)
+
+
+def test_an_auth_type_without_a_plugin(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    seal(data, first, "carrierPigeon")
+    assert "credentials of type 'carrierPigeon' have no plugin here" in found(run, data, config)
+
+
+def test_wrong_settings(run: Run, first: dict[str, str], data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "wrong.toml"
+    config.write_text("lisen = 1\n")
+    assert "did you mean listen?" in found(run, data, config)
+
+
+def test_a_plugin_that_cannot_load(
+    run: Run, first: dict[str, str], data: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rrgate import registry
+
+    def broken() -> None:
+        raise registry.PluginLoadError("plugin 'x' of pigeon 1.0 cannot load: ImportError: wings")
+
+    monkeypatch.setattr(registry, "load_registry", broken)
+    text = found(run, data, config)
+    assert "pigeon 1.0 cannot load" in text
+    assert "repair or uninstall" in text
+
+
+def test_a_taken_port(run: Run, first: dict[str, str], data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    core = f'core_listen = "tcp:{free_port()}:interface=127.0.0.1"'
+    with listening() as (process, port):
+        config.write_text(f'listen = "tcp:{port}:interface=127.0.0.1"\n{core}\n')
+        text = found(run, data, config)
+        assert "is taken by python" in text
+        assert f"process {process}" in text
+        assert "end that process, or choose another port" in text
+    with listening(data / "rrgate.db") as (process, port):
+        config.write_text(f'listen = "tcp:{port}:interface=127.0.0.1"\n{core}\n')
+        result = run("doctor", "--data", data, "--config", config)
+        assert result.exit_code == 0
+        assert f"is served by the gateway of this state, process {process}" in result.stdout
+
+
+def test_an_address_that_is_not_ours(run: Run, first: dict[str, str], data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('listen = "tcp:8080:interface=192.0.2.1"\n')
+    assert "cannot be opened" in found(run, data, config)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        ("tcp:8080:interface=127.0.0.1", Address("127.0.0.1", 8080)),
+        ("tcp:port=8080", Address("", 8080)),
+        ("tcp6:8080", Address("::", 8080)),
+        (r"tcp6:8080:interface=\:\:1", Address("::1", 8080)),
+        ("ssl:443:privateKey=k.pem:interface=127.0.0.1", Address("127.0.0.1", 443)),
+        ("tcp:0", None),
+        ("tcp:99999", None),
+        ("unix:/run/x", None),
+        ("systemd:domain=INET:index=0", None),
+    ],
+)
+def test_addresses_of_endpoints(endpoint: str, address: Address | None) -> None:
+    assert address_of(endpoint) == address
+
+
+def test_free_ports() -> None:
+    assert problem_with(Address("127.0.0.1", free_port())) is None
+    assert listeners_on(free_port()) == []
