@@ -20,7 +20,7 @@ from rrgate.api import ConfigError
 from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.checks import Checks
 from rrgate.directory import Directory
-from rrgate.exchange import Exchange, Reply
+from rrgate.exchange import Exchange, InjectionError, Reply
 from rrgate.outgoing import begin_target_request, change_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.record import encode, snapshot
@@ -186,6 +186,10 @@ class Pipeline:
             await self._upstream.send(ex)
         except (BodyTooLarge, BodyBroken, TargetError) as error:
             return self._not_sent(ex, error)
+        except InjectionError as error:
+            self._log.error("request {id} was refused: {error}", id=ex.id, error=error)
+            ex.checks = (ex.checks | Checks.SYSTEM_ERROR) & ~Checks.REQUEST_SENT
+            return Reply(500, "A step of this gateway failed; its operator's log says which", "internal-error")
         ex.checks |= Checks.RESPONSE_RECEIVED
         response = ex.response
         assert response is not None

@@ -16,45 +16,65 @@ from rrgate.names import fold
 CONTENT_LENGTH: Final = re.compile(rb"[0-9]{1,15}\Z")
 """Digits only (RFC 9110 8.6): `+5`, `5, 5`, and what overflows are refused."""
 
+_ONLY_KEEP_ALIVE = [b"keep-alive"]
+_KEEP_ALIVE = frozenset(_ONLY_KEEP_ALIVE)
 _NAMED_IN_CONNECTION_ANYWAY = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
 
 
-class Collector:
-    """What llhttp calls while it reads one head."""
+SPECIAL: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"keep-alive"})
+"""Folded names of the fields that a head is judged by."""
 
-    __slots__ = ("ended", "raw")
+
+class SplitFields:
+    """The fields of one head, split by llhttp, whose callbacks these are."""
+
+    __slots__ = ("ended", "fields", "special", "spelled_oddly")
 
     def __init__(self) -> None:
-        self.raw: list[tuple[bytes, bytes]] = []
+        self.fields: Fields = []
+        self.special: dict[bytes, list[bytes]] = {}
+        """Values of the fields among `SPECIAL`."""
+        self.spelled_oddly = False
+        """A name with `_` that some servers read as one of `SPECIAL` (RFC 9112 11.2)."""
         self.ended = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.raw.append((name, value))
+        folded = fold(name)
+        value = value.rstrip(b" \t")
+        self.fields.append((folded, name, value))
+        if folded in SPECIAL:
+            if b"_" in name:
+                self.spelled_oddly = True
+            if folded in self.special:
+                self.special[folded].append(value)
+            else:
+                self.special[folded] = [value]
 
     def on_headers_complete(self) -> None:
         self.ended = True
 
 
-def split_fields(parser: Any, head: bytes) -> Fields | None:
+def split_fields(parser: Any, head: bytes) -> SplitFields | None:
     """The fields of `head` (whole, with its empty line) as the fresh `parser` splits them; None if it refuses.
 
     `parser` is a class of httptools. llhttp refuses bare CR, LF and NUL, folded lines, and space in or after names.
     """
-    collector = Collector()
+    split = SplitFields()
     try:
-        parser(collector).feed_data(head)
+        parser(split).feed_data(head)
     except httptools.HttpParserUpgrade:
         # Its head is good. It would end the message here; we frame by our own count and ignore `Upgrade`.
         pass
     except httptools.HttpParserError:
         return None
-    if not collector.ended:
-        return None
-    return [(fold(name), name, value.strip(b" \t")) for name, value in collector.raw]
+    return split if split.ended else None
 
 
 def cut_connection_named(fields: Fields, values: list[bytes]) -> tuple[Fields, frozenset[bytes]]:
     """`fields` without those that `Connection` names (RFC 9110 7.6.1), and the connection options, lower case."""
+    if values == _ONLY_KEEP_ALIVE:
+        # What nearly every message says.
+        return fields, _KEEP_ALIVE
     options = frozenset(
         option for value in values for part in value.split(b",") if (option := part.strip(b" \t").lower())
     )
@@ -64,13 +84,11 @@ def cut_connection_named(fields: Fields, values: list[bytes]) -> tuple[Fields, f
     return fields, options
 
 
-Coding = Literal["none", "chunked", "unknown", "bad"]
+Coding = Literal["chunked", "unknown", "bad"]
 
 
 def transfer_coding(values: list[bytes]) -> Coding:
-    """What `Transfer-Encoding` announces: exactly one `chunked`, nothing, another coding, or what may hide a length."""
-    if not values:
-        return "none"
+    """What `Transfer-Encoding` announces: exactly one `chunked`, another coding, or what may hide a length."""
     codings = [part.strip(b" \t").lower() for value in values for part in value.split(b",")]
     if codings == [b"chunked"]:
         return "chunked"
