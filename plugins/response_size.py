@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from rrgate.api import Client, ConfigError, Exchange, Kind, Plugin, Problem, Proxy, Reply, ResponseBound, Target
+from rrgate.api import (
+    Client,
+    ConfigError,
+    Exchange,
+    Kind,
+    Plugin,
+    PluginContext,
+    Problem,
+    Proxy,
+    Reply,
+    ResponseBound,
+    Target,
+)
 
 MEGABYTE = 1024 * 1024
 DEFAULT = 6 * MEGABYTE
@@ -40,6 +52,14 @@ class ResponseSize(Plugin):
     Config = ResponseSizeConfig
     serves = frozenset({"proxyMaxResponseBytes", "proxyStreaming"})
 
+    def __init__(self, config: ResponseSizeConfig, context: PluginContext) -> None:
+        super().__init__(config, context)
+        self._limit = config.limit
+        self._refuses_early = config.streaming != "always"
+        hold = _HOLD[config.streaming]
+        self._bound = ResponseBound(config.limit, hold, self._too_large)
+        self._bound_for_streams = ResponseBound(config.limit, "never" if hold == "pause" else hold, self._too_large)
+
     @classmethod
     def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> ResponseSizeConfig:
         limit = DEFAULT if proxy.max_response_bytes is None else proxy.max_response_bytes
@@ -53,19 +73,16 @@ class ResponseSize(Plugin):
         response = ex.response
         if response is None or ex.method == b"HEAD" or response.status in (204, 304):
             return None
-        config: ResponseSizeConfig = self.config
-        if response.length is not None and config.streaming != "always":
-            size = response.size_of_head + response.length
-            if size > config.limit:
-                return self._too_large(size, True)
-        hold = _HOLD[config.streaming]
-        if hold == "pause" and _streams(response.header(b"Content-Type"), response.header(b"X-Accel-Buffering")):
-            hold = "never"
-        response.bound = ResponseBound(config.limit, hold, self._too_large)
+        response.bound = self._bound
+        if response.length is None:
+            if _streams(response.header(b"Content-Type"), response.header(b"X-Accel-Buffering")):
+                response.bound = self._bound_for_streams
+        elif self._refuses_early and response.size_of_head + response.length > self._limit:
+            return self._too_large(response.size_of_head + response.length, True)
         return None
 
     def _too_large(self, seen: int, known: bool) -> Reply:
-        limit = _megabytes(self.config.limit)
+        limit = _megabytes(self._limit)
         shortest = limit.replace(" ", "")
         return Reply(
             413,
@@ -74,7 +91,7 @@ class ResponseSize(Plugin):
             document={
                 "error": "Payload Too Large",
                 "message": "The response from the target API is too large to return directly.",
-                "responseSize": f"{seen / MEGABYTE:.2f} MB" if known else f"> {self.config.limit / MEGABYTE:.2f} MB",
+                "responseSize": f"{seen / MEGABYTE:.2f} MB" if known else f"> {self._limit / MEGABYTE:.2f} MB",
                 "limit": limit,
                 "suggestion": "Consider using pagination or requesting smaller data sets.",
             },

@@ -185,12 +185,14 @@ def _address(target: Target) -> tuple[Endpoint, bytes, bytes]:
     return endpoint, url.path.rstrip("/").encode("ascii"), authority.encode()
 
 
-def _pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> tuple[object, ...]:
-    return (
-        endpoint,
-        target and (target.id, target.allow_plaintext),
-        credential and (credential.id, credential.secret_version),
-    )
+def _pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> str:
+    # Text, because it is looked up twice a request and keeps its hash.
+    parts: tuple[object, ...] = (attrs.astuple(endpoint),)
+    if target is not None:
+        parts += (target.id, target.allow_plaintext)
+    if credential is not None:
+        parts += (credential.id, credential.secret_version)
+    return repr(parts)
 
 
 def _is_secret(plugin: Plugin) -> bool:

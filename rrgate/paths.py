@@ -6,13 +6,11 @@ Belongs here: gateway-api.md 2, "What rules see, and what is refused". Does not:
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from attrs import frozen
 
-
-@frozen(slots=True)
-class PathForms:
+class PathForms(NamedTuple):
     """One path three ways. `raw`: as received. `decoded`: every escape but `%2F`, `%5C`, `%25` and controls decoded.
 
     `segments`: as decoded with `%2F` decoded, `;parameters` cut and runs of `/` merged; what a lenient target sees.

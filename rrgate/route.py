@@ -34,7 +34,7 @@ class Route:
     """What is known to hold before any request (`rrgate.checks`): existence, relation and activity of its parts."""
     chain: Chain
     endpoint: Endpoint
-    pool_key: tuple[object, ...]
+    pool_key: str = field(repr=False)
     """Connections are shared only between requests with the same target, credential and TLS settings."""
     base_path: bytes
     authority: bytes

@@ -32,7 +32,7 @@ class Pool:
         self._clock = clock
         self._idle_timeout = idle_timeout
         self._hops = own_prefix + b"hops"
-        self._idle: dict[tuple[object, ...], list[TargetConnection]] = {}
+        self._idle: dict[str, list[TargetConnection]] = {}
         self.open = 0
 
     async def send(self, ex: Exchange) -> None:
