@@ -1,5 +1,5 @@
 # Set up, run, test, measure. Everything is installed into .venv and nowhere else;
-# what the commands themselves do is in rrgate/cli.py (run), tests/ (test) and bench/ (bench).
+# what the commands themselves do is in rrgate/demo.py (run), tests/ (test) and bench/ (bench).
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -27,10 +27,10 @@ clean:
 	$(PYTHON) -m venv .venv
 
 # The stamps make a second run quick; a change of the project's needs installs again.
-.venv/installed: .venv/bin/python pyproject.toml
+.venv/installed: .venv/bin/python pyproject.toml setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-.venv/installed-test: .venv/bin/python pyproject.toml
+.venv/installed-test: .venv/bin/python pyproject.toml setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	touch $@ .venv/installed

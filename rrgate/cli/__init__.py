@@ -9,6 +9,7 @@ import click
 
 from rrgate import __version__
 from rrgate.cli.backup import backup, restore
+from rrgate.cli.demo import demo
 from rrgate.cli.doctor import doctor
 from rrgate.cli.init import init
 from rrgate.cli.token import token
@@ -20,5 +21,5 @@ def main() -> None:
     """Care for the state of an rrgate gateway. The gateway itself is started with: twistd rrgate"""
 
 
-for command in (init, token, backup, restore, doctor):
+for command in (init, demo, token, backup, restore, doctor):
     main.add_command(command)
