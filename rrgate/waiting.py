@@ -127,8 +127,9 @@ class Task:
             awaited.cancel()
 
     def _deferred_fired(self, result: object) -> None:
-        # The awaited Deferred still holds `result`; its own `__await__` reads or raises it when resumed.
-        self._step()
+        # The awaited Deferred still holds a good `result`, and its own `__await__` answers it when resumed. A bad one
+        # it would not raise before its callbacks are through, of which this is one.
+        self._step(result.value if isinstance(result, Failure) else None)
 
     def _end(self, error: BaseException | None) -> None:
         self.finished = True
