@@ -5,6 +5,8 @@ It judges what the answer's head tells, and bounds what it does not; the core ho
 
 from __future__ import annotations
 
+import json
+
 from attrs import frozen
 
 from rrgate.api import (
@@ -84,17 +86,19 @@ class ResponseSize(Plugin):
     def _too_large(self, seen: int, known: bool) -> Reply:
         limit = _megabytes(self._limit)
         shortest = limit.replace(" ", "")
+        document = {
+            "error": "Payload Too Large",
+            "message": "The response from the target API is too large to return directly.",
+            "responseSize": f"{seen / MEGABYTE:.2f} MB" if known else f"> {self._limit / MEGABYTE:.2f} MB",
+            "limit": limit,
+            "suggestion": "Consider using pagination or requesting smaller data sets.",
+        }
         return Reply(
             413,
             f"Response payload exceeds {shortest} limit",
             "response-too-large",
-            document={
-                "error": "Payload Too Large",
-                "message": "The response from the target API is too large to return directly.",
-                "responseSize": f"{seen / MEGABYTE:.2f} MB" if known else f"> {self._limit / MEGABYTE:.2f} MB",
-                "limit": limit,
-                "suggestion": "Consider using pagination or requesting smaller data sets.",
-            },
+            body=json.dumps(document).encode(),  # spaced as published
+            headers=((b"Content-Type", b"application/json"),),
         )
 
 
