@@ -1,0 +1,149 @@
+"""A caller of the gateway that shares no code with it: blocking sockets and the standard library's parser.
+
+Belongs here: the client side of a request. Does not: any expectation. Tests on the reactor's thread use `in_thread`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+SECONDS = 20.0
+"""How long a caller waits for anything; longer means that something hangs."""
+
+
+def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+    """Run blocking code beside the reactor."""
+    return deferToThread(function, *args, **kwargs)
+
+
+@frozen
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+
+    def __getitem__(self, name: str) -> str:
+        """The one value of a field; KeyError unless it is there once."""
+        values = self.every(name)
+        if len(values) != 1:
+            raise KeyError(f"{name} is there {len(values)} times in {self}")
+        return values[0]
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self.every(name))
+
+    def every(self, name: str) -> list[str]:
+        """All values of a field, in order."""
+        return [value for known, value in self.headers if known.lower() == name.lower()]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """What the gateway says of it."""
+        return self["requestrocket-proxy-code"]
+
+
+class Caller:
+    """One connection to a listener, for any number of requests one after the other. Blocks."""
+
+    def __init__(
+        self, address: tuple[str, int] | str, *, tls: ssl.SSLContext | None = None, timeout: float = SECONDS
+    ) -> None:
+        """`address`: host and port, or the path of a UNIX socket."""
+        if isinstance(address, str):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect(address)
+            self.host = "localhost"
+        else:
+            self.socket = socket.create_connection(address, timeout)
+            self.host = f"{address[0]}:{address[1]}"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+
+    def __enter__(self) -> Caller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(
+        self, method: str, target: str, headers: Headers = (), body: bytes | Iterable[bytes] | None = None
+    ) -> None:
+        """Send a request; a body that is not bytes goes in chunks, one each."""
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", *(f"{name}: {value}" for name, value in pairs)]
+        whole = isinstance(body, bytes)
+        if isinstance(body, bytes):
+            lines.append(f"Content-Length: {len(body)}")
+        elif body is not None:
+            lines.append("Transfer-Encoding: chunked")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        self.socket.sendall(head + body if isinstance(body, bytes) else head)
+        if not whole and body is not None:
+            for chunk in body:
+                assert isinstance(chunk, bytes)
+                self.socket.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            self.socket.sendall(b"0\r\n\r\n")
+
+    def begun(self, method: str = "GET") -> http.client.HTTPResponse:
+        """The next answer with its head read, for reading its body in pieces."""
+        response = http.client.HTTPResponse(self.socket, method=method)
+        response.begin()
+        return response
+
+    def answer(self, method: str = "GET") -> Answer:
+        """The next answer. Raises http.client.IncompleteRead or an OSError if it breaks off."""
+        response = self.begun(method)
+        body = response.read()
+        return Answer(response.status, response.reason, tuple(response.getheaders()), body)
+
+    def call(
+        self, method: str, target: str, headers: Headers = (), body: bytes | Iterable[bytes] | None = None
+    ) -> Answer:
+        """A request and its answer."""
+        self.send(method, target, headers, body)
+        return self.answer(method)
+
+    def rest(self) -> bytes:
+        """Everything until the peer closes."""
+        parts = []
+        while part := self.socket.recv(65536):
+            parts.append(part)
+        return b"".join(parts)
+
+
+def call(
+    address: tuple[str, int] | str,
+    method: str,
+    target: str,
+    headers: Headers = (),
+    body: bytes | Iterable[bytes] | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> Answer:
+    """One request on a connection of its own. Blocks."""
+    with Caller(address, tls=tls) as caller:
+        return caller.call(method, target, headers, body)

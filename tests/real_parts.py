@@ -1,0 +1,19 @@
+"""What tests need of the machine besides this project; a test without it skips, or fails where that is not allowed.
+
+Belongs here: saying that a part is missing. Does not: the parts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+import pytest
+
+
+def missing(part: str, how_to_get_it: str) -> NoReturn:
+    """Skip this test, or fail it when RRGATE_REQUIRE_REAL_PARTS is set: then everything must be there."""
+    reason = f"{part} is not here; {how_to_get_it}"
+    if os.environ.get("RRGATE_REQUIRE_REAL_PARTS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
