@@ -47,7 +47,9 @@ class AnswerHead:
 
 def judge_answer_head(head: bytes, to_head_request: bool) -> AnswerHead:
     """The answer that `head` (whole, with its empty line) begins. Raises AnswerBroken."""
-    status, reason, http10 = _status_line(head[: head.find(b"\r\n")])
+    line = head[: head.find(b"\r\n")]
+    # What is remembered must be small: a target could fill the memory with long reasons.
+    status, reason, http10 = _status_line(line) if len(line) <= 256 else _status_line.__wrapped__(line)
     split = split_fields(httptools.HttpResponseParser, head)
     if split is None:
         raise AnswerBroken("a header field line is malformed (RFC 9112 5)")

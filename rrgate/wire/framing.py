@@ -1,6 +1,6 @@
 """Where a body ends: by length, by chunks, or by the end of the connection (RFC 9112 6, 7).
 
-Belongs here: cutting one message's body out of a stream, the same for both sides. Does not: heads (head.py).
+Belongs here: cutting one message's body out of a stream, the same for both sides. Does not: heads (…_head.py).
 The end is found by these counts alone; tests hold the chunked one against llhttp on the same bytes.
 """
 
@@ -55,19 +55,34 @@ class CloseFramer:
         return data, b""
 
 
+class DropFramer:
+    """What comes behind a message that broke: dropped, and never `done`."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        return b"", b""
+
+
 MAX_SIZE_LINE: Final = 1024
 """Bytes of one chunk's size line, extensions included."""
 MAX_IDLE_BYTES: Final = 16 * 1024
 """Bytes of extensions in one body: more is a sender who makes no progress."""
 MAX_TRAILERS: Final = 8 * 1024
 
-# Size in at most 15 digits, then extensions: token [= token or quoted-string], no control characters.
+# Size in at most 15 digits, then extensions: token [= token or quoted-string], no spaces or control characters outside
+# of the quotes. Parsers disagree on such spaces, which is what smuggling lives on.
 _SIZE_LINE = re.compile(
-    rb"0*([0-9A-Fa-f]{1,15})((?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-    rb"(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-    rb"|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?)*)\Z"
+    rb"0*([0-9A-Fa-f]{1,15})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?)*\Z"
 )
-_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t \x21-\x7e\x80-\xff]*\Z")
+_TRAILER = re.compile(
+    rb"(?!(?i:content[-_]length|transfer[-_]encoding):)[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t \x21-\x7e\x80-\xff]*\Z"
+)
 _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
 
 
@@ -141,7 +156,7 @@ class ChunkedFramer:
             self._state = _SIZE
         elif line:
             if not _TRAILER.match(line):
-                raise FramingError("a trailer field is malformed (RFC 9112 7.1.2)")
+                raise FramingError("a trailer field is malformed, or would frame the message (RFC 9112 7.1.2)")
             self._trailers += len(line)
         else:
             self.done = True

@@ -28,6 +28,8 @@ _REQUEST_LINE = re.compile(
 )
 _FIRST_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]{1,5})?\Z")
+MAX_HOST: Final = 262
+"""Bytes of a Host field: a name of 255, a colon and five digits. What is longer is not even remembered."""
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)([^#]*)\Z")
 
 
@@ -64,15 +66,17 @@ def judge_beginning(begun: bytes, max_target: int) -> None:
         if len(begun) > max_target + 64:
             raise HeadRefused(414, f"the request target is over {max_target} bytes (RFC 9110 15.5.15)")
         return
-    judge_request_line(begun[: end - 1] if begun[end - 1] == 0x0D else begun[:end], max_target)
+    if begun[end - 1] != 0x0D:
+        raise HeadRefused(400, "a line ends with CRLF (RFC 9112 2.2)")
+    judge_request_line(begun[: end - 1], max_target)
 
 
 def judge_request_line(line: bytes, max_target: int) -> tuple[bytes, bytes, bool]:
     """(method, request target, is HTTP/1.0) of `line` (RFC 9112 3). Raises HeadRefused."""
+    if len(line) > max_target + 64:
+        raise HeadRefused(414, f"the request target is over {max_target} bytes (RFC 9110 15.5.15)")
     matched = _REQUEST_LINE.match(line)
     if matched is None:
-        if len(line) > max_target + 64:
-            raise HeadRefused(414, f"the request target is over {max_target} bytes (RFC 9110 15.5.15)")
         raise HeadRefused(400, "the first line is not `METHOD target HTTP/1.1` (RFC 9112 3)")
     method, target, major, minor = matched.groups()
     if len(target) > max_target:
@@ -123,7 +127,7 @@ def _judge_host(values: list[bytes] | None, http10: bool) -> bytes:
         raise HeadRefused(400, "an HTTP/1.1 request has a Host field (RFC 9112 3.2)")
     if len(values) > 1:
         raise HeadRefused(400, "a request has one Host field (RFC 9112 3.2)")
-    if not _is_host(values[0]):
+    if len(values[0]) > MAX_HOST or not _is_host(values[0]):
         raise HeadRefused(400, "Host is a name or address, with a port if need be (RFC 9110 7.2)")
     return values[0]
 

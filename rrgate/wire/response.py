@@ -13,20 +13,20 @@ _LAST_CHUNK = b"0\r\n\r\n"
 class AnswerWriter:
     """One answer. `begun` from its head on, `ended` from its last byte on; `close`: nothing may follow it.
 
-    `refused`: the request broke off, so what its sender still sends must be read away.
+    A body that is longer or shorter than the head says raises ValueError: the next answer would be taken for its rest.
     """
 
-    __slots__ = ("_chunked", "_head_request", "_http10", "_no_body", "begun", "close", "ended", "refused")
+    __slots__ = ("_chunked", "_head_request", "_http10", "_left", "_no_body", "begun", "close", "ended")
 
     def __init__(self, method: bytes, http10: bool) -> None:
         self._head_request = method == b"HEAD"
         self._http10 = http10
         self._no_body = False
         self._chunked = False
+        self._left: int | None = None
         self.begun = False
         self.ended = False
         self.close = False
-        self.refused = False
 
     def head(
         self,
@@ -39,12 +39,17 @@ class AnswerWriter:
         keep: bool,
     ) -> bytes:
         """The head, and `first` framed behind it; see `Door.begin`. `keep`: the connection may live on."""
-        self.begun = True
         no_body = self._no_body = self._head_request or status == 204 or status == 304
         lines = [b"HTTP/1.1 %d %b" % (status, reason)]
         lines += [b"%b: %b" % field for field in fields]
-        if last and length is None and not no_body:
-            length = len(first)
+        if not no_body:
+            if last and length is None:
+                length = len(first)
+            if length is not None:
+                left = self._left = length - len(first)
+                if left < 0 or (last and left):
+                    raise ValueError("an answer's body is not as long as its head says")
+        self.begun = True
         if length is not None:
             if status != 204:
                 lines.append(b"Content-Length: %d" % length)
@@ -75,9 +80,15 @@ class AnswerWriter:
             return b""
         if self._chunked:
             return b"%x\r\n%b\r\n" % (len(data), data)
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                raise ValueError("an answer's body is longer than its head says")
         return data
 
     def last_chunk(self) -> bytes:
         """What ends the body."""
+        if self._left:
+            raise ValueError("an answer's body is shorter than its head says")
         self.ended = True
         return _LAST_CHUNK if self._chunked and not self._no_body else b""

@@ -18,7 +18,7 @@ from rrgate.exchange import Exchange, Reply
 from rrgate.waiting import Task
 from rrgate.wire.callers import peer_host
 from rrgate.wire.deadline import Deadline
-from rrgate.wire.framing import ChunkedFramer, Framer, FramingError, LengthFramer
+from rrgate.wire.framing import ChunkedFramer, DropFramer, Framer, FramingError, LengthFramer
 from rrgate.wire.request_head import HeadRefused, RequestHead, judge_beginning, judge_head
 from rrgate.wire.response import AnswerWriter
 from rrgate.wire.write_gate import WriteGate
@@ -33,7 +33,7 @@ LINGER_BYTES = 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 # What the deadline of a connection stands for.
-_IDLE, _HEAD, _BODY, _SENDING, _LINGER = "idle", "head", "body", "sending", "linger"
+_IDLE, _HEAD, _BODY, _SENDING, _LINGER, _CLOSING = "idle", "head", "body", "sending", "linger", "closing"
 
 
 class CallerConnection(Protocol):
@@ -75,15 +75,15 @@ class CallerConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._closing:
             self._lingered += len(data)
-            if self._lingered > LINGER_BYTES:
-                self._gate.close()
+            if self._lingered > LINGER_BYTES and self._waits_for is _LINGER:
+                self._flush_and_close()
             return
         if self._framer is not None:
             data = self._take_body(data)
             if not data or self._closing:
                 return
         self._buffer = self._buffer + data if self._buffer else data
-        if self._exchange is None:
+        if self._exchange is None and not self._gate.blocked:
             self._take_requests()
         elif len(self._buffer) > HIGH_WATER:
             self._pause_reading()
@@ -93,24 +93,30 @@ class CallerConnection(Protocol):
         self.listener.connections.discard(self)
         self._deadline.stop()
         self._gate.release()
-        if self._body is not None:
-            self._body.fail(BodyBroken("the caller's connection ended before its request did"))
+        # First of all nobody waits for an answer any more; that the body broke is then told to nobody but its pump.
         if self._task is not None:
             self._task.cancel()
+        if self._body is not None:
+            self._body.fail(BodyBroken("the caller's connection ended before its request did"))
 
     # One request after the other.
 
     def _take_requests(self) -> None:
-        """Begin as many of the buffered requests as end at once; stop at one that is under way or not whole."""
+        """Begin as many of the buffered requests as end at once; stop at one that is under way or not whole.
+
+        And stop as long as the caller does not take its answers: they would pile up here.
+        """
         if self._taking:
             return
+        gate = self._gate
         self._taking = True
         try:
-            while self._exchange is None and not self._closing and self._buffer:
+            while self._exchange is None and not self._closing and not gate.blocked:
+                if not self._buffer:
+                    self._rest()
+                    return
                 if not self._take_head():
                     return
-            if self._exchange is None and not self._closing:
-                self._rest()
         finally:
             self._taking = False
 
@@ -133,7 +139,7 @@ class CallerConnection(Protocol):
             if head.host and not listener.hosts.served(head.host):
                 raise HeadRefused(421, "this gateway does not serve that host; see the setting `hosts`")
         except HeadRefused as refused:
-            self._refuse(refused.status, str(refused))
+            self._refuse(refused.status, str(refused), self._buffer.startswith(b"HEAD "))
             return False
         self._buffer = self._buffer[end + 4 :]
         self._begin(head)
@@ -169,9 +175,9 @@ class CallerConnection(Protocol):
         listener.in_flight += 1
         if self._framer is not None and self._buffer:
             data, self._buffer = self._buffer, b""
-            rest = self._take_body(data)
-            self._buffer = rest
+            self._buffer = self._take_body(data)
             if self._closing:
+                self._exchange = self._answer = None
                 listener.request_ended()
                 return
         self._task = Task(listener.serve(exchange), self._served)
@@ -179,9 +185,9 @@ class CallerConnection(Protocol):
 
     def _served(self, error: BaseException | None) -> None:
         """The pipeline is done with this request, answered or not."""
-        self.listener.request_ended()
         answer = self._answer
         self._exchange = self._task = self._answer = None
+        self.listener.request_ended()
         if self._gone:
             return
         if answer is None or not answer.ended:
@@ -189,9 +195,8 @@ class CallerConnection(Protocol):
             self._abort()
             return
         if answer.close or self._framer is not None:
-            self._close(linger=self._framer is not None or answer.refused)
+            self._close(linger=self._framer is not None)
             return
-        self._body = None
         if self._reading_paused:
             self._resume_reading()
         if not self._taking:
@@ -210,29 +215,44 @@ class CallerConnection(Protocol):
         """Hand `data` to the body; answers what stands behind its end."""
         framer, body = self._framer, self._body
         assert framer is not None
-        assert body is not None
         try:
             content, rest = framer.feed(data)
         except FramingError as error:
-            self._framer = None
-            if self._answer is not None:
-                self._answer.close = self._answer.refused = True
-            body.fail(BodyBroken(str(error), status=400))
-            if self._exchange is None or self._task is None:
-                self._refuse(400, str(error))
+            self._break_body(400, str(error))
             return b""
-        body.feed(content)
-        if framer.done:
-            self._framer = None
-            self._body = None
+        if body is None:
+            return rest
+        if not framer.done:
+            body.feed(content)
             if self._waits_for is _BODY:
-                self._wait_for_nothing()
-            body.end()
-        elif self._waits_for is _BODY:
-            self._wait_for(_BODY, self.listener.settings.body_timeout)
+                self._wait_for(_BODY, self.listener.settings.body_timeout)
+            return rest
+        # Whoever reads the body runs on inside `feed` and `end`, perhaps to the end of the answer: first our own state.
+        self._framer = self._body = None
+        if self._waits_for is _BODY:
+            self._wait_for_nothing()
+        body.feed(content)
+        body.end()
+        if self._reading_paused and not self._closing:
+            # Only a connection that is read shows that its caller has gone.
+            self._resume_reading()
         return rest
 
+    def _break_body(self, status: int, message: str) -> None:
+        """The request will never be whole. Its reader answers with `status`; what else comes is dropped."""
+        body, self._body = self._body, None
+        self._framer = DropFramer()
+        if self._waits_for is _BODY:
+            self._wait_for_nothing()
+        if self._task is None:
+            assert self._head is not None
+            self._refuse(status, message, self._head.method == b"HEAD")
+        elif body is not None:
+            body.fail(BodyBroken(message, status))
+
     def body_wanted(self) -> None:
+        if self._framer is None:
+            return
         if self._expecting and not (self._answer is not None and self._answer.begun):
             self.transport.write(_CONTINUE)
         self._expecting = False
@@ -277,7 +297,6 @@ class CallerConnection(Protocol):
         assert answer is not None
         assert head is not None
         keep = head.keep_alive and not close and self._framer is None and not self.listener.draining
-        keep = keep and not answer.close
         self._expecting = False
         if not self._gone:
             self.transport.write(answer.head(status, reason, fields, length, first, last, keep))
@@ -318,26 +337,31 @@ class CallerConnection(Protocol):
         if blocked:
             self._wait_for(_SENDING, self.listener.settings.send_timeout)
         elif self._waits_for is _SENDING:
-            self._wait_for_nothing()
+            if self._body is not None and not self._reading_paused:
+                self._wait_for(_BODY, self.listener.settings.body_timeout)
+            else:
+                self._wait_for_nothing()
+            if self._exchange is None:
+                self._resume_reading()
+                self._take_requests()
 
     def _too_slow(self) -> None:
         if self._waits_for is _HEAD and self._buffer:
-            self._refuse(408, "the head of the request did not come in time")
-        elif self._waits_for is _BODY and self._body is not None:
-            self._framer = None
-            if self._answer is not None:
-                self._answer.close = self._answer.refused = True
-            self._body.fail(BodyBroken("the body of the request did not come in time", status=408))
+            self._refuse(408, "the head of the request did not come in time", self._buffer.startswith(b"HEAD "))
+        elif self._waits_for is _BODY:
+            self._break_body(408, "the body of the request did not come in time")
         elif self._waits_for in (_IDLE, _HEAD):
             self._close()
+        elif self._waits_for is _LINGER:
+            self._flush_and_close()
         else:
             self._abort()
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, to_head_request: bool) -> None:
         """Answer a request that never became one, and close."""
         reply = Reply(status, message, BAD_REQUEST)
         fields, body = self.listener.headers.of_reply(self.listener.new_id(), reply, ())
-        answer = AnswerWriter(b"GET", http10=False)
+        answer = AnswerWriter(b"HEAD" if to_head_request else b"GET", http10=False)
         reason = reason_phrase(status).encode()
         self.transport.write(answer.head(status, reason, fields, len(body), body, last=True, keep=False))
         self._close(linger=True)
@@ -353,7 +377,7 @@ class CallerConnection(Protocol):
             self._abort()
         elif not self._gone:
             self._closing = True
-            self._gate.close()
+            self._flush_and_close()
 
     def _close(self, *, linger: bool = False) -> None:
         """Close after what is written. `linger`: first read and drop what the caller still sends (RFC 9112 9.6)."""
@@ -363,13 +387,18 @@ class CallerConnection(Protocol):
         self._buffer = b""
         self._resume_reading()
         if not linger:
-            self._gate.close()
+            self._flush_and_close()
             return
         self._wait_for(_LINGER, LINGER)
         # Half a TLS connection cannot be closed: there the lingering alone must do.
         half_close = getattr(self.transport, "loseWriteConnection", None)
         if half_close is not None and not self._tls:
             half_close()
+
+    def _flush_and_close(self) -> None:
+        """Close as soon as the caller has taken what is written, and anyway when it takes nothing."""
+        self._wait_for(_CLOSING, self.listener.settings.send_timeout)
+        self._gate.close()
 
     def _abort(self) -> None:
         self._closing = True
