@@ -17,7 +17,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rrgate.body import Body, BodyBroken
+from rrgate.body import NO_BODY, Body, BodyBroken
 from rrgate.exchange import TargetResponse
 from rrgate.upstream import TargetBroken, TargetTimeout
 from rrgate.waiting import Task, Waiter
@@ -56,7 +56,6 @@ class TargetConnection(Dialled):
         self._head_request = False
         self._waiter: Waiter[TargetResponse] | None = None
         self._buffer = b""
-        self._answered = False
         self._interim = 0
         self._framer: Framer | None = None
         self._body: Body | None = None
@@ -119,7 +118,7 @@ class TargetConnection(Dialled):
 
     # One request.
 
-    async def exchange(
+    def exchange(
         self,
         head: bytes,
         body: bytes | Body | None,
@@ -128,15 +127,15 @@ class TargetConnection(Dialled):
         to_head_request: bool,
         timeout: float,
         idle_timeout: float,
-    ) -> TargetResponse:
-        """Send a request and wait for the head of its answer, or for all of it if it comes in one piece.
+    ) -> Waiter[TargetResponse]:
+        """Send a request; what is answered waits for the head of its answer, or all of it if it comes in one piece.
 
         `body`: whole, or streamed as it comes; `chunked` says how a streamed one is framed. `timeout`: seconds to the
         answer's head; `idle_timeout`: seconds between bytes of its body. Raises ConnectionWentAway, TargetBroken,
         TargetTimeout, and what reading `body` raises. Cancelling closes the connection.
         """
         self.used = self._busy = True
-        self.first_byte = self._answered = False
+        self.first_byte = False
         self._interim = 0
         self._head_request = to_head_request
         self._idle_timeout = idle_timeout
@@ -147,7 +146,7 @@ class TargetConnection(Dialled):
             self._pump = Task(self._send_body(body, chunked), self._body_sent).start()
         else:
             self.transport.write(head + body if body else head)
-        return await waiter
+        return waiter
 
     def looks_closed(self) -> bool:
         """Whether the target has closed or written while idle, though the reactor has not seen it yet.
@@ -185,7 +184,7 @@ class TargetConnection(Dialled):
     # Its answer.
 
     def _take_head(self) -> None:
-        while self._body is None:
+        while self._waiter is not None:
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
                 if len(self._buffer) > MAX_HEAD:
@@ -211,15 +210,18 @@ class TargetConnection(Dialled):
 
     def _begin_answer(self, head: AnswerHead, size: int) -> None:
         self._head = head
-        body = self._body = Body(self)
-        self._answered = True
-        if _streams(head):
-            self._idle_timeout = None
         rest, self._buffer = self._buffer, b""
-        if head.length == 0:
-            body.end()
+        if head.length == len(rest):
+            # It came in one piece, or has no body: nothing to cut, nothing to wait for.
+            body = Body.of(rest) if rest else NO_BODY
+            self._finish(b"")
+        elif head.length == 0:
+            body = NO_BODY
             self._finish(rest)
         else:
+            body = self._body = Body(self)
+            if _streams(head):
+                self._idle_timeout = None
             if head.length is None:
                 self._framer = ChunkedFramer()
             elif head.length == CLOSE:

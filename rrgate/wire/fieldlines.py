@@ -16,6 +16,7 @@ from rrgate.names import fold
 CONTENT_LENGTH: Final = re.compile(rb"[0-9]{1,15}\Z")
 """Digits only (RFC 9110 8.6): `+5`, `5, 5`, and what overflows are refused."""
 
+_SPACES = (b" ", b"\t")
 _ONLY_KEEP_ALIVE = [b"keep-alive"]
 _KEEP_ALIVE = frozenset(_ONLY_KEEP_ALIVE)
 _NAMED_IN_CONNECTION_ANYWAY = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
@@ -40,7 +41,8 @@ class SplitFields:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         folded = fold(name)
-        value = value.rstrip(b" \t")
+        if value.endswith(_SPACES):
+            value = value.rstrip(b" \t")
         self.fields.append((folded, name, value))
         if folded in SPECIAL:
             if b"_" in name:
