@@ -62,6 +62,22 @@ class Answer:
         return self["requestrocket-proxy-code"]
 
 
+class _Stream:
+    """What a connection gives, as one file for all its answers: each begins where the one before it ended."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._file = connected.makefile("rb")
+
+    def makefile(self, _mode: str) -> _Stream:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def close(self) -> None:
+        """By an answer that is done; the connection is not."""
+
+
 class Caller:
     """One connection to a listener, for any number of requests one after the other. Blocks."""
 
@@ -79,6 +95,7 @@ class Caller:
             self.host = f"{address[0]}:{address[1]}"
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+        self._stream: Any = _Stream(self.socket)
 
     def __enter__(self) -> Caller:
         return self
@@ -87,6 +104,8 @@ class Caller:
         self.close()
 
     def close(self) -> None:
+        # The file holds the socket open, too.
+        self._stream._file.close()
         self.socket.close()
 
     def send(
@@ -110,7 +129,7 @@ class Caller:
 
     def begun(self, method: str = "GET") -> http.client.HTTPResponse:
         """The next answer with its head read, for reading its body in pieces."""
-        response = http.client.HTTPResponse(self.socket, method=method)
+        response = http.client.HTTPResponse(self._stream, method=method)
         response.begin()
         return response
 
@@ -129,10 +148,7 @@ class Caller:
 
     def rest(self) -> bytes:
         """Everything until the peer closes."""
-        parts = []
-        while part := self.socket.recv(65536):
-            parts.append(part)
-        return b"".join(parts)
+        return bytes(self._stream.read())
 
 
 def call(

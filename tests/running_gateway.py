@@ -111,7 +111,8 @@ class RunningGateway:
 
     async def delete(self, kind: str, noun_id: str) -> None:
         """DELETE a noun, in use or not."""
-        told = await self.ask("DELETE", f"/clients/{self.client}/{kind}/{noun_id}?force=true")
+        force = "?force=true" if kind == "targets" else ""
+        told = await self.ask("DELETE", f"/clients/{self.client}/{kind}/{noun_id}{force}")
         assert told.status == 200, told.body
 
     async def credential(self, side: str, auth_type: str, secret: Mapping[str, Any], **more: Any) -> str:
