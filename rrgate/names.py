@@ -11,7 +11,8 @@ from urllib.parse import unquote_to_bytes
 TOKEN_BYTES: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 """The bytes of a `token` (RFC 9110 5.6.2)."""
 
-_FOLDED: dict[bytes, bytes] = {}
+FOLDED: Final[dict[bytes, bytes]] = {}
+"""What `fold` remembers; read by the one place that folds every field of every message."""
 _FOLDED_MOST = 2048
 
 
@@ -22,11 +23,11 @@ def fold(name: bytes) -> bytes:
     there as the `X-Api-Key` that we inject.
     """
     # Remembered, because the same few spellings come with every request: 0.04 µs in place of 0.13.
-    folded = _FOLDED.get(name)
+    folded = FOLDED.get(name)
     if folded is None:
         folded = name.lower().replace(b"_", b"-")
-        if len(_FOLDED) < _FOLDED_MOST and len(name) <= 64:
-            _FOLDED[name] = folded
+        if len(FOLDED) < _FOLDED_MOST and len(name) <= 64:
+            FOLDED[name] = folded
     return folded
 
 

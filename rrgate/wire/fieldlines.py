@@ -11,12 +11,12 @@ from typing import Any, Final, Literal
 import httptools
 
 from rrgate.exchange import Fields
-from rrgate.names import fold
+from rrgate.names import FOLDED, fold
 
 CONTENT_LENGTH: Final = re.compile(rb"[0-9]{1,15}\Z")
 """Digits only (RFC 9110 8.6): `+5`, `5, 5`, and what overflows are refused."""
 
-_SPACES = (b" ", b"\t")
+_SPACES = frozenset((b" ", b"\t"))
 _ONLY_KEEP_ALIVE = [b"keep-alive"]
 _KEEP_ALIVE = frozenset(_ONLY_KEEP_ALIVE)
 _NAMED_IN_CONNECTION_ANYWAY = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
@@ -27,21 +27,22 @@ SPECIAL: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"
 
 
 class SplitFields:
-    """The fields of one head, split by llhttp, whose callbacks these are."""
+    """The fields of one head, split by llhttp, whose callbacks these are; as little as can be, as they run per line."""
 
     __slots__ = ("ended", "fields", "special", "spelled_oddly")
 
     def __init__(self) -> None:
         self.fields: Fields = []
         self.special: dict[bytes, list[bytes]] = {}
-        """Values of the fields among `SPECIAL`."""
+        """The values of the fields among `SPECIAL`, by folded name."""
         self.spelled_oddly = False
-        """A name with `_` that some servers read as one of `SPECIAL` (RFC 9112 11.2)."""
+        """A name has a `_` where some servers read one of `SPECIAL` (RFC 9112 11.2)."""
         self.ended = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        folded = fold(name)
-        if value.endswith(_SPACES):
+        # The look-up that `fold` begins with, without its call.
+        folded = FOLDED.get(name) or fold(name)
+        if value[-1:] in _SPACES:
             value = value.rstrip(b" \t")
         self.fields.append((folded, name, value))
         if folded in SPECIAL:
