@@ -130,11 +130,18 @@ class Body:
     # The reader's side.
 
     def bound(self, limit: int) -> None:
-        """Fail with `BodyTooLarge` when more than `limit` bytes have come in all; the lowest bound set holds."""
+        """Fail with `BodyTooLarge` when more than `limit` bytes have come in all; the lowest bound set holds.
+
+        A body that is over it already, whole or not, fails now, and nothing of it is read.
+        """
         if self.limit is None or limit < self.limit:
             self.limit = limit
-            if self.received > limit and not self.ended:
-                self.fail(BodyTooLarge(limit))
+            if self.received > limit and self._error is None:
+                self._chunks.clear()
+                self.buffered = 0
+                self.ended = True
+                self._error = BodyTooLarge(limit)
+                self._wake()
 
     def take(self) -> bytes:
         """What is here now, possibly nothing; the source runs on. Raises what `fail` was given, if nothing is left."""

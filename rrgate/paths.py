@@ -25,8 +25,8 @@ class PathRefused(Exception):
     """The path may not be forwarded; the text says why without repeating it."""
 
 
-# Nothing here needs decoding or merging, and no segment begins with a dot: all three forms are the same.
-_PLAIN = re.compile(rb"(?:/(?:[A-Za-z0-9\-_~!$&'()*+,=:@][A-Za-z0-9\-._~!$&'()*+,=:@]*)?(?!/))*/?\Z")
+# Nothing here needs decoding, cutting or merging, and no segment begins with a dot: all three forms are the same.
+_PLAIN = re.compile(rb"(?:/[A-Za-z0-9\-_~!$&'()*+,=:@][A-Za-z0-9\-._~!$&'()*+,=:@]*)*/?\Z")
 _RAW_FORBIDDEN = re.compile(rb"[\x00-\x20#\\\x7f-\xff]")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")

@@ -45,6 +45,8 @@ class Relay:
         body, bound = response.body, response.bound
         transforms = route.chain.on_body
         no_body = ex.method == b"HEAD" or response.status in (204, 304)
+        if bound is not None and response.size_of_head > bound.limit:
+            return bound.reply(response.size_of_head, no_body)
         if body.complete and not transforms:
             # All of it came with the head: one write, no further turn.
             if bound is not None and response.size_of_head + body.buffered > bound.limit:

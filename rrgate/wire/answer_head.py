@@ -14,8 +14,10 @@ from attrs import define
 from rrgate.exchange import Fields
 from rrgate.wire.fieldlines import CONTENT_LENGTH, cut_connection_named, split_fields, transfer_coding
 
-MAX_HEAD = 128 * 1024
-"""Bytes of one answer's head."""
+MAX_HEAD = 64 * 1024
+"""Bytes of one answer's head, unless the setting says otherwise."""
+MAX_FIELDS = 100
+"""Fields of one answer's head, unless the setting says otherwise."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t \x21-\x7e\x80-\xff]*))?\Z")
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,; ])timeout=([0-9]{1,6})")
@@ -45,7 +47,7 @@ class AnswerHead:
     idle: float | None
 
 
-def judge_answer_head(head: bytes, to_head_request: bool) -> AnswerHead:
+def judge_answer_head(head: bytes, to_head_request: bool, max_fields: int) -> AnswerHead:
     """The answer that `head` (whole, with its empty line) begins. Raises AnswerBroken."""
     line = head[: head.find(b"\r\n")]
     # What is remembered must be small: a target could fill the memory with long reasons.
@@ -53,6 +55,8 @@ def judge_answer_head(head: bytes, to_head_request: bool) -> AnswerHead:
     split = split_fields(httptools.HttpResponseParser, head)
     if split is None:
         raise AnswerBroken("a header field line is malformed (RFC 9112 5)")
+    if len(split.fields) > max_fields:
+        raise AnswerBroken(f"more than {max_fields} header fields")
     if split.spelled_oddly:
         raise AnswerBroken("a field name that is read as a framing field by some (RFC 9112 11.2)")
     fields, special = split.fields, split.special

@@ -21,7 +21,7 @@ from rrgate.body import NO_BODY, Body, BodyBroken
 from rrgate.exchange import TargetResponse
 from rrgate.upstream import TargetBroken, TargetTimeout
 from rrgate.waiting import Task, Waiter
-from rrgate.wire.answer_head import CLOSE, MAX_HEAD, AnswerBroken, AnswerHead, judge_answer_head
+from rrgate.wire.answer_head import CLOSE, MAX_FIELDS, MAX_HEAD, AnswerBroken, AnswerHead, judge_answer_head
 from rrgate.wire.deadline import Deadline
 from rrgate.wire.dialer import CannotConnect, Dialled
 from rrgate.wire.framing import ChunkedFramer, CloseFramer, Framer, FramingError, LengthFramer
@@ -29,8 +29,16 @@ from rrgate.wire.write_gate import WriteGate
 
 MAX_INTERIM = 16
 """Answers with a 1xx status before the one that counts."""
+CLOSING = 5.0
+"""Seconds that a target has to take what is written and to agree to the end of a TLS connection."""
 
-_STREAMS = (b"text/event-stream", b"application/x-ndjson", b"application/jsonl", b"multipart/x-mixed-replace")
+_STREAMS = (
+    b"text/event-stream",
+    b"application/x-ndjson",
+    b"application/jsonl",
+    b"application/vnd.amazon.eventstream",
+    b"multipart/x-mixed-replace",
+)
 
 
 class ConnectionWentAway(Exception):
@@ -43,15 +51,30 @@ class TargetConnection(Dialled):
 
     transport: Any
 
-    def __init__(self, clock: IReactorTime, tls: bool, keep: Callable[[TargetConnection, float | None], None]) -> None:
-        """`keep` is called after a clean answer, with the seconds the target will keep the connection, if it says."""
+    def __init__(
+        self,
+        clock: IReactorTime,
+        tls: bool,
+        keep: Callable[[TargetConnection, float | None], None],
+        gone: Callable[[TargetConnection], None],
+        *,
+        max_head: int = MAX_HEAD,
+        max_fields: int = MAX_FIELDS,
+    ) -> None:
+        """`keep` is called after a clean answer, with the seconds the target will keep the connection, if it says.
+
+        `gone` is called, perhaps more than once, as soon as the connection must not be used any more.
+        """
         self._tls = tls
         self._keep = keep
+        self._gone = gone
+        self._max_head = max_head
+        self._max_fields = max_fields
         self._deadline = Deadline(clock, self._too_slow)
         self.established: Deferred[None] = Deferred()
         self.lost = False
-        self.used = False
-        self.on_lost_idle: Callable[[TargetConnection], None] | None = None
+        self.first_byte = False
+        self._closing = False
         self._busy = False
         self._head_request = False
         self._waiter: Waiter[TargetResponse] | None = None
@@ -62,14 +85,14 @@ class TargetConnection(Dialled):
         self._head: AnswerHead | None = None
         self._pump: Task | None = None
         self._paused = False
+        self._timeout = 0.0
         self._idle_timeout: float | None = None
-        self.first_byte = False
 
     # The transport's side.
 
     def connectionMade(self) -> None:
         self._gate = WriteGate(self.transport)
-        if not self._tls:
+        if not self._tls and not self.established.called:
             self.established.callback(None)
 
     def handshakeCompleted(self) -> None:
@@ -99,9 +122,8 @@ class TargetConnection(Dialled):
             self.established.errback(CannotConnect(f"the target's TLS handshake failed: {_tls_reason(reason)}"))
         if self._pump is not None:
             self._pump.cancel()
+        self._gone(self)
         if not self._busy:
-            if self.on_lost_idle is not None:
-                self.on_lost_idle(self)
             return
         self._busy = False
         if self._waiter is not None:
@@ -130,28 +152,33 @@ class TargetConnection(Dialled):
     ) -> Waiter[TargetResponse]:
         """Send a request; what is answered waits for the head of its answer, or all of it if it comes in one piece.
 
-        `body`: whole, or streamed as it comes; `chunked` says how a streamed one is framed. `timeout`: seconds to the
-        answer's head; `idle_timeout`: seconds between bytes of its body. Raises ConnectionWentAway, TargetBroken,
+        `body`: whole, or streamed as it comes; `chunked` says how a streamed one is framed. `timeout`: seconds that the
+        target has for the head of its answer, or for taking more of the body; waiting for the body itself is not its
+        fault. `idle_timeout`: seconds between bytes of its body. Raises ConnectionWentAway, TargetBroken,
         TargetTimeout, and what reading `body` raises. Cancelling closes the connection.
         """
-        self.used = self._busy = True
+        self._busy = True
         self.first_byte = False
         self._interim = 0
         self._head_request = to_head_request
+        self._timeout = timeout
         self._idle_timeout = idle_timeout
         waiter = self._waiter = Waiter(self.abort)
-        self._deadline.set(timeout)
         if isinstance(body, Body):
             self.transport.write(head)
-            self._pump = Task(self._send_body(body, chunked), self._body_sent).start()
+            # A body that is here already is sent before `start` returns.
+            pump = self._pump = Task(self._send_body(body, chunked), self._body_sent)
+            pump.start()
         else:
+            self._deadline.set(timeout)
             self.transport.write(head + body if body else head)
         return waiter
 
     def looks_closed(self) -> bool:
         """Whether the target has closed or written while idle, though the reactor has not seen it yet.
 
-        One peek at the socket (1 µs) spares a caller's POST the 502 that a lost race would be.
+        One peek at the socket (1 µs) spares a caller's POST the 502 that a lost race would be, and every caller the
+        rest of an answer that was another's.
         """
         peeked: Any = getattr(self.transport, "socket", None)
         if not isinstance(peeked, socket.socket):
@@ -169,11 +196,17 @@ class TargetConnection(Dialled):
         while data := await body.read():
             self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
             if gate.blocked:
+                if self._waiter is not None:
+                    self._deadline.set(self._timeout)
                 await gate.opened()
-            if self.lost:
-                return
+                if self.lost:
+                    return
+                if self._waiter is not None:
+                    self._deadline.clear()
         if chunked:
             self.transport.write(b"0\r\n\r\n")
+        if self._waiter is not None:
+            self._deadline.set(self._timeout)
 
     def _body_sent(self, error: BaseException | None) -> None:
         self._pump = None
@@ -187,14 +220,14 @@ class TargetConnection(Dialled):
         while self._waiter is not None:
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
-                if len(self._buffer) > MAX_HEAD:
-                    raise AnswerBroken(f"the answer's head is over {MAX_HEAD} bytes")
+                if len(self._buffer) > self._max_head:
+                    raise AnswerBroken(f"the answer's head is over {self._max_head} bytes")
                 if self._buffer and not b"HTTP/1.".startswith(self._buffer[:7]):
                     raise AnswerBroken("the answer is not HTTP/1.1 (RFC 9112 4)")
                 return
-            if end > MAX_HEAD:
-                raise AnswerBroken(f"the answer's head is over {MAX_HEAD} bytes")
-            head = judge_answer_head(self._buffer[: end + 4], self._head_request)
+            if end > self._max_head:
+                raise AnswerBroken(f"the answer's head is over {self._max_head} bytes")
+            head = judge_answer_head(self._buffer[: end + 4], self._head_request, self._max_fields)
             self._buffer = self._buffer[end + 4 :]
             if head.status < 200:
                 self._skip_interim(head)
@@ -233,8 +266,10 @@ class TargetConnection(Dialled):
                 try:
                     self._take_body(rest)
                 except FramingError as error:
-                    body.fail(BodyBroken(str(error)))
+                    self._busy = False
+                    self._body = None
                     self.abort()
+                    body.fail(BodyBroken(str(error)))
         announced = head.announced if head.length != CLOSE else None
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
@@ -246,9 +281,12 @@ class TargetConnection(Dialled):
         assert body is not None
         content, rest = framer.feed(data)
         body.feed(content)
+        if self._body is not body:
+            # Whoever reads it runs on inside `feed`, and has broken off.
+            return
         if framer.done:
-            body.end()
             self._finish(rest)
+            body.end()
         elif not self._paused:
             self._wait_for_more()
 
@@ -258,12 +296,14 @@ class TargetConnection(Dialled):
         assert head is not None
         self._busy = False
         self._framer = self._body = self._head = None
-        if rest or self._pump is not None or not head.reusable or self.lost:
-            self._deadline.clear()
+        self._deadline.clear()
+        self.resume_body()
+        if self._pump is not None:
+            # Answered before the request was whole: its rest has no reader, and no end that the target would believe.
+            self.abort()
+        elif rest or not head.reusable or self._closing or self.lost:
             self.close()
         else:
-            if self._paused:
-                self.resume_body()
             self._keep(self, head.idle)
 
     def _wait_for_more(self) -> None:
@@ -304,7 +344,9 @@ class TargetConnection(Dialled):
         self._deadline.clear()
 
     def _too_slow(self) -> None:
-        if not self._busy:
+        if self._closing:
+            self.abort()
+        elif not self._busy:
             self.close()
         elif self._waiter is not None:
             self._fail(TargetTimeout("the target did not answer in time"))
@@ -323,12 +365,17 @@ class TargetConnection(Dialled):
 
     def close(self) -> None:
         """Flush and close. Nobody is told."""
-        if not self.lost:
+        if not self.lost and not self._closing:
+            self._closing = True
+            self._gone(self)
+            self._deadline.set(CLOSING)
             self._gate.close()
 
     def abort(self) -> None:
         """Close at once, so that the target stops working for a caller who has gone."""
         if not self.lost:
+            self._closing = True
+            self._gone(self)
             self.transport.abortConnection()
 
 

@@ -12,6 +12,7 @@ from rrgate.body import Body
 from rrgate.exchange import Exchange
 from rrgate.route import Route
 from rrgate.upstream import TargetUnreachable
+from rrgate.wire.answer_head import MAX_FIELDS, MAX_HEAD
 from rrgate.wire.client import ConnectionWentAway, TargetConnection
 from rrgate.wire.dialer import CannotConnect, Connects
 from rrgate.wire.guard import AddressForbidden
@@ -26,14 +27,27 @@ MAX_IDLE_PER_KEY = 256
 class Pool:
     """Connections by pool key, the last used first, so that the others grow old and close."""
 
-    def __init__(self, dialer: Connects, clock: IReactorTime, *, idle_timeout: float, own_prefix: bytes) -> None:
-        """`idle_timeout`: seconds that an idle connection is kept, if the target does not say less."""
+    def __init__(
+        self,
+        dialer: Connects,
+        clock: IReactorTime,
+        *,
+        idle_timeout: float,
+        own_prefix: bytes,
+        max_head: int = MAX_HEAD,
+        max_fields: int = MAX_FIELDS,
+    ) -> None:
+        """`idle_timeout`: seconds that an idle connection is kept, if the target does not say less.
+
+        `max_head`, `max_fields`: bytes and fields of an answer's head.
+        """
         self._dialer = dialer
         self._clock = clock
         self._idle_timeout = idle_timeout
+        self._max_head = max_head
+        self._max_fields = max_fields
         self._hops = own_prefix + b"hops"
         self._idle: dict[str, list[TargetConnection]] = {}
-        self.open = 0
 
     async def send(self, ex: Exchange) -> None:
         """See `Upstream.send`."""
@@ -50,7 +64,7 @@ class Pool:
                 body = request.body = body.take()
         head, chunked = target_head(request, route, body, self._hops, ex.hops + 1)
         target = route.target
-        connection = self._take(route, request.method)
+        connection = self._take(route)
         while True:
             fresh = connection is None
             if connection is None:
@@ -79,11 +93,11 @@ class Pool:
             for connection in tuple(connections):
                 connection.close()
 
-    def _take(self, route: Route, method: bytes) -> TargetConnection | None:
+    def _take(self, route: Route) -> TargetConnection | None:
         connections = self._idle.get(route.pool_key)
         while connections:
             connection = connections.pop()
-            if method not in IDEMPOTENT and connection.looks_closed():
+            if connection.looks_closed():
                 connection.abort()
                 continue
             connection.wake()
@@ -103,7 +117,7 @@ class Pool:
             connections.append(connection)
             connection.rest(seconds)
 
-        def lost(connection: TargetConnection) -> None:
+        def gone(connection: TargetConnection) -> None:
             connections = self._idle.get(key)
             if connections is not None:
                 if connection in connections:
@@ -112,8 +126,9 @@ class Pool:
                     del self._idle[key]
 
         endpoint = route.endpoint
-        connection = TargetConnection(self._clock, endpoint.tls, keep)
-        connection.on_lost_idle = lost
+        connection = TargetConnection(
+            self._clock, endpoint.tls, keep, gone, max_head=self._max_head, max_fields=self._max_fields
+        )
         begun = self._clock.seconds()
         try:
             await self._dialer.connect(endpoint, route.client.id, connection, secret=route.secret_needs_tls)

@@ -75,8 +75,8 @@ class AnswerWriter:
         return head + first
 
     def chunk(self, data: bytes) -> bytes:
-        """`data` as it goes out, possibly nothing."""
-        if self._no_body:
+        """`data` as it goes out, possibly nothing; an empty chunk would end the answer."""
+        if self._no_body or not data:
             return b""
         if self._chunked:
             return b"%x\r\n%b\r\n" % (len(data), data)

@@ -5,6 +5,7 @@ Belongs here: back-pressure of one transport, for both sides. Does not: what is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
@@ -19,7 +20,7 @@ class WriteGate:
 
     __slots__ = ("_stalled", "_transport", "_waiter", "blocked")
 
-    def __init__(self, transport: Any, stalled: Any = None) -> None:
+    def __init__(self, transport: Any, stalled: Callable[[bool], None] | None = None) -> None:
         """`stalled(bool)` is called when the gate closes and when it opens."""
         self._transport = transport
         self._stalled = stalled
@@ -43,6 +44,7 @@ class WriteGate:
 
     def release(self) -> None:
         """Let whoever waits go on (the transport has room, or is gone)."""
+        self.blocked = False
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.fire(None)
