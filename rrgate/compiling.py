@@ -79,7 +79,7 @@ class Compiler:
         passed = {fold(name.encode()) for name in proxy.pass_headers}
         cut_headers = NEVER_TO_TARGET if proxy.cookies == "pass" else NEVER_TO_TARGET | {b"cookie"}
         if consumes is not None:
-            cut_headers |= consumes.headers - passed
+            cut_headers |= consumes.headers
         cut_answers = NEVER_TO_CALLER if proxy.cookies == "pass" else NEVER_TO_CALLER | {b"set-cookie"}
         endpoint, base_path, authority = _address(target) if target is not None else (NOWHERE, b"", b"")
         return Route(
@@ -95,6 +95,7 @@ class Compiler:
             base_path=base_path,
             authority=authority,
             cut_headers=cut_headers,
+            passed_headers=consumes.headers & passed if consumes is not None else frozenset(),
             cut_parameters=consumes.parameters if consumes is not None else frozenset(),
             cut_answer_headers=cut_answers,
             own_prefix=self._own_prefix,

@@ -281,6 +281,7 @@ class Exchange:
         "origin_path",
         "query",
         "query_mark",
+        "read_from",
         "request_body",
         "response",
         "response_at",
@@ -328,6 +329,7 @@ class Exchange:
         self.origin_path = b""
         self.forms: PathForms | None = None
         self.held_body: bytes | None = None
+        self.read_from: tuple[bytes, ...] = ()
         self.identity: Identity | None = None
         self.target_request: TargetRequest | None = None
         self.response: TargetResponse | None = None
@@ -383,6 +385,8 @@ class Exchange:
         they differ (gateway-api.md 3): what is ambiguous is refused.
         """
         values = self.headers(header)
+        if values:
+            self.read_from = (*self.read_from, fold(header))
         if self.query:
             names = {fold_parameter(parameter) for parameter in parameters if parameter is not None}
             for part in self.query.split(b"&"):

@@ -19,6 +19,9 @@ from rrgate.steps import body_steps
 def begin_target_request(ex: Exchange, route: Route) -> TargetRequest:
     """The caller's request without what never crosses; anew for every attempt."""
     cut = route.cut_headers
+    if route.passed_headers and ex.read_from:
+        # What was used never passes; where it is not known what was, nothing does.
+        cut -= route.passed_headers.difference(ex.read_from)
     prefixes = (*CALLER_ADDRESS_PREFIXES, route.own_prefix)
     fields = [field for field in ex.fields if field[0] not in cut and not field[0].startswith(prefixes)]
     query, mark = ex.query, ex.query_mark

@@ -41,6 +41,8 @@ class Route:
     """The value of `Host` towards the target."""
     cut_headers: frozenset[bytes]
     """Folded names that do not reach the target."""
+    passed_headers: frozenset[bytes]
+    """Those of `cut_headers` that may still pass when the caller's credential was read from another place."""
     cut_parameters: frozenset[bytes]
     """Folded names of query parameters that do not reach the target."""
     cut_answer_headers: frozenset[bytes]
