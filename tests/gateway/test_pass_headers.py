@@ -1,0 +1,73 @@
+"""`proxyPassHeaders`: a name that a credential could be read from passes on purpose, never the one that was used.
+
+Belongs here: that setting through a real gateway. Does not: what is cut without it (test_httpbin.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from unittest.mock import Mock
+
+import pytest
+import pytest_twisted
+
+from rrgate.body import NO_BODY
+from rrgate.exchange import Exchange
+from rrgate.outgoing import begin_target_request
+from tests.running_gateway import KEY, RunningGateway
+from tests.targets import Connection, Target
+
+
+class Remembering(Target):
+    """A target that keeps the head of the last request."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        super().__init__(self._serve)
+
+    def _serve(self, connection: Connection) -> None:
+        while (received := connection.request()) is not None:
+            self.seen = received.every("X-Api-Key")
+            connection.answer(b"ok")
+
+
+@pytest.fixture
+def target() -> Iterator[Remembering]:
+    with Remembering() as running:
+        yield running
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_name_that_was_used_never_passes(gateway: RunningGateway, target: Remembering) -> None:
+    proxy = await gateway.proxy(target.url, proxyPassHeaders=["X-Api-Key"])
+    for path in ("/", f"/?Authorization={KEY}"):
+        answer = await gateway.call(proxy, "GET", path)
+        assert (answer.status, target.seen) == (200, [])
+
+
+def exchange(read_from: tuple[bytes, ...]) -> Exchange:
+    fields = [(b"x-api-key", b"X-Api-Key", b"other"), (b"x-sign", b"X-Sign", b"mine"), (b"accept", b"Accept", b"*/*")]
+    ex = Exchange("id", b"GET", b"/api/p/", fields, NO_BODY, 0, False, "", 0.0, 0.0, Mock())
+    ex.read_from = read_from
+    return ex
+
+
+@pytest.mark.parametrize(
+    ("read_from", "sent"),
+    [
+        ((), [b"Accept"]),
+        ((b"x-sign",), [b"X-Api-Key", b"Accept"]),
+        ((b"x-sign", b"x-api-key"), [b"Accept"]),
+    ],
+)
+def test_a_passed_name_crosses_only_when_it_is_known_that_another_was_used(
+    read_from: tuple[bytes, ...], sent: list[bytes]
+) -> None:
+    route = Mock(
+        cut_headers=frozenset({b"x-api-key", b"x-sign"}),
+        passed_headers=frozenset({b"x-api-key"}),
+        cut_parameters=frozenset(),
+        own_prefix=b"requestrocket-",
+        base_path=b"",
+    )
+    assert [name for _, name, _ in begin_target_request(exchange(read_from), route).fields] == sent
