@@ -13,8 +13,20 @@ from rrgate.exchange import Fields, every
 
 
 def peer_host(transport: Any) -> str:
-    """The peer's address as text; `unix` for a UNIX socket."""
-    return str(getattr(transport.getPeer(), "host", "unix"))
+    """The peer's address as text; `unix` for a UNIX socket. An IPv4 one is spelled so on an IPv6 socket too."""
+    host = str(getattr(transport.getPeer(), "host", "unix"))
+    return host[7:] if host.startswith("::ffff:") and "." in host else host
+
+
+def _address(entry: bytes) -> str:
+    """The address in one entry of `X-Forwarded-For`, without the port that some proxies add. Raises ValueError."""
+    text = entry.decode("ascii")
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    address = ip_address(text)
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 class TrustedProxies:
@@ -40,8 +52,8 @@ class TrustedProxies:
         caller = peer
         for entry in reversed(listed):
             try:
-                host = str(ip_address(entry.decode("ascii").strip("[]")))
-            except (ValueError, UnicodeDecodeError):
+                host = _address(entry)
+            except ValueError:
                 break
             caller = host
             if not self(host):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from OpenSSL import crypto
 from twisted.internet import defer
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.protocol import ClientFactory
@@ -75,27 +75,36 @@ class Resolver:
     async def addresses(self, host: str, port: int, tenant: str) -> list[str]:
         """The addresses of `host`. Raises CannotConnect. A look-up that nobody waits for runs on in its thread."""
         key = (host, port)
-        known = self._known.get(key)
-        if known is None or known[0] < self._reactor.seconds():
+        known = self._fresh(key)
+        if known is None:
             gate = self._gates[tenant]
-            await gate.acquire()
             try:
-                known = self._known.get(key)
-                if known is None or known[0] < self._reactor.seconds():
-                    known = self._known[key] = await self._ask(host, port)
-                    self._forget_old()
-            finally:
+                await gate.acquire().addTimeout(self._timeout, self._reactor)
+            except defer.TimeoutError:
+                raise CannotConnect("the target's name was not resolved in time") from None
+            known = self._fresh(key)
+            if known is None:
+                known = self._known[key] = await self._ask(host, port, gate)
+                self._forget_old()
+            else:
                 gate.release()
         if known[1] is None:
             raise CannotConnect("the target's name does not resolve")
         return known[1]
 
-    async def _ask(self, host: str, port: int) -> tuple[float, list[str] | None]:
-        asked: Deferred[list[str]] = deferToThreadPool(self._reactor, self._pool, self._look_up, host, port)
+    def _fresh(self, key: tuple[str, int]) -> tuple[float, list[str] | None] | None:
+        known = self._known.get(key)
+        return None if known is None or known[0] < self._reactor.seconds() else known
+
+    async def _ask(self, host: str, port: int, gate: defer.DeferredSemaphore) -> tuple[float, list[str] | None]:
+        """(until when it holds, the addresses). Opens `gate` when the thread is free, however long that takes."""
+        asked: Deferred[list[str]] = Deferred()
+        looking: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._look_up, host, port)
+        looking.addBoth(_opening, gate).chainDeferred(asked)
         asked.addTimeout(self._timeout, self._reactor)
         try:
             addresses = await asked
-        except (OSError, UnicodeError, defer.TimeoutError):
+        except (OSError, ValueError, defer.TimeoutError):
             return self._reactor.seconds() + self._keep_failure, None
         return self._reactor.seconds() + self._keep, addresses
 
@@ -103,6 +112,11 @@ class Resolver:
         if len(self._known) > 10_000:
             now = self._reactor.seconds()
             self._known = {key: value for key, value in self._known.items() if value[0] > now}
+
+
+def _opening(result: Any, gate: defer.DeferredSemaphore) -> Any:
+    gate.release()
+    return result
 
 
 def _look_up(host: str, port: int) -> list[str]:
@@ -154,7 +168,13 @@ class Dialer:
         factory: Any = _OneConnection(protocol)
         if endpoint.tls:
             factory = TLSMemoryBIOFactory(self._options(endpoint), True, factory, clock=self._clock)
-        protocol.established = Deferred(lambda _: connector.disconnect())
+
+        def give_up(established: Deferred[None]) -> None:
+            # First, or the connector's own end would look like a refusal, and the next address would be tried.
+            established.errback(CancelledError())
+            connector.disconnect()
+
+        protocol.established = Deferred(give_up)
         connector = self._reactor.connectTCP(address, endpoint.port, factory, timeout=seconds)
         if endpoint.tls:
             protocol.established.addTimeout(seconds, self._clock, onTimeoutCancel=_too_late)

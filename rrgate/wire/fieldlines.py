@@ -19,7 +19,10 @@ CONTENT_LENGTH: Final = re.compile(rb"[0-9]{1,15}\Z")
 _SPACES = frozenset((b" ", b"\t"))
 _ONLY_KEEP_ALIVE = [b"keep-alive"]
 _KEEP_ALIVE = frozenset(_ONLY_KEEP_ALIVE)
-_NAMED_IN_CONNECTION_ANYWAY = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
+_NAMED_IN_CONNECTION_ANYWAY = frozenset(
+    # The last is no option: whoever could have it cut behind a trusted proxy would pass for the proxy.
+    {b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings", b"x-forwarded-for"}
+)
 
 
 SPECIAL: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"keep-alive"})

@@ -38,9 +38,8 @@ _FORBIDDEN: Final = tuple(
         "::1/128",
         "100::/64",
         "100:0:0:1::/64",
-        "2001:2::/48",
-        "2001:10::/28",
-        "2001:20::/28",
+        "64:ff9b:1::/48",
+        "2001::/23",
         "2001:db8::/32",
         "3fff::/20",
         "5f00::/16",
@@ -107,20 +106,22 @@ class AddressGuard:
         except ValueError:
             return False
         reached = _reached(address)
-        if any(_METADATA.intersection((each,)) or self._is_own(each, port) for each in reached):
+        if any(each in _METADATA or self._is_own(each, port) for each in reached):
             return False
-        if not any(_forbidden(each) for each in reached):
-            return True
-        return any(
-            each in network and (opened is None or opened == port)
-            for network, opened in self._allowed
-            for each in reached
-            if each.version == network.version
-        )
+        return all(self._is_opened(each, port) for each in reached if _forbidden(each))
 
     def is_loopback(self, host: str) -> bool:
         """Whether the resolved address leads to this machine's loopback."""
-        return any(each.is_loopback for each in _reached(ip_address(host.partition("%")[0])))
+        address = ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or address.is_unspecified
+
+    def _is_opened(self, address: Address, port: int) -> bool:
+        return any(
+            address in network and (opened is None or opened == port)
+            for network, opened in self._allowed
+            if network.version == address.version
+        )
 
     def _is_own(self, address: Address, port: int) -> bool:
         if (address, port) in self._own:
@@ -129,17 +130,21 @@ class AddressGuard:
 
 
 def _reached(address: Address) -> tuple[Address, ...]:
-    """`address`, and the IPv4 addresses that it leads to if it is an IPv6 one that carries some."""
-    if isinstance(address, IPv4Address):
-        return (address,)
-    carried: list[Address] = [address]
-    for network, behind in _EMBEDDING:
-        if address in network:
-            carried.append(IPv4Address((int(address) >> behind) & 0xFFFFFFFF))
-    if address in _TEREDO:
-        carried.append(IPv4Address((int(address) & 0xFFFFFFFF) ^ 0xFFFFFFFF))
-        carried.append(IPv4Address((int(address) >> 64) & 0xFFFFFFFF))
-    return tuple(carried)
+    """`address`, the IPv4 addresses that it leads to if it is an IPv6 one that carries some, and where those end.
+
+    The unspecified address is no place, but to connect to it is to connect to loopback.
+    """
+    reached: list[Address] = [address]
+    if isinstance(address, IPv6Address):
+        if int(address) > 1:
+            for network, behind in _EMBEDDING:
+                if address in network:
+                    reached.append(IPv4Address((int(address) >> behind) & 0xFFFFFFFF))
+        if address in _TEREDO:
+            reached.append(IPv4Address((int(address) & 0xFFFFFFFF) ^ 0xFFFFFFFF))
+            reached.append(IPv4Address((int(address) >> 64) & 0xFFFFFFFF))
+    ends = [ip_address("127.0.0.1" if each.version == 4 else "::1") for each in reached if each.is_unspecified]
+    return (*reached, *ends)
 
 
 def _forbidden(address: Address) -> bool:
