@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from rrgate.exchange import Fields, every
+from rrgate.exchange import Fields
 
 
 def peer_host(transport: Any) -> str:
@@ -47,8 +47,12 @@ class TrustedProxies:
         return any(mapped in network for network in self._networks if network.version == mapped.version)
 
     def caller(self, peer: str, fields: Fields) -> str:
-        """The last address in `X-Forwarded-For` that is not a trusted proxy; `peer` if there is none that parses."""
-        listed = [part.strip() for value in every(fields, b"x-forwarded-for") for part in value.split(b",")]
+        """The last address in `X-Forwarded-For` that is not a trusted proxy; `peer` if there is none that parses.
+
+        `X_Forwarded_For` is another field: proxies that write the one pass on the other as the caller sent it.
+        """
+        values = [value for folded, name, value in fields if folded == b"x-forwarded-for" and b"_" not in name]
+        listed = [part.strip() for value in values for part in value.split(b",")]
         caller = peer
         for entry in reversed(listed):
             try:

@@ -84,7 +84,7 @@ def cut_connection_named(fields: Fields, values: list[bytes]) -> tuple[Fields, f
     options = frozenset(
         option for value in values for part in value.split(b",") if (option := part.strip(b" \t").lower())
     )
-    named = {fold(option) for option in options - _NAMED_IN_CONNECTION_ANYWAY}
+    named = {fold(option) for option in options} - _NAMED_IN_CONNECTION_ANYWAY
     if named:
         fields = [field for field in fields if field[0] not in named]
     return fields, options
