@@ -1,4 +1,4 @@
-"""Ids: random UUIDs (version 4, RFC 9562 5.4) as text.
+"""Ids: UUIDs (RFC 9562) as text, random ones (version 4) for nouns, and ones in order of time (7) for requests.
 
 Belongs here: making and recognising them. Does not: what they name.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -15,25 +16,32 @@ UUID_FORM: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 
 def new_id() -> str:
     """A new random UUID, for things that are made seldom."""
-    return _format(os.urandom(16).hex())
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_variant(digits[16])}{digits[17:20]}-{digits[20:]}"
 
 
-def _format(digits: str) -> str:
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+def _variant(digit: str) -> str:
+    return "89ab"[int(digit, 16) & 3]
 
 
-def id_source(block: int = 256) -> Callable[[], str]:
-    """A maker of ids for the request path: asks the system for random bytes once for `block` ids.
+def id_source(wall: Callable[[], float] = time.time, block: int = 256) -> Callable[[], str]:
+    """A maker of ids for requests: UUIDs of version 7 (RFC 9562 5.7), which begin with the time in milliseconds.
 
-    One id costs 0.7 µs; `str(uuid4())` costs 2.4.
+    `wall`: seconds since the epoch. 74 bits are random and unguessable; the system is asked for them once for `block`
+    ids. Why not version 4: new ids are the highest of the log's index, so that it grows at its end: a row costs SQLite
+    6 µs in place of 13. One id costs 0.5 µs; `str(uuid4())` costs 2.4.
     """
     pending: list[str] = []
 
     def next_id() -> str:
         if not pending:
             digits = os.urandom(16 * block).hex()
-            pending.extend(digits[place : place + 32] for place in range(0, len(digits), 32))
-        return _format(pending.pop())
+            pending.extend(_random_part(digits[place : place + 32]) for place in range(0, len(digits), 32))
+        stamp = f"{int(wall() * 1000) & 0xFFFFFFFFFFFF:012x}"
+        return f"{stamp[:8]}-{stamp[8:]}-{pending.pop()}"
 
     return next_id
+
+
+def _random_part(digits: str) -> str:
+    return f"7{digits[13:16]}-{_variant(digits[16])}{digits[17:20]}-{digits[20:]}"
