@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -27,6 +28,7 @@ from rrgate.journal import Journal
 from rrgate.model import Credential
 from rrgate.pages import gateway_pages, overload
 from rrgate.pipeline import Pipeline
+from rrgate.record_view import published
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store
@@ -91,7 +93,9 @@ class Gateway(Service):
         store = Store.open(settings.data)
         inventory = store.load()
         self.store = AsyncStore(store, reactor)
-        self.request_log = RequestLog.open(settings.data, reactor)
+        self.request_log = RequestLog.open(
+            settings.data, reactor, partial(published, retention_days=settings.log_retention_days)
+        )
         self.journal = Journal(
             self.request_log,
             batch=settings.journal_batch,

@@ -176,7 +176,7 @@ class Journal:
         rows = []
         for seen in batch:
             try:
-                rows.append(encode(seen, self._retention_days))
+                rows.append(encode(seen))
             except Exception as error:  # noqa: BLE001 - one odd request must not take the others with it
                 self._give_up(1, error)
         return rows

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import orjson
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -24,6 +23,7 @@ from rrgate.exchange import Exchange, InjectionError, Reply
 from rrgate.outgoing import begin_target_request, change_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.record import encode, snapshot
+from rrgate.record_view import published
 from rrgate.relay import HeldBytes, Relay
 from rrgate.route import Route
 from rrgate.steps import PluginFault, answer_steps, way_in
@@ -240,7 +240,7 @@ class Pipeline:
     def _log_steps(self, ex: Exchange, route: Route) -> None:
         if not route.chain.on_log:
             return
-        record = orjson.loads(encode(snapshot(ex)).record)
+        record, _ = published(encode(snapshot(ex)))
         for step in route.chain.on_log:
             try:
                 step.call(ex, record)

@@ -21,6 +21,7 @@ from rrgate import journal as journal_module
 from rrgate.body import Body
 from rrgate.exchange import Exchange
 from rrgate.journal import Journal
+from rrgate.record_view import published
 from rrgate.store import LogRow, RequestLog
 from rrgate.store.request_log import MOST_ROWS
 
@@ -181,7 +182,7 @@ async def test_one_odd_request_does_not_take_the_others_with_it() -> None:
     log = ListLog()
     made = journal(log)
     odd = exchange(1)
-    odd.timeline = [("x", "not a number")]  # type: ignore[list-item]
+    odd.message = object()  # type: ignore[assignment]
     made.put(odd)
     made.put(exchange(2))
     made.put(None)  # type: ignore[arg-type]
@@ -221,7 +222,7 @@ async def test_old_rows_are_purged_step_by_step() -> None:
 async def test_through_to_the_disk(tmp_path: Path) -> None:
     from twisted.internet import reactor
 
-    log = RequestLog.open(tmp_path, reactor)  # type: ignore[arg-type]
+    log = RequestLog.open(tmp_path, reactor, published)  # type: ignore[arg-type]
     made = journal(log, wall=lambda: 100.0)
     for number in range(3):
         made.put(exchange(number))

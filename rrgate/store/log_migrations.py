@@ -13,7 +13,7 @@ migrations = Migrations("rrgate-log")
 
 @migrations()
 def step_0001_requests(database: Database) -> None:
-    """One row a request. `record` is what lists show, `detail` what the single view adds, both JSON.
+    """One row a request. `facts`: JSON, what is kept beside the other columns (rrgate/record.py).
 
     `id` follows the order of writing: purges take the lowest. Requests without a proxy have proxy_id ''.
     """
@@ -25,10 +25,10 @@ def step_0001_requests(database: Database) -> None:
         "processed_at": int,
         "method": str,
         "status": int,
-        "record": str,
-        "detail": str,
+        "facts": str,
     }
     requests = database.table("requests")
     requests.create(columns, pk="id", not_null=columns.keys() - {"id"}, strict=True)
     requests.create_index(["proxy_id", "processed_at", "id"])
-    requests.create_index(["proxy_id", "request_id"], unique=True)
+    # Not under proxy_id: request ids are in order of time, so that this index grows at one place only, its end.
+    requests.create_index(["request_id"], unique=True)

@@ -44,8 +44,8 @@ def rewritten(file: Path, contents: dict[str, bytes], kind: bytes = tarfile.REGT
 
 @pytest.fixture
 def file(run: Run, first: dict[str, str], data: Path, tmp_path: Path) -> Path:
-    log = RequestLog.open(data, MemoryReactorClock())  # type: ignore[arg-type]
-    log.append([LogRow("p", "r", "c", 1, "GET", 200, "{}", "{}")])
+    log = RequestLog.open(data, MemoryReactorClock(), lambda row: ({}, {}))  # type: ignore[arg-type]
+    log.append([LogRow("p", "r", "c", 1, "GET", 200, "[]")])
     made = tmp_path / "backup.tar"
     result = run("backup", "--data", data, "--to", made)
     assert result.exit_code == 0, result.output

@@ -25,7 +25,7 @@ async def test_what_was_answered_survives(core: Core, tmp_path: Path) -> None:
     data.mkdir(mode=0o700)
     Store.create(data).close()
     store = AsyncStore.open(data, reactor)  # type: ignore[arg-type]
-    request_log = RequestLog.open(data, reactor)  # type: ignore[arg-type]
+    request_log = RequestLog.open(data, reactor, lambda row: (json.loads(row.facts), {}))  # type: ignore[arg-type]
     alice = core.directory.users["alice"]
     token = evolve(next(iter(core.directory.token_by_hash.values())), token_hash=store.secrets.token_hash("u-alice"))
     assert token.user_id == "alice"
@@ -47,7 +47,7 @@ async def test_what_was_answered_survives(core: Core, tmp_path: Path) -> None:
     assert (await core.ask("DELETE", f"/clients/{client}/credentials/{another['sKey']}")).status == 200
     request_log.append(
         [
-            LogRow(proxy["sKey"], f"r{at}", client, at, "GET", 200, json.dumps({"sKey": f"r{at}"}), "{}")
+            LogRow(proxy["sKey"], f"r{at}", client, at, "GET", 200, json.dumps({"sKey": f"r{at}"}))
             for at in range(5)
         ]
     )

@@ -30,7 +30,7 @@ def mode(path: Path) -> int:
 def test_every_file_is_private(data: Path, store: Store) -> None:
     old = os.umask(0)
     try:
-        log = RequestLog.open(data, MemoryReactorClock())  # type: ignore[arg-type]
+        log = RequestLog.open(data, MemoryReactorClock(), lambda row: ({}, {}))  # type: ignore[arg-type]
         log.append([])
     finally:
         os.umask(old)

@@ -5,6 +5,7 @@ Belongs here: rows and pages. Does not: what a record says (tests/test_record.py
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,16 +18,18 @@ from rrgate.store import LogRow, RequestLog
 
 
 def row(number: int, proxy: str = "p", at: int | None = None, **more: object) -> LogRow:
-    record = orjson.dumps({"sKey": f"r{number}", **more}).decode()
-    return LogRow(
-        proxy, f"r{number}", "c", number if at is None else at, "GET", 200 + number % 2, record, '{"path": "/"}'
-    )
+    facts = orjson.dumps({"sKey": f"r{number}", **more}).decode()
+    return LogRow(proxy, f"r{number}", "c", number if at is None else at, "GET", 200 + number % 2, facts)
+
+
+def published(row: LogRow) -> tuple[dict[str, object], dict[str, object]]:
+    return orjson.loads(row.facts), {"path": "/"}
 
 
 def opened(data: Path) -> RequestLog:
     from twisted.internet import reactor
 
-    return RequestLog.open(data, reactor)  # type: ignore[arg-type]
+    return RequestLog.open(data, reactor, published)  # type: ignore[arg-type]
 
 
 @pytest_twisted.async_yield_fixture
@@ -101,6 +104,21 @@ async def test_a_request_told_of_again_keeps_its_place(log: RequestLog) -> None:
     log.append([row(1, processed=True)])
     page = await log.list("p")
     assert [(record["sKey"], record.get("processed")) for record in page.requests] == [("r2", None), ("r1", True)]
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
+@pytest_twisted.ensureDeferred
+async def test_batches_of_any_size_are_written_whole_in_order_or_not_at_all(log: RequestLog, count: int) -> None:
+    log.append([])
+    log.append([row(number, at=0) for number in range(count)])
+    assert await listed(log) == [f"r{number}" for number in reversed(range(count))]
+    broken = row(0)._replace(facts=None)  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.IntegrityError):
+        log.append([*(row(1000 + number) for number in range(count)), broken])
+    assert len(await listed(log)) == count
+    log.append([row(number, at=0, again=True) for number in range(count)])
+    page = await log.list("p")
+    assert [record["again"] for record in page.requests] == [True] * count
 
 
 @pytest_twisted.ensureDeferred
