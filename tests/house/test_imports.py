@@ -1,0 +1,190 @@
+"""Imports point one way: the floors of rrgate/ as docs/architecture.md draws them, and the one door for plugins.
+
+Belongs here: who may import whom. Does not: what a file looks like (test_files.py).
+"""
+
+from __future__ import annotations
+
+import graphlib
+import subprocess
+import sys
+
+import pytest
+
+from rrgate.registry import load_registry
+from tests.house.sources import CORE, EVERY, PLUGINS, ROOT, Source, imports, strings, within
+
+FLOORS = (
+    # What a request and a noun are, and what needs nothing of the gateway.
+    {
+        "rrgate",
+        "rrgate.answers",
+        "rrgate.body",
+        "rrgate.checks",
+        "rrgate.exchange",
+        "rrgate.ids",
+        "rrgate.model",
+        "rrgate.names",
+        "rrgate.paths",
+        "rrgate.reactor",
+        "rrgate.settings",
+        "rrgate.settings_sources",
+        "rrgate.settings_values",
+        "rrgate.transports",
+        "rrgate.upstream",
+        "rrgate.waiting",
+    },
+    # The contract for plugins.
+    {"rrgate.api"},
+    # What is made of plugins and nouns before a request comes, and the state on disk.
+    {
+        "rrgate.chain",
+        "rrgate.complaints",
+        "rrgate.configuring",
+        "rrgate.hookspecs",
+        "rrgate.model.documents",
+        "rrgate.registry",
+        "rrgate.route",
+        "rrgate.store",
+        "rrgate.structuring",
+    },
+    # A request's way.
+    {
+        "rrgate.compiling",
+        "rrgate.directory",
+        "rrgate.journal",
+        "rrgate.outgoing",
+        "rrgate.pages",
+        "rrgate.pipeline",
+        "rrgate.record",
+        "rrgate.record_view",
+        "rrgate.relay",
+        "rrgate.steps",
+    },
+    # The two planes' edges: bytes, and the Core API.
+    {"rrgate.core", "rrgate.wire"},
+    # The composition root.
+    {"rrgate.gateway"},
+    # What starts it, and what an operator does beside it.
+    {"rrgate.cli", "rrgate.demo", "rrgate.service"},
+)
+"""From the lowest. A package's modules stand where the package stands, unless they are named themselves."""
+
+STRANGERS = (
+    ("rrgate.pipeline", "rrgate.store", "the pipeline reads no database"),
+    ("rrgate.relay", "rrgate.store", "the request path reads no database"),
+    ("rrgate.steps", "rrgate.store", "the request path reads no database"),
+    ("rrgate.outgoing", "rrgate.store", "the request path reads no database"),
+    ("rrgate.directory", "rrgate.store", "the Directory is given its nouns"),
+    ("rrgate.wire", "rrgate.store", "the wire moves bytes"),
+    ("rrgate.wire", "rrgate.core", "the planes meet in the Directory"),
+    ("rrgate.wire", "rrgate.pipeline", "the wire is given what serves a request"),
+    ("rrgate.core", "rrgate.wire", "the planes meet in the Directory"),
+    ("rrgate.core", "rrgate.pipeline", "the planes meet in the Directory"),
+    ("rrgate.store", "rrgate.directory", "the Store hands nouns over"),
+    ("rrgate.cli", "rrgate.core", "commands work on the state itself"),
+    ("rrgate.cli", "rrgate.wire", "commands work on the state itself"),
+)
+"""Pairs that the floors alone would allow."""
+
+GENERIC = frozenset({"key", "none"})
+"""Spellings of auth types that are words for much else too."""
+
+CONFIGURES_AS_A_USER = frozenset({"rrgate.demo"})
+"""It makes credentials through the Core API, and so names auth types as any user does."""
+
+
+def floor_of(module: str) -> int:
+    named = [(len(entry), floor) for floor, entries in enumerate(FLOORS) for entry in entries if within(module, entry)]
+    # `rrgate` alone is the package's own file: everything else must be placed on purpose.
+    named = [each for each in named if each[0] > len("rrgate") or module == "rrgate"]
+    assert named, f"{module} stands on no floor: give it one in FLOORS, and in docs/architecture.md if it is a room"
+    return max(named)[1]
+
+
+@pytest.mark.parametrize("source", CORE, ids=lambda source: source.name)
+def test_imports_point_downwards(source: Source) -> None:
+    upwards = [
+        f"{source.where}:{each.line} imports {each.module}"
+        for each in imports(source)
+        if within(each.module, "rrgate") and floor_of(each.module) > floor_of(source.name)
+    ]
+    strangers = [
+        f"{source.where}:{each.line} imports {each.module}, but {why}"
+        for each in imports(source)
+        for importer, imported, why in STRANGERS
+        if within(source.name, importer) and within(each.module, imported)
+    ]
+    assert not upwards + strangers
+
+
+def test_every_entry_exists() -> None:
+    names = {source.name for source in CORE}
+    assert {entry for entries in FLOORS for entry in entries} <= names
+    assert {package for pair in STRANGERS for package in pair[:2]} <= names
+
+
+def test_no_cycles() -> None:
+    graph = {
+        source.name: {each.module for each in imports(source) if each.at_load and within(each.module, "rrgate")}
+        for source in CORE
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_nothing_imports_the_built_in_plugins() -> None:
+    importing = [
+        f"{source.where}:{each.line}"
+        for source in CORE
+        for each in imports(source)
+        if within(each.module, "rrgate_plugins") or within(each.module, "plugins")
+    ]
+    assert not importing
+
+
+def test_nothing_names_a_built_in_plugin() -> None:
+    registry = load_registry()
+    built_in = {
+        spelling
+        for plugin in {*registry.plugins, *registry._by_name.values()}
+        if within(plugin.__module__, "rrgate_plugins")
+        for spelling in (plugin.name, *plugin.aliases, plugin.__name__)
+    }
+    assert len(built_in) > 10
+    naming = [
+        f"{source.where}:{line}: {text!r}"
+        for source in CORE
+        if source.name not in CONFIGURES_AS_A_USER
+        for line, text in strings(source)
+        if text in built_in - GENERIC or "rrgate_plugins" in text
+    ]
+    assert not naming
+
+
+@pytest.mark.parametrize("source", PLUGINS, ids=lambda source: source.name)
+def test_plugins_know_the_api_alone(source: Source) -> None:
+    others = [
+        f"{source.where}:{each.line} imports {each.module}"
+        for each in imports(source)
+        if within(each.module, "rrgate") and each.module != "rrgate.api"
+    ]
+    assert not others
+
+
+def test_nothing_chooses_the_reactor_when_it_is_loaded() -> None:
+    written = [
+        f"{source.where}:{each.line}"
+        for source in EVERY
+        for each in imports(source)
+        if each.at_load and each.module == "twisted.internet.reactor"
+    ]
+    assert not written
+    # The libraries that they import must not either.
+    loading = f"""
+import importlib, sys
+for name in {[source.name for source in EVERY]!r}:
+    importlib.import_module(name)
+    assert "twisted.internet.reactor" not in sys.modules, name
+"""
+    done = subprocess.run([sys.executable, "-c", loading], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
