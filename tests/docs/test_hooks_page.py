@@ -1,0 +1,94 @@
+"""docs/hooks.md has every hook, request method, attribute and kind as the code has them, and its plugin works.
+
+Belongs here: this page against rrgate.hookspecs and rrgate.api. Does not: what the hooks do (tests of the chain).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import pytest_twisted
+
+from rrgate import api, hookspecs
+from rrgate.chain import Chain
+from tests.docs.pages import ROOT, blocks_of
+from tests.running_gateway import RunningGateway
+from tests.targets import Target, echo
+
+PAGE = ROOT / "docs" / "hooks.md"
+TEXT = PAGE.read_text("utf-8")
+
+HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("rrgate_")}
+METHODS = {
+    name: method
+    for protocol in vars(api).values()
+    if inspect.isclass(protocol) and getattr(protocol, "_is_protocol", False) and protocol.__module__ == api.__name__
+    for name, method in vars(protocol).items()
+    if inspect.isfunction(method) and not name.startswith("_")
+}
+
+
+def signature(name: str, function: Any) -> str:
+    parameters = [
+        f"{known}: {about.annotation}"
+        for known, about in inspect.signature(function).parameters.items()
+        if known != "self"
+    ]
+    return f"{name}({', '.join(parameters)}) -> {inspect.signature(function).return_annotation}"
+
+
+def section(title: str) -> str:
+    return re.split(r"^## ", TEXT.split(f"\n## {title}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def signatures(title: str) -> dict[str, str]:
+    """By heading of the third level: what its first block says."""
+    return dict(re.findall(r"^### (\w+)\n\n```text\n(.*?)\n```$", section(title), re.MULTILINE | re.DOTALL))
+
+
+def first_column(title: str) -> list[str]:
+    return re.findall(r"^\| `(\w+)` \|", section(title), re.MULTILINE)
+
+
+def test_boot_hooks() -> None:
+    assert signatures("Boot hooks") == {name: signature(name, hook) for name, hook in HOOKS.items()}
+
+
+def test_request_methods() -> None:
+    assert signatures("Request methods") == {name: signature(name, method) for name, method in METHODS.items()}
+    assert set(METHODS) <= set(Chain.__annotations__), "a method that the chain does not know"
+
+
+def test_declarations_and_kinds() -> None:
+    declared = [name for name, kind in api.Plugin.__annotations__.items() if "ClassVar" in str(kind)]
+    assert first_column("What a plugin declares") == declared
+    assert first_column("Places in the chain") == [kind.name for kind in sorted(api.Kind)]
+
+
+@pytest.fixture
+def page_plugin() -> ModuleType:
+    """The plugin in the page, as a module."""
+    (block,) = (block for block in blocks_of(PAGE) if block.kind == "python file=received_at.py")
+    module = ModuleType("received_at")
+    exec(compile(block.code, str(PAGE), "exec"), vars(module))
+    return module
+
+
+@pytest_twisted.ensureDeferred
+async def test_its_plugin_works(page_plugin: ModuleType, tmp_path: Path) -> None:
+    with Target(echo) as target:
+        running = RunningGateway.start(tmp_path / "state", plugins=[page_plugin], wall=lambda: 1234.5)
+        try:
+            proxy = await running.proxy(target.url)
+            answer = await running.call(proxy)
+            assert ["X-Received-At", "1234"] in answer.json["headers"]
+            answer = await running.call(proxy, "DELETE")
+            assert (answer.status, answer.code) == (403, "proxy-access-denied")
+            assert answer.json["message"] == "This gateway does not forward DELETE"
+        finally:
+            await running.stop()
