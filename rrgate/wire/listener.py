@@ -21,6 +21,9 @@ from rrgate.wire.callers import TrustedProxies
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.server import CallerConnection
 
+BREAKING_OFF = 1.0
+"""Seconds that connections have to be gone once they are broken off."""
+
 
 class CallerListener(Factory):
     """Makes a `CallerConnection` for each caller of one port, and knows them all."""
@@ -42,7 +45,7 @@ class CallerListener(Factory):
         self.clock = clock
         self.wall = wall
         self.trusted = TrustedProxies(settings.trusted_proxies)
-        self.new_id = id_source()
+        self.new_id = id_source(wall)
         self.headers = AnswerHeaders(settings.header_prefix, wall)
         self.connections: set[CallerConnection] = set()
         self.in_flight = 0
@@ -62,19 +65,41 @@ class CallerListener(Factory):
     def request_ended(self) -> None:
         """One request less in flight."""
         self.in_flight -= 1
-        if self.in_flight == 0 and self._idle is not None:
-            idle, self._idle = self._idle, None
-            idle.callback(None)
+        if self._idle is not None:
+            self._look_whether_over()
+
+    def connection_ended(self, connection: CallerConnection) -> None:
+        """One connection less."""
+        self.connections.discard(connection)
+        if self._idle is not None:
+            self._look_whether_over()
 
     async def idle(self, seconds: float) -> None:
-        """Return when no request is in flight; those that still are after `seconds` are broken off."""
-        if self.in_flight:
+        """Return when every answer has been taken by its caller; what is not over after `seconds` is broken off."""
+        if not await self._over(seconds):
+            count = self.in_flight or sum(connection.unflushed for connection in self.connections)
+            self.log.warn("{count} requests did not end in time and are broken off", count=count)
+        for connection in tuple(self.connections):
+            connection.close_for_good()
+        # What is broken off ends a turn of the reactor later; only then is it in the log.
+        await self._over(BREAKING_OFF)
+
+    def _busy(self) -> bool:
+        return self.in_flight > 0 or any(connection.unflushed for connection in self.connections)
+
+    def _look_whether_over(self) -> None:
+        idle = self._idle
+        if idle is not None and not self._busy():
+            self._idle = None
+            idle.callback(None)
+
+    async def _over(self, seconds: float) -> bool:
+        if self._busy():
             self._idle = Deferred()
             self._idle.addTimeout(seconds, self.clock)
             try:
                 await self._idle
             except TimeoutError:
                 self._idle = None
-                self.log.warn("{count} requests did not end in time and are broken off", count=self.in_flight)
-        for connection in tuple(self.connections):
-            connection.close_for_good()
+                return False
+        return True

@@ -90,7 +90,6 @@ class CallerConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._gone = self._closing = True
-        self.listener.connections.discard(self)
         self._deadline.stop()
         self._gate.release()
         # First of all nobody waits for an answer any more; that the body broke is then told to nobody but its pump.
@@ -98,6 +97,7 @@ class CallerConnection(Protocol):
             self._task.cancel()
         if self._body is not None:
             self._body.fail(BodyBroken("the caller's connection ended before its request did"))
+        self.listener.connection_ended(self)
 
     # One request after the other.
 
@@ -187,7 +187,11 @@ class CallerConnection(Protocol):
         """The pipeline is done with this request, answered or not."""
         answer = self._answer
         self._exchange = self._task = self._answer = None
+        self._go_on(answer, error)
+        # Last, because whoever waits for the end of all requests closes what still stands.
         self.listener.request_ended()
+
+    def _go_on(self, answer: AnswerWriter | None, error: BaseException | None) -> None:
         if self._gone:
             return
         if answer is None or not answer.ended:
@@ -366,18 +370,25 @@ class CallerConnection(Protocol):
         self.transport.write(answer.head(status, reason, fields, len(body), body, last=True, keep=False))
         self._close(linger=True)
 
+    @property
+    def unflushed(self) -> bool:
+        """Whether a part of an answer may still be on its way. A plain connection that closes is gone when it is not.
+
+        One over TLS also waits for the peer's farewell, which idle peers never send: there only what is known counts.
+        """
+        return not self._gone and (self._gate.blocked if self._tls else self._closing)
+
     def close_if_idle(self) -> None:
         """Close now if nothing is under way; else after the answer."""
         if self._exchange is None and not self._closing:
             self._close()
 
     def close_for_good(self) -> None:
-        """The process ends: flush what is written, or break off what is under way."""
-        if self._exchange is not None:
+        """The process ends: break off what is under way or was not taken in time."""
+        if self._exchange is not None or self.unflushed:
             self._abort()
-        elif not self._gone:
-            self._closing = True
-            self._flush_and_close()
+        elif not self._closing and not self._gone:
+            self._close()
 
     def _close(self, *, linger: bool = False) -> None:
         """Close after what is written. `linger`: first read and drop what the caller still sends (RFC 9112 9.6)."""
