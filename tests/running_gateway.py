@@ -1,4 +1,4 @@
-"""`RunningGateway`: a whole gateway with real sockets on loopback, set up through its Core API.
+"""`RunningGateway`: a whole gateway with real sockets on loopback, set up through its Core API (`GatewayClient`).
 
 Belongs here: starting, stopping, making nouns, calling. Does not: any expectation but that making nouns works.
 """
@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -43,48 +43,16 @@ class MadeProxy:
         return f"/api/{self.id}"
 
 
-class RunningGateway:
-    """Use `start`; everything that talks to it blocks in threads, so that reactor and caller stay apart."""
+class GatewayClient:
+    """A gateway as seen from outside; everything blocks in threads, so that reactor and caller stay apart."""
 
-    def __init__(self, gateway: Gateway, first: FirstUser) -> None:
-        self.gateway = gateway
+    def __init__(
+        self, first: FirstUser, address: tuple[str, int] | str, core_address: tuple[str, int]
+    ) -> None:
         self.first = first
         self.client = first.client_id
-        self.core_address: tuple[str, int] = ("127.0.0.1", gateway.ports[1].getHost().port)  # type: ignore[attr-defined]
-        listening: Any = gateway.ports[0].getHost()
-        self.address: tuple[str, int] | str = (
-            ("127.0.0.1", listening.port) if hasattr(listening, "port") else listening.name.decode()
-        )
-
-    @classmethod
-    def start(
-        cls, data: Path, *, plugins: Iterable[Any] = (), wall: Callable[[], float] = time.time, **settings: Any
-    ) -> RunningGateway:
-        """A gateway with new state in `data`. `plugins`: modules or objects with hooks, besides those installed."""
-        first = create_state(data)
-        return cls(cls.open(data, plugins=plugins, wall=wall, **settings), first)
-
-    @staticmethod
-    def open(
-        data: Path, *, plugins: Iterable[Any] = (), wall: Callable[[], float] = time.time, **settings: Any
-    ) -> Gateway:
-        """A started Gateway on the state in `data`."""
-        from twisted.internet import reactor
-
-        given: dict[str, Any] = {
-            "data": data,
-            "listen": "tcp:0:interface=127.0.0.1",
-            "core_listen": "tcp:0:interface=127.0.0.1",
-            "allow_networks": "127.0.0.0/8",
-            "journal_interval": 0.02,
-        }
-        gateway = Gateway(load(given | settings, {}, None), reactor, wall=wall, registry=load_registry(plugins))
-        gateway.startService()
-        return gateway
-
-    def stop(self) -> Deferred[None]:
-        """Drain and close."""
-        return maybeDeferred(self.gateway.stopService)
+        self.address = address
+        self.core_address = core_address
 
     # The Core API.
 
@@ -185,14 +153,63 @@ class RunningGateway:
 
     async def records(self, proxy: MadeProxy) -> list[Any]:
         """The proxy's records so far, newest first."""
-        await self.gateway.journal.flush()
         told = await self.ask("GET", f"/clients/{proxy.client}/proxies/{proxy.id}/requests")
         assert told.status == 200, told.body
         return list(told.json["requests"])
 
     async def record(self, proxy: MadeProxy, request_id: str) -> Any:
         """One record in detail."""
-        await self.gateway.journal.flush()
         told = await self.ask("GET", f"/clients/{proxy.client}/proxies/{proxy.id}/requests/{request_id}")
         assert told.status == 200, told.body
         return told.json["requests"][0]
+
+
+class RunningGateway(GatewayClient):
+    """One in this process; use `start`."""
+
+    def __init__(self, gateway: Gateway, first: FirstUser) -> None:
+        listening, core_listening = (cast(Any, port.getHost()) for port in gateway.ports)
+        super().__init__(
+            first,
+            ("127.0.0.1", listening.port) if hasattr(listening, "port") else listening.name.decode(),
+            ("127.0.0.1", core_listening.port),
+        )
+        self.gateway = gateway
+
+    @classmethod
+    def start(
+        cls, data: Path, *, plugins: Iterable[Any] = (), wall: Callable[[], float] = time.time, **settings: Any
+    ) -> RunningGateway:
+        """A gateway with new state in `data`. `plugins`: modules or objects with hooks, besides those installed."""
+        first = create_state(data)
+        return cls(cls.open(data, plugins=plugins, wall=wall, **settings), first)
+
+    @staticmethod
+    def open(
+        data: Path, *, plugins: Iterable[Any] = (), wall: Callable[[], float] = time.time, **settings: Any
+    ) -> Gateway:
+        """A started Gateway on the state in `data`."""
+        from twisted.internet import reactor
+
+        given: dict[str, Any] = {
+            "data": data,
+            "listen": "tcp:0:interface=127.0.0.1",
+            "core_listen": "tcp:0:interface=127.0.0.1",
+            "allow_networks": "127.0.0.0/8",
+            "journal_interval": 0.02,
+        }
+        gateway = Gateway(load(given | settings, {}, None), reactor, wall=wall, registry=load_registry(plugins))
+        gateway.startService()
+        return gateway
+
+    def stop(self) -> Deferred[None]:
+        """Drain and close."""
+        return maybeDeferred(self.gateway.stopService)
+
+    async def records(self, proxy: MadeProxy) -> list[Any]:
+        await self.gateway.journal.flush()
+        return await super().records(proxy)
+
+    async def record(self, proxy: MadeProxy, request_id: str) -> Any:
+        await self.gateway.journal.flush()
+        return await super().record(proxy, request_id)

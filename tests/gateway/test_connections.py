@@ -15,7 +15,7 @@ import pytest
 import pytest_twisted
 
 from tests.callers import Caller, in_thread
-from tests.gateway.certificates import Authority
+from tests.certificates import Authority
 from tests.running_gateway import KEY, TOKEN, MadeProxy, RunningGateway
 from tests.targets import Connection, Target, echo
 

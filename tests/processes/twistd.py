@@ -1,0 +1,106 @@
+"""`Twistd`: a gateway in a process of its own, started as an operator starts it.
+
+Belongs here: starting, signalling and ending it. Does not: what is expected of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rrgate.cli.init import FirstUser
+from tests.callers import call
+from tests.running_gateway import GatewayClient
+from tests.targets import closed_port
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def rrgate(*arguments: str | Path) -> str:
+    """What the command `rrgate` prints."""
+    done = subprocess.run([BIN / "rrgate", *arguments], capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout
+
+
+class Twistd:
+    """`twistd -n rrgate` with its state in `data`, its output in `data.log`. Use as a context: it ends with it."""
+
+    def __init__(self, data: Path, *arguments: str, reactor: str = "", environ: dict[str, str] | None = None) -> None:
+        self.log = data.with_suffix(".log")
+        self.port, self.core_port = closed_port(), closed_port()
+        before = ["--reactor", reactor] if reactor else []
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    BIN / "twistd",
+                    "-n",
+                    "--pidfile=",
+                    *before,
+                    "rrgate",
+                    f"--data={data}",
+                    f"--listen=tcp:{self.port}:interface=127.0.0.1",
+                    f"--core-listen=tcp:{self.core_port}:interface=127.0.0.1",
+                    "--allow-network=127.0.0.0/8",
+                    *arguments,
+                ],
+                cwd=ROOT,
+                env={**os.environ, **(environ or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def __enter__(self) -> Twistd:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def ready(self, tls: ssl.SSLContext | None = None) -> Twistd:
+        """Wait until it takes requests."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if call(("127.0.0.1", self.port), "GET", "/readyz", tls=tls).status == 200:
+                    return self
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError(f"it did not start:\n{self.log.read_text()}")
+
+    def client(self, first: FirstUser) -> GatewayClient:
+        """Asks it."""
+        return GatewayClient(first, ("127.0.0.1", self.port), ("127.0.0.1", self.core_port))
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def ended(self, seconds: float = 20) -> int:
+        """Wait for its end; the status it ended with, negative for a signal."""
+        return self.process.wait(seconds)
+
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def takes_connections(self) -> bool:
+        """Whether its port is open."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def memory(self, name: str = "VmRSS") -> int:
+        """Its resident memory now, or at its peak (`VmHWM`), in bytes."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError(f"no {name} in /proc/PID/status")
