@@ -65,7 +65,7 @@ class AnswerHeaders:
         fields += self._granted
         fields.append((self._id, ex.id.encode()))
         if ex.warnings:
-            fields.append((self._warning, "; ".join(ex.warnings).encode("latin-1", "replace")))
+            fields.append((self._warning, _one_line("; ".join(ex.warnings))))
         return fields
 
     def of_reply(self, ex_id: str, reply: Reply, warnings: Sequence[str]) -> tuple[list[tuple[bytes, bytes]], bytes]:

@@ -13,12 +13,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from attrs import NOTHING, field, frozen
+from attrs import field, frozen
 from pluggy import HookimplMarker
+from sqlite_utils import Migrations
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from rrgate.body import Body
+from rrgate.boot_values import Event, Page, PageRequest
+from rrgate.config_values import ConfigError, NoConfig, Problem, documented, secret
 from rrgate.exchange import (
     Denied,
     Exchange,
@@ -32,6 +35,7 @@ from rrgate.exchange import (
 )
 from rrgate.model import Client, Credential, Proxy, Side, Target
 from rrgate.names import NOT_INJECTABLE, fold, fold_parameter, is_token
+from rrgate.outside_values import CallsOutside, NothingOutside, OutsideAnswer, OutsideError
 
 __all__ = [
     "NOT_INJECTABLE",
@@ -39,18 +43,25 @@ __all__ = [
     "Authorizes",
     "Body",
     "BodyNeed",
+    "CallsOutside",
     "Client",
     "ConfigError",
     "Consumes",
     "Credential",
     "Denied",
+    "Event",
     "Exchange",
     "Fields",
     "Identity",
     "InjectionError",
     "Kind",
     "LogsRequests",
+    "Migrations",
     "NoConfig",
+    "OutsideAnswer",
+    "OutsideError",
+    "Page",
+    "PageRequest",
     "Plugin",
     "PluginContext",
     "Prepares",
@@ -127,48 +138,19 @@ class Consumes:
 
 
 @frozen
-class Problem:
-    """What is wrong with one field of a configuration, without its value."""
-
-    field: str
-    problem: str
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot work. Holds every problem found, never a value."""
-
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__("; ".join(f"{problem.field}: {problem.problem}" for problem in problems))
-        self.problems = problems
-
-
-def documented(help: str, **settings: Any) -> Any:
-    """An attrs field of a `Config` with a sentence for its documentation."""
-    return field(metadata={"help": help}, **settings)
-
-
-def secret(help: str, *, default: Any = NOTHING, **settings: Any) -> Any:
-    """An attrs field of a `Config` that is secret: encrypted at rest, never answered, logged or shown by `repr`."""
-    return field(default=default, repr=False, metadata={"help": help, "secret": True}, **settings)
-
-
-@frozen
-class NoConfig:
-    """The configuration of a plugin that has none."""
-
-
-@frozen
 class PluginContext:
     """What a plugin object is given besides its configuration.
 
     `clock`: timers and durations, monotonic under our reactor. `wall`: seconds since the epoch, for stamps only.
-    `prefix`: of our own header names, e.g. `requestrocket-`. `credential`: for an auth type, the one it is made for.
+    `prefix`: of our own header names, e.g. `requestrocket-`. `http`: calls to servers that are no targets
+    (for tokens, key sets); a plugin opens no sockets itself. `credential`: for an auth type, the one it is made for.
     """
 
     clock: IReactorTime
     wall: Callable[[], float]
     log: Logger
     prefix: str
+    http: CallsOutside = field(factory=NothingOutside, repr=False)
     query_credentials: bool = True
     credential: Credential | None = None
     proxy: Proxy | None = None
@@ -244,7 +226,8 @@ class TransformsRequestBody(Protocol):
     def on_request_body(self, ex: Exchange, chunk: bytes, last: bool) -> bytes | Awaitable[bytes]:
         """The bytes to send for `chunk`, possibly none. Called once more with `last` and what is left to say.
 
-        Raising answers 500, or 502 once bytes went to the target.
+        A body that is held whole (`body_need`), and one that is not there, come in this one call. Raising answers 500,
+        or 502 once bytes went to the target.
         """
 
 
@@ -254,7 +237,10 @@ class RespondsToTarget(Protocol):
     def on_response(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
         """Read or change `ex.response`. A Reply takes its place. In reverse order, only plugins that were entered.
 
-        `ex.response` is None when the answer is a Reply of ours. Raising answers 502.
+        Entered is who was called on the way in, however that ended; who has no method there, once the request is
+        sent. `ex.response` is None when the answer is a Reply of ours. Raising answers 502, or 500 if nothing was
+        sent; the others that were entered are still called, and what they answer no longer counts. Nobody is called
+        when the caller leaves: what must be undone for every request is undone in `on_log`.
         """
 
 
@@ -279,4 +265,7 @@ class LogsRequests(Protocol):
     """Plugins that look at finished requests."""
 
     def on_log(self, ex: Exchange, record: Mapping[str, object]) -> None:
-        """After the last byte. `record` is what the log will hold. Raising is logged and has no other effect."""
+        """After the last byte, once for every request of the proxy, however it ended.
+
+        `record` is what the log will hold. Raising is logged and has no other effect.
+        """

@@ -17,14 +17,17 @@ from rrgate.api import Kind, Plugin
 
 @frozen(slots=True, eq=False)
 class Step:
-    """One plugin in one phase. `call` is its bound method; await the result only if `is_async`."""
+    """One plugin in one phase. `call` is its bound method, and `is_async` that what it answers is to be awaited.
+
+    A method that is not `async def` may answer an awaitable all the same (it is wrapped, or answers a Deferred).
+    """
 
     call: Callable[..., Any]
     is_async: bool
     plugin: str
     phase: str
-    entered_from: int
-    """Place of the chain (`Exchange.chain_place`) from which on this plugin counts as entered."""
+    mark: int
+    """One bit of `Exchange.entered`, the same for all steps of one plugin."""
 
 
 @frozen(slots=True, eq=False)
@@ -54,8 +57,8 @@ class Chain:
     on_log: tuple[Step, ...] = ()
     body_limit: int | None = None
     """The caller's body is needed whole before `prepare`, up to so many bytes; None: it streams."""
-    places: int = 0
-    """Number of steps on the way in; `chain_place` is this once all have run."""
+    entered_by_sending: int = 0
+    """Marks of the plugins that have no method on the way in."""
 
 
 _WAY_IN = ("authenticate", "authorize", "prepare")
@@ -68,31 +71,25 @@ def compile_chain(members: Sequence[Member]) -> Chain:
     sent.
     """
     ordered = sorted(members, key=lambda member: member.kind)
-    entered: dict[int, int] = {}
-    place = 0
     phases: dict[str, list[Step]] = {}
-    for phase in _WAY_IN:
-        phases[phase] = []
-        for member in ordered:
-            method = member.method(phase)
-            if method is not None:
-                place += 1
-                entered.setdefault(id(member), place)
-                phases[phase].append(_step(method, member, phase, place))
-    for phase in ("on_request_body", "on_response", "on_body", "next_attempt", "on_log"):
+    for phase in (*_WAY_IN, "on_request_body", "on_response", "on_body", "next_attempt", "on_log"):
         steps = [
-            _step(method, member, phase, entered.get(id(member), place))
-            for member in ordered
+            _step(method, member, phase, 1 << place)
+            for place, member in enumerate(ordered)
             if (method := member.method(phase)) is not None
         ]
         phases[phase] = steps[::-1] if phase in ("on_response", "on_body") else steps
+    by_sending = 0
+    for place, member in enumerate(ordered):
+        if all(member.method(phase) is None for phase in _WAY_IN):
+            by_sending |= 1 << place
     limits = [member.plugin.body_need.limit for member in ordered if member.plugin.body_need.limit is not None]
     return Chain(
         **{phase: tuple(steps) for phase, steps in phases.items()},
         body_limit=min(limits) if limits else None,
-        places=place,
+        entered_by_sending=by_sending,
     )
 
 
-def _step(method: Callable[..., Any], member: Member, phase: str, entered_from: int) -> Step:
-    return Step(method, inspect.iscoroutinefunction(method), member.plugin.name, phase, entered_from)
+def _step(method: Callable[..., Any], member: Member, phase: str, mark: int) -> Step:
+    return Step(method, inspect.iscoroutinefunction(method), member.plugin.name, phase, mark)

@@ -259,13 +259,13 @@ class Exchange:
         "attempt",
         "bytes_sent",
         "caller_address",
-        "chain_place",
         "checks",
         "code",
         "content_length",
         "deciding_rule",
         "denied_reason",
         "door",
+        "entered",
         "extra_answer_fields",
         "fields",
         "final_status",
@@ -335,7 +335,8 @@ class Exchange:
         self.response: TargetResponse | None = None
         self.checks = Checks.NONE
         self.state: dict[str, Any] = {}
-        self.chain_place = 0
+        # Marks of the plugins whose `on_response` is still to come (rrgate.chain).
+        self.entered = 0
         self.attempt = 1
         self.hops = 0
         self.warnings: list[str] = []
@@ -373,8 +374,11 @@ class Exchange:
         return every(self.fields, fold(name))
 
     def add_answer_header(self, name: bytes, value: bytes) -> None:
-        """Add a field to whatever the caller is answered, by the target or by us. Raises InjectionError."""
-        if not is_token(name) or b"\r" in value or b"\n" in value or b"\0" in value:
+        """Add a field to whatever the caller is answered, by the target or by us, a refusal included.
+
+        Raises InjectionError for a name that is no token, is hop-by-hop or framing, or a value with CR, LF or NUL.
+        """
+        if fold(name) in NOT_INJECTABLE or not is_token(name) or b"\r" in value or b"\n" in value or b"\0" in value:
             raise InjectionError(f"header {name.decode('latin-1')!r} may not be answered like this")
         self.extra_answer_fields.append((name, value))
 

@@ -32,7 +32,8 @@ def begin_target_request(ex: Exchange, route: Route) -> TargetRequest:
         query = left
     request = TargetRequest(ex.method, route.base_path + ex.origin_path or b"/", mark, query, fields)
     if ex.held_body is not None:
-        request.body = ex.held_body
+        # An empty one is none: no length is told of it where the method expects no body.
+        request.body = ex.held_body or None
     elif ex.content_length != 0:
         request.stream = ex.request_body
         request.stream_length = ex.content_length

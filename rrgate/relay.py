@@ -6,6 +6,8 @@ Belongs here: gateway-api.md 8 for streams, as the `ResponseBound` that a plugin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
@@ -32,10 +34,18 @@ class HeldBytes:
 class Relay:
     """Passes answers on. One object a gateway."""
 
-    def __init__(self, clock: IReactorTime, headers: AnswerHeaders, held: HeldBytes) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        headers: AnswerHeaders,
+        held: HeldBytes,
+        report: Callable[[Exchange, PluginFault], None],
+    ) -> None:
+        """`report` is told of a plugin that fails once an answer has begun."""
         self._clock = clock
         self._headers = headers
         self._held = held
+        self._report = report
 
     async def pass_on(self, ex: Exchange, route: Route, response: TargetResponse) -> Reply | None:
         """Answer with `response`. A Reply if it cannot be, as long as nothing of it has gone out; else breaks off.
@@ -128,24 +138,26 @@ class Relay:
         """The rest of the body as it comes; what breaks now can only be told by breaking the answer off."""
         transforms = route.chain.on_body
         door = ex.door
+        last = False
         try:
-            while data := await body.read():
+            while not last:
+                data = await body.read()
+                last = not data
                 if transforms:
-                    data = await body_steps(ex, transforms, data, last=False)
+                    data = await body_steps(ex, transforms, data, last=last)
                 if limit is not None and ex.bytes_sent + len(data) > limit:
-                    await door.write(data[: limit - ex.bytes_sent])
+                    data = data[: limit - ex.bytes_sent]
+                    ex.bytes_sent = limit
+                    await door.write(data)
                     self._cut_off(ex)
                     return
                 ex.bytes_sent += len(data)
-                await door.write(data)
-            if transforms:
-                data = await body_steps(ex, transforms, b"", last=True)
                 if data:
-                    ex.bytes_sent += len(data)
                     await door.write(data)
         except CancelledError:
             raise
         except PluginFault as fault:
+            self._report(ex, fault)
             ex.message = f"The answer broke off: {fault}"
             door.abort()
         except BodyBroken as error:

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from rrgate import answers
 from rrgate.chain import Step
 from rrgate.exchange import Denied, Exchange, Identity, Reply
+from rrgate.names import NOT_INJECTABLE, fold, is_token
 
 
 class PluginFault(Exception):
@@ -27,37 +28,37 @@ class PluginFault(Exception):
 
 
 class WrongAnswer(TypeError):
-    """A plugin's method answered with a type that its contract does not know."""
+    """A plugin's method answered with what its contract does not know."""
 
 
 async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
     """Run `authenticate`, `authorize` or `prepare`. A Reply ends the request; None goes on.
 
-    Raises PluginFault. What a plugin awaits is cancelled with the request.
+    Whoever is called counts as entered, however that ends. Raises PluginFault. What a plugin awaits is cancelled with
+    the request.
     """
     request = ex.target_request
     for step in steps:
+        ex.entered |= step.mark
         if request is not None:
             request.writer = step.plugin
         try:
             answer = step.call(ex)
-            if step.is_async:
+            if answer is not None and (step.is_async or hasattr(answer, "__await__")):
                 answer = await answer
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
-            ex.chain_place = step.entered_from
             raise PluginFault(step, Failure()) from None
         if answer is None:
             continue
-        ex.chain_place = step.entered_from
         if type(answer) is Identity and step.phase == "authenticate":
             ex.identity = answer
             return None
         if type(answer) is Denied and step.phase != "prepare":
-            return _denied(ex, answer)
+            return _denied(ex, step, answer)
         if type(answer) is Reply:
-            return answer
+            return _checked(step, answer)
         raise _wrong(step, answer)
     return None
 
@@ -65,16 +66,17 @@ async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
 async def answer_steps(ex: Exchange, steps: Sequence[Step], reply: Reply | None) -> Reply | None:
     """Run `on_response` of the plugins that were entered, on the target's answer or on `reply` of ours.
 
-    A Reply takes the answer's place for the plugins that are left, and the target's answer is let go. Afterwards no
-    plugin counts as entered. Raises PluginFault.
+    A Reply takes the answer's place for the plugins that are left, and the target's answer is let go. Each plugin is
+    called once: none counts as entered any more when its call begins. Raises PluginFault; those that are left still
+    count as entered then.
     """
-    entered, ex.chain_place = ex.chain_place, 0
     for step in steps:
-        if step.entered_from > entered:
+        if not ex.entered & step.mark:
             continue
+        ex.entered &= ~step.mark
         try:
             answer = step.call(ex)
-            if step.is_async:
+            if answer is not None and (step.is_async or hasattr(answer, "__await__")):
                 answer = await answer
         except CancelledError:
             raise
@@ -84,19 +86,27 @@ async def answer_steps(ex: Exchange, steps: Sequence[Step], reply: Reply | None)
             continue
         if type(answer) is not Reply:
             raise _wrong(step, answer)
-        reply = answer
-        if ex.response is not None:
-            ex.response.body.abandon()
-            ex.response = None
+        reply = _checked(step, answer)
+        let_go(ex)
+    ex.entered = 0
     return reply
+
+
+def let_go(ex: Exchange) -> None:
+    """The target's answer, if there is one, is not answered: nobody will read its rest."""
+    if ex.response is not None:
+        ex.response.body.abandon()
+        ex.response = None
 
 
 async def body_steps(ex: Exchange, steps: Sequence[Step], chunk: bytes, last: bool) -> bytes:
     """`chunk` through each body method in turn. Raises PluginFault."""
     for step in steps:
+        if not chunk and not last:
+            return chunk
         try:
             answer = step.call(ex, chunk, last)
-            if step.is_async:
+            if type(answer) is not bytes and (step.is_async or hasattr(answer, "__await__")):
                 answer = await answer
         except CancelledError:
             raise
@@ -108,14 +118,32 @@ async def body_steps(ex: Exchange, steps: Sequence[Step], chunk: bytes, last: bo
     return chunk
 
 
-def _denied(ex: Exchange, denied: Denied) -> Reply:
+def _denied(ex: Exchange, step: Step, denied: Denied) -> Reply:
     ex.denied_reason = denied.reason
     if denied.status == 401:
         # All that can be wrong with a credential looks the same, whatever a plugin would say of it.
         return answers.denied_401()
+    if not 400 <= denied.status < 500:
+        raise PluginFault(step, Failure(WrongAnswer(f"{step.plugin}.{step.phase} denied with {denied.status}")))
     message = denied.message or answers.reason_phrase(denied.status)
     code = "rate-limited" if denied.status == 429 else answers.DENIED
-    return Reply(denied.status, message, code, headers=denied.headers)
+    return _checked(step, Reply(denied.status, message, code, headers=denied.headers))
+
+
+def _checked(step: Step, reply: Reply) -> Reply:
+    """`reply`, if it can be answered without splitting or mis-framing the answer. Raises PluginFault."""
+    wrong = ""
+    if not 200 <= reply.status < 600:
+        wrong = f"the status {reply.status}"
+    elif not is_token(reply.code.encode()):
+        wrong = "a code that is no token"
+    else:
+        for name, value in reply.headers:
+            if not is_token(name) or fold(name) in NOT_INJECTABLE or not {13, 10, 0}.isdisjoint(value):
+                wrong = "a header field that may not be answered"
+    if wrong:
+        raise PluginFault(step, Failure(WrongAnswer(f"{step.plugin}.{step.phase} answered a Reply with {wrong}")))
+    return reply
 
 
 def _wrong(step: Step, answer: object) -> PluginFault:

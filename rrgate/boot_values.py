@@ -1,0 +1,73 @@
+"""`Page`, `PageRequest`, `Event`: what boot hooks answer and are given.
+
+Belongs here: these values. Does not: calling the hooks (boot.py), serving pages (pages.py, core/pages.py).
+Plugins import these names from `rrgate.api`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, Literal
+
+from attrs import field, frozen
+from attrs.validators import in_, instance_of, is_callable
+
+from rrgate.exchange import Reply
+from rrgate.model import User
+
+Listener = Literal["gateway", "core"]
+
+_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+/?|/")
+
+
+@frozen
+class PageRequest:
+    """A request for a page: GET or HEAD. `query` is raw, without `?`; it may hold what its sender wants kept secret.
+
+    `user`: whose token it came with, on the Core API's listener and unless the page is public; else None.
+    """
+
+    path: str
+    query: str = field(default="", repr=False)
+    user: User | None = None
+
+
+def _plain_path(page: object, attribute: object, path: str) -> None:
+    if not isinstance(path, str) or not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        raise ValueError(f"the path of a page must be of plain segments such as /acme/status, not {path!r}")
+
+
+@frozen
+class Page:
+    """A page that a plugin mounts at exactly `path` of a listener, for GET and HEAD.
+
+    `answer` is called on the reactor's thread and must not block it; its Reply is answered with its `document` as
+    JSON, or its `body` as it is (with a `Content-Type` among its headers). What it raises answers 500 and is logged.
+    On the Core API's listener a page needs a valid user token, whoever's, unless it is `public`; on the gateway's
+    listener every page is public. `help`: a sentence for documentation.
+    """
+
+    path: str = field(validator=_plain_path)
+    answer: Callable[[PageRequest], Reply] = field(validator=is_callable(), repr=False)
+    listener: Listener = field(default="gateway", validator=in_(("gateway", "core")))
+    public: bool = field(default=False, validator=instance_of(bool))
+    help: str = ""
+
+
+EventKind = Literal["plugin-fault", "journal-trouble", "tokens-unreadable", "proxy-broken"]
+
+
+@frozen
+class Event:
+    """Something that an operator would want to know. Holds nothing secret.
+
+    `kind`: `plugin-fault` (a plugin raised, or answered what it may not; `subject` is its name and the phase),
+    `journal-trouble` (requests are not logged), `tokens-unreadable` (changed tokens on disk cannot be read; those in
+    memory stay in force), `proxy-broken` (a proxy cannot be compiled and answers 500; `subject` is its id).
+    `message`: a sentence.
+    """
+
+    kind: EventKind
+    message: str
+    subject: str = ""
