@@ -26,6 +26,9 @@ REPORT_SECONDS: Final = 60.0
 PURGE_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 1.0
 _LAST_TRIES: Final = 3
+SLICE: Final = 64
+"""Requests that are encoded at a time. Why not a whole batch: its memory would have left the processor's cache (a row
+costs 13 µs in place of 8), and the reactor's thread would wait for the GIL meanwhile."""
 
 # What says that these rows will never be taken, rather than that the disk is not able to now.
 _NEVER_TAKEN: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
@@ -62,6 +65,7 @@ class Journal:
         self._log = log
         self._reactor = reactor
         self._batch = batch
+        self._slice = min(SLICE, batch)
         self._interval = interval
         self._queue_limit = queue_limit
         self._retention_days = retention_days
@@ -107,7 +111,7 @@ class Journal:
                 return
             self._queue.append(snapshot(ex))
             self._taken += 1
-            if self._idle or waiting + 1 == self._batch:
+            if self._idle or waiting + 1 == self._slice:
                 self._wake.set()
         except Exception:  # noqa: BLE001 - a request that was answered must not fail because of its log
             self._not_taken += 1
@@ -140,10 +144,10 @@ class Journal:
 
     def _run(self) -> None:
         while True:
-            batch = self._next_batch()
-            if batch:
-                self._write(self._encoded(batch))
-                self._settle(len(batch))
+            rows = self._next_batch()
+            if self._in_hand:
+                self._write(rows)
+                self._settle()
             elif self._closing:
                 break
             self._purge()
@@ -155,8 +159,8 @@ class Journal:
         for _, deferred in waiting:
             self._reactor.callFromThread(deferred.callback, None)
 
-    def _next_batch(self) -> list[Snapshot]:
-        """Up to a batch, waited for; none when it is time to look after other things."""
+    def _next_batch(self) -> list[LogRow]:
+        """The rows of up to a batch, waited for and encoded as they come; none when it is time for other things."""
         queue = self._queue
         if not queue and not self._closing:
             self._idle = True
@@ -165,21 +169,30 @@ class Journal:
                 self._wake.wait(min(PURGE_SECONDS, max(0.0, self._next_purge - time.monotonic())))
             self._idle = False
             self._wake.clear()
-        if 0 < len(queue) < self._batch and not self._closing and not self._flushes:
-            self._wake.wait(self._interval)
-            self._wake.clear()
-        batch = [queue.popleft() for _ in range(min(len(queue), self._batch))]
-        self._in_hand = len(batch)
-        return batch
+        rows: list[LogRow] = []
+        if not queue:
+            return rows
+        deadline = time.monotonic() + self._interval
+        while self._in_hand < self._batch:
+            while len(queue) < self._slice and not self._closing and not self._flushes:
+                if (left := deadline - time.monotonic()) <= 0:
+                    break
+                self._wake.wait(left)
+                self._wake.clear()
+            if not queue:
+                break
+            self._encode_slice(rows)
+        return rows
 
-    def _encoded(self, batch: list[Snapshot]) -> list[LogRow]:
-        rows = []
-        for seen in batch:
+    def _encode_slice(self, rows: list[LogRow]) -> None:
+        queue = self._queue
+        count = min(len(queue), self._slice, self._batch - self._in_hand)
+        self._in_hand += count
+        for _ in range(count):
             try:
-                rows.append(encode(seen))
+                rows.append(encode(queue.popleft()))
             except Exception as error:  # noqa: BLE001 - one odd request must not take the others with it
                 self._give_up(1, error)
-        return rows
 
     def _write(self, rows: list[LogRow]) -> None:
         tries = 0
@@ -213,10 +226,10 @@ class Journal:
         # The type alone: the text of an encoding error quotes what it could not encode.
         self._report(f"requests could not be logged ({type(error).__name__})")
 
-    def _settle(self, count: int) -> None:
+    def _settle(self) -> None:
         with self._lock:
+            self._settled += self._in_hand
             self._in_hand = 0
-            self._settled += count
             ready = [deferred for place, deferred in self._flushes if 0 <= place <= self._settled]
             self._flushes = [waiting for waiting in self._flushes if waiting[1] not in ready]
         for deferred in ready:

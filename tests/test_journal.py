@@ -108,6 +108,27 @@ async def test_everything_is_written_in_order_and_batches() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_batch_is_encoded_in_slices_while_it_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "SLICE", 4)
+    log = ListLog()
+    made = journal(log, interval=5)
+    await until(lambda: made._idle)
+    for number in range(8):
+        made.put(exchange(number))
+    await until(lambda: made._in_hand == 8)
+    assert (made.lag, log.tries) == (8, 0)
+    for number in range(8, 25):
+        made.put(exchange(number))
+    await until(lambda: made.written == 20)
+    await until(lambda: made._in_hand == 4)
+    assert made.lag == 5
+    await made.flush()
+    assert log.ids == [f"r{number}" for number in range(25)]
+    assert [len(batch) for batch in log.batches] == [10, 10, 5]
+    await made.close()
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_single_row_does_not_wait_for_others() -> None:
     log = ListLog()
     made = journal(log)
