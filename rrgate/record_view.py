@@ -18,7 +18,7 @@ Document = dict[str, Any]
 
 
 def published(row: LogRow, retention_days: int = 90) -> tuple[Document, Document]:
-    """The record that lists show, and the flat view that the single view adds. On any thread; about 8 µs."""
+    """The record that lists show, and the flat view that the single view adds. On any thread; about 11 µs."""
     facts = Facts(*orjson.loads(row.facts))
     ended = max(facts.answered_at, facts.response_at, facts.sent_at, facts.started)
     request_headers = _shown(facts.request_headers)
