@@ -10,9 +10,12 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from rrgate import answers
+from rrgate.chain import Step
 from rrgate.exchange import Denied
-from rrgate.steps import _denied
+from rrgate.steps import way_in
 from tests.docs.pages import ROOT
 from tests.house.sources import EVERY, Source, within
 
@@ -87,8 +90,11 @@ def answered(source: Source) -> set[Answer]:
 
 def denied(status: int) -> Answer:
     """What a plugin's `Denied` becomes."""
-    ex: Any = SimpleNamespace(denied_reason="")
-    reply = _denied(ex, Denied("reason", status=status))
+    ex: Any = SimpleNamespace(target_request=None, entered=0, denied_reason="")
+    step = Step(lambda _: Denied("reason", status=status), is_async=False, plugin="p", phase="authorize", mark=1)
+    with pytest.raises(StopIteration) as ended:
+        way_in(ex, (step,)).send(None)
+    reply = ended.value.value
     return reply.status, reply.code
 
 

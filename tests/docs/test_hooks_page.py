@@ -5,6 +5,7 @@ Belongs here: this page against rrgate.hookspecs and rrgate.api. Does not: what 
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest_twisted
 from rrgate import api, hookspecs
 from rrgate.chain import Chain
 from tests.docs.pages import ROOT, blocks_of
+from tests.house.sources import CORE
 from tests.running_gateway import RunningGateway
 from tests.targets import Target, echo
 
@@ -57,6 +59,15 @@ def first_column(title: str) -> list[str]:
 
 def test_boot_hooks() -> None:
     assert signatures("Boot hooks") == {name: signature(name, hook) for name, hook in HOOKS.items()}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_it_says_which_hooks_are_called(hook: str) -> None:
+    called = any(
+        isinstance(node, ast.Attribute) and node.attr == hook for source in CORE for node in ast.walk(source.tree)
+    )
+    said = section("Boot hooks").split(f"\n### {hook}\n")[1].partition("\n### ")[0]
+    assert ("Nothing calls it yet" not in said) == called
 
 
 def test_request_methods() -> None:
