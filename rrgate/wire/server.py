@@ -91,12 +91,12 @@ class CallerConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._gone = self._closing = True
         self._deadline.stop()
-        self._gate.release()
         # First of all nobody waits for an answer any more; that the body broke is then told to nobody but its pump.
         if self._task is not None:
             self._task.cancel()
         if self._body is not None:
             self._body.fail(BodyBroken("the caller's connection ended before its request did"))
+        self._gate.release()
         self.listener.connection_ended(self)
 
     # One request after the other.
@@ -195,7 +195,7 @@ class CallerConnection(Protocol):
         if self._gone:
             return
         if answer is None or not answer.ended:
-            self.listener.log.error("a request ended without an answer: {error!r}", error=error)
+            self.listener.log.error("a request ended without an answer: {error}", error=type(error).__name__)
             self._abort()
             return
         if answer.close or self._framer is not None:

@@ -54,9 +54,9 @@ class MemoryTransport:
             self._producer_paused = True
             self._producer.pauseProducing()
 
-    def empty(self) -> None:
-        """The peer has taken all that was written."""
-        self.full = False
+    def empty(self, *, full: bool = False) -> None:
+        """The peer has taken all that was written; the next write may fill the transport again."""
+        self.full = full
         if self._producer is not None and self._producer_paused:
             self._producer_paused = False
             self._producer.resumeProducing()
