@@ -5,7 +5,8 @@ Belongs here: finding, loading and checking plugin classes. Does not: making obj
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -13,7 +14,7 @@ import attrs
 from pluggy import PluginManager
 
 from rrgate import hookspecs
-from rrgate.api import Kind, Plugin, Side
+from rrgate.api import BodyNeed, Kind, Plugin, Side
 
 ENTRY_POINT_GROUP = "rrgate"
 
@@ -23,36 +24,70 @@ class PluginLoadError(Exception):
 
 
 class Registry:
-    """The plugin classes of one gateway, checked. Nothing is global."""
+    """The plugin classes of one gateway, checked, and the boot hooks of their modules. Nothing is global."""
 
-    def __init__(self, manager: PluginManager) -> None:
-        """`manager`: with every plugin module registered. Raises PluginLoadError for one that breaks the contract."""
+    def __init__(self, manager: PluginManager, entries: Mapping[str, EntryPoint] | None = None) -> None:
+        """`manager`: with every plugin module registered. `entries`: where those of these names come from.
+
+        Raises PluginLoadError for one that breaks the contract.
+        """
         self.manager = manager
+        self._entries = entries or {}
+        self.distributions: Mapping[str, str] = {
+            _origin(entry): entry.dist.name for entry in self._entries.values() if entry.dist is not None
+        }
+        """Names of distributions by what `hooks` calls their plugins."""
         self._auth_types: dict[tuple[str, Side], type[Plugin]] = {}
         self._by_name: dict[str, type[Plugin]] = {}
-        for classes in reversed(manager.hook.rrgate_plugins()):
+        self._taken: dict[str, str] = {}
+        for origin, call in self.hooks("rrgate_plugins"):
+            try:
+                classes = tuple(call())
+            except Exception as error:
+                raise PluginLoadError(f"{origin}: rrgate_plugins failed: {type(error).__name__}: {error}") from error
             for plugin in classes:
-                self._add(plugin)
+                self._add(plugin, origin)
         self.plugins: tuple[type[Plugin], ...] = tuple(plugin for plugin in self._by_name.values() if not plugin.sides)
         self.served_settings: frozenset[str] = frozenset().union(*(plugin.serves for plugin in self.plugins))
 
-    def _add(self, plugin: type[Plugin]) -> None:
-        where = f"plugin {getattr(plugin, 'name', plugin)!r} of {plugin.__module__}"
+    def hooks(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
+        """(whose, the hook) for every plugin that has it, in the order in which they were loaded.
+
+        Each is called with all of the hook's arguments by name; those that it leaves out are not passed on. `tryfirst`
+        and `trylast` are heeded. Raises PluginLoadError for a wrapper: it would be run by no one.
+        """
+        found = []
+        for known in getattr(self.manager.hook, hook).get_hookimpls():
+            whose = self._whose(known.plugin_name, known.plugin)
+            if known.wrapper or known.hookwrapper:
+                raise PluginLoadError(f"{whose}: {hook} must not be a wrapper")
+            place = 0 if known.tryfirst else 2 if known.trylast else 1
+            found.append((place, whose, _with_arguments(known.function, known.argnames)))
+        return [(whose, call) for _, whose, call in sorted(found, key=lambda entry: entry[0])]
+
+    def _whose(self, name: str, plugin: object) -> str:
+        entry = self._entries.get(name)
+        if entry is not None:
+            return _origin(entry)
+        return f"plugin {getattr(plugin, '__name__', type(plugin).__name__)!r}"
+
+    def _add(self, plugin: Any, origin: str) -> None:
         if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
-            raise PluginLoadError(f"{where} is not a subclass of rrgate.api.Plugin")
+            raise PluginLoadError(f"{origin}: {_named(plugin)} is not a subclass of rrgate.api.Plugin")
+        where = f"{origin}: {getattr(plugin, 'name', plugin.__name__)!r} of {plugin.__module__}"
         if not isinstance(getattr(plugin, "name", None), str) or not isinstance(getattr(plugin, "kind", None), Kind):
             raise PluginLoadError(f"{where} must declare `name` (a str) and `kind` (a rrgate.api.Kind)")
-        if not attrs.has(plugin.Config):
-            raise PluginLoadError(f"{where}: its Config must be an attrs class")
+        if problem := _undeclared(plugin):
+            raise PluginLoadError(f"{where}: {problem}")
         names = (plugin.name, *plugin.aliases)
         for name in names:
-            known = self._by_name.get(name)
-            if known is not None:
-                raise PluginLoadError(f"{where} takes a name that {known.__module__} has: give it another")
+            if name in self._taken:
+                raise PluginLoadError(f"{where} takes the name {name!r} that {self._taken[name]} has: give it another")
+        self._taken.update(dict.fromkeys(names, f"{plugin.__module__} of {origin}"))
         self._by_name[plugin.name] = plugin
         for side in plugin.sides:
             needed = "authenticate" if side is Side.PROXY else "prepare"
-            if not hasattr(plugin, needed):
+            if not callable(getattr(plugin, needed, None)):
                 raise PluginLoadError(f"{where} serves the {side.value} side, and so needs the method `{needed}`")
             for name in names:
                 self._auth_types[name, side] = plugin
@@ -79,20 +114,54 @@ def load_registry(extra: Iterable[Any] = (), found: Iterable[EntryPoint] | None 
     `found` takes the place of the entry points of this environment (for tests). Raises PluginLoadError.
     """
     manager = new_manager()
+    entries: dict[str, EntryPoint] = {}
     for entry in entry_points(group=ENTRY_POINT_GROUP) if found is None else found:
-        if manager.get_plugin(entry.name) is not None:
-            raise PluginLoadError(f"two installed distributions bring an rrgate plugin named {entry.name!r}")
+        if entry.name in entries:
+            raise PluginLoadError(f"{_origin(entry)} has the name of {_origin(entries[entry.name])}")
+        entries[entry.name] = entry
         try:
             manager.register(entry.load(), name=entry.name)
+            manager.check_pending()
         except Exception as error:
             raise PluginLoadError(f"{_origin(entry)} cannot load: {type(error).__name__}: {error}") from error
     for module in extra:
-        manager.register(module)
-    manager.check_pending()
-    return Registry(manager)
+        try:
+            manager.register(module)
+            manager.check_pending()
+        except Exception as error:
+            named = getattr(module, "__name__", type(module).__name__)
+            raise PluginLoadError(f"plugin {named!r} cannot load: {type(error).__name__}: {error}") from error
+    return Registry(manager, entries)
 
 
 def _origin(entry: EntryPoint) -> str:
     distribution = entry.dist
     whose = f"{distribution.name} {distribution.version}" if distribution is not None else "an unknown distribution"
     return f"plugin {entry.name!r} ({entry.value}) of {whose}"
+
+
+def _named(plugin: object) -> str:
+    return plugin.__name__ if isinstance(plugin, type) else f"a {type(plugin).__name__}"
+
+
+def _with_arguments(function: Callable[..., Any], wanted: Iterable[str]) -> Callable[..., Any]:
+    names = tuple(wanted)
+    return lambda **given: function(**{name: given[name] for name in names})
+
+
+def _undeclared(plugin: type[Plugin]) -> str:
+    """What is wrong with a declaration, or nothing."""
+    if not (isinstance(plugin.Config, type) and attrs.has(plugin.Config)):
+        return "its Config must be an attrs class"
+    if not isinstance(plugin.aliases, tuple) or not all(isinstance(alias, str) for alias in plugin.aliases):
+        return "its `aliases` must be a tuple of str"
+    if not isinstance(plugin.sides, frozenset) or not all(isinstance(side, Side) for side in plugin.sides):
+        return "its `sides` must be a frozenset of rrgate.api.Side"
+    if not isinstance(plugin.serves, frozenset) or not all(isinstance(setting, str) for setting in plugin.serves):
+        return "its `serves` must be a frozenset of str"
+    if not isinstance(plugin.body_need, BodyNeed):
+        return "its `body_need` must be a rrgate.api.BodyNeed"
+    for method in ("on_log", "next_attempt"):
+        if inspect.iscoroutinefunction(getattr(plugin, method, None)):
+            return f"its `{method}` must not be async"
+    return ""

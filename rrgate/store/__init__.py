@@ -18,6 +18,7 @@ from rrgate.store.errors import (
     WrongKey,
 )
 from rrgate.store.inventory import Inventory, Member, Noun
+from rrgate.store.plugin_steps import PluginSteps
 from rrgate.store.request_log import LogRow, RequestLog, RequestPage
 from rrgate.store.secrets import Secrets, credential_row
 from rrgate.store.store import Store
@@ -34,6 +35,7 @@ __all__ = [
     "NewerDatabase",
     "NoState",
     "Noun",
+    "PluginSteps",
     "RequestLog",
     "RequestPage",
     "SecretError",

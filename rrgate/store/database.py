@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
 from sqlite_utils import Database, Migrations
+from twisted.logger import Logger
 
 from rrgate.store.errors import NewerDatabase, StoreError
 from rrgate.store.folder import BACKUPS, create_private_file, locked, make_private
+from rrgate.store.plugin_steps import PluginSteps
+
+_log = Logger("rrgate.store")
 
 BUSY_SECONDS: Final = 10.0
 """How long a statement waits for another process's transaction."""
@@ -51,23 +55,36 @@ def connect(path: Path, *, synchronous: Synchronous, read_only: bool = False) ->
     return database
 
 
-def open_migrated(path: Path, migrations: Migrations, *, synchronous: Synchronous) -> Database:
-    """Open `path`, made if it is not there, with every migration applied.
+def open_migrated(
+    path: Path, migrations: Migrations, *, synchronous: Synchronous, plugins: Sequence[PluginSteps] | None = None
+) -> Database:
+    """Open `path`, made if it is not there, with every migration applied, those of `plugins` after ours.
 
     Before the first pending migration of a database that has some already, a copy is put into `before-migration/`.
-    Processes that open at once migrate one after the other. Raises NewerDatabase, without having changed anything,
-    if the file has migrations that this version does not know; StoreError if it cannot be opened or migrated.
+    Processes that open at once migrate one after the other. `plugins`: all that are installed, or None if it is not
+    known which are; steps of others are left alone, and told of in the log if it is known that they are others'.
+
+    Raises NewerDatabase, without having changed anything, if the file has migrations of ours or of one of `plugins`
+    that are not known here; StoreError if it cannot be opened or migrated. A step that fails leaves nothing; those
+    before it stay.
     """
+    sets = [migrations, *(each.guarded() for each in plugins or ())]
     with locked(path.parent):
         create_private_file(path)
         database = connect(path, synchronous=synchronous)
         try:
             refuse_newer(database, path, migrations)
-            pending = migrations.pending(database)
+            for brought in plugins or ():
+                refuse_newer(database, path, brought.migrations, brought.plugin)
+            if plugins is not None:
+                _tell_left_alone(database, path, {each.name for each in sets})
+            pending = [(each.name, step.name) for each in sets for step in each.pending(database)]
             if pending:
-                if migrations.applied(database):
-                    _copy_before(database, path, pending[0].name)
-                migrations.apply(database)
+                if any(each.applied(database) for each in sets):
+                    whose, step = pending[0]
+                    _copy_before(database, path, step if whose == migrations.name else f"{whose}-{step}")
+                for each in sets:
+                    each.apply(database)
         except sqlite3.Error as error:
             database.close()
             raise StoreError(f"{path} cannot be brought up to date: {error}") from error
@@ -77,16 +94,24 @@ def open_migrated(path: Path, migrations: Migrations, *, synchronous: Synchronou
     return database
 
 
-def refuse_newer(database: Database, path: Path, migrations: Migrations) -> None:
-    """Raises NewerDatabase if migrations were applied that this version does not know."""
+def refuse_newer(database: Database, path: Path, migrations: Migrations, whose: str = "rrgate") -> None:
+    """Raises NewerDatabase if migrations were applied that this version, of the plugin `whose`, does not know."""
     # sqlite-utils itself would go on and write into tables that it does not understand.
     known = {migration.name for migration in migrations._migrations}
     unknown = [migration.name for migration in migrations.applied(database) if migration.name not in known]
     if unknown:
         raise NewerDatabase(
-            f"{path} was changed by a newer rrgate (migration {unknown[0]}); run that version, "
+            f"{path} was changed by a newer {whose} (migration {unknown[0]}); run that version, "
             f"or restore a backup made by this one (copies made before migrations: {path.parent / BACKUPS})"
         )
+
+
+def _tell_left_alone(database: Database, path: Path, known: set[str]) -> None:
+    if not database.table(Migrations.migrations_table).exists():
+        return
+    rows = database.conn.execute(f"SELECT DISTINCT migration_set FROM {Migrations.migrations_table}").fetchall()
+    for name in sorted({row[0] for row in rows} - known):
+        _log.warn("{file} has tables of {set!r}, a plugin that is not installed; left alone", file=path.name, set=name)
 
 
 def copy(database: Database, to: Path) -> None:

@@ -6,7 +6,7 @@ Belongs here: transactions over nouns. Does not: threads (async_store.py), the r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from rrgate.store.errors import Conflict, StoreError
 from rrgate.store.folder import DATABASE, KEY_FILE, require_state
 from rrgate.store.inventory import Inventory, Noun
 from rrgate.store.migrations import migrations
+from rrgate.store.plugin_steps import PluginSteps
 from rrgate.store.rows import TABLES, NounTable, table_of
 from rrgate.store.secrets import Secrets, WrappedKey, new_instance_key
 
@@ -38,15 +39,15 @@ class Store:
         self.secrets = secrets
 
     @classmethod
-    def open(cls, data: Path) -> Store:
-        """The state in the directory `data`, brought up to date.
+    def open(cls, data: Path, plugins: Sequence[PluginSteps] | None = None) -> Store:
+        """The state in the directory `data`, brought up to date, with the tables of `plugins` (see `open_migrated`).
 
         Raises NoState if there is none, KeyFileError, MissingKey or WrongKey if its master key is not usable,
         NewerDatabase if a newer version wrote it, StoreError if it cannot be opened.
         """
         require_state(data)
         master = keyfile.read(data / KEY_FILE)
-        database = open_migrated(data / DATABASE, migrations, synchronous="FULL")
+        database = open_migrated(data / DATABASE, migrations, synchronous="FULL", plugins=plugins)
         try:
             return cls(database, open_secrets(database, master))
         except BaseException:

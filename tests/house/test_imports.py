@@ -53,6 +53,7 @@ FLOORS = (
     },
     # A request's way.
     {
+        "rrgate.boot",
         "rrgate.compiling",
         "rrgate.directory",
         "rrgate.journal",
