@@ -82,8 +82,10 @@ class Body:
     def of(cls, content: bytes) -> Body:
         """A body that is whole already."""
         body = cls(None)
-        body.feed(content)
-        body.end()
+        body.ended = True
+        if content:
+            body._chunks.append(content)
+            body.received = body.buffered = len(content)
         return body
 
     @property

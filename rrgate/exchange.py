@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from rrgate.body import Body
 from rrgate.checks import Checks
-from rrgate.names import NOT_INJECTABLE, fold, fold_parameter, is_token
+from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, fold_parameter, is_token
 from rrgate.paths import PathForms
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class TargetRequest:
         Raises InjectionError for a name that is no token, is hop-by-hop or framing, or a value with CR, LF or NUL.
         """
         folded = _injectable(name)
-        if b"\r" in value or b"\n" in value or b"\0" in value:
+        if breaks_a_line(value):
             raise InjectionError(f"the value for header {name.decode('latin-1')!r} has a CR, LF or NUL")
         self.injected[folded] = (name, value, self.writer)
 
@@ -191,7 +191,7 @@ class TargetResponse:
 
     def set_header(self, name: bytes, value: bytes) -> None:
         """Answer `name: value` in place of every field whose name folds to the same. Raises InjectionError."""
-        if not is_token(name) or b"\r" in value or b"\n" in value or b"\0" in value:
+        if not is_token(name) or breaks_a_line(value):
             raise InjectionError(f"header {name.decode('latin-1')!r} may not be answered like this")
         folded = fold(name)
         self.fields = [known for known in self.fields if known[0] != folded]
@@ -378,7 +378,7 @@ class Exchange:
 
         Raises InjectionError for a name that is no token, is hop-by-hop or framing, or a value with CR, LF or NUL.
         """
-        if fold(name) in NOT_INJECTABLE or not is_token(name) or b"\r" in value or b"\n" in value or b"\0" in value:
+        if fold(name) in NOT_INJECTABLE or not is_token(name) or breaks_a_line(value):
             raise InjectionError(f"header {name.decode('latin-1')!r} may not be answered like this")
         self.extra_answer_fields.append((name, value))
 
@@ -399,6 +399,6 @@ class Exchange:
                     values.append(unquote_to_bytes(value.replace(b"+", b" ")))
         if not values:
             return None
-        if any(value != values[0] for value in values):
+        if len(values) > 1 and any(value != values[0] for value in values):
             return Denied("the credential was given more than once, with different values")
         return values[0]

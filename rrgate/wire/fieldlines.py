@@ -49,7 +49,7 @@ class SplitFields:
             value = value.rstrip(b" \t")
         self.fields.append((folded, name, value))
         if folded in SPECIAL:
-            if b"_" in name:
+            if name.find(b"_") >= 0:
                 self.spelled_oddly = True
             if folded in self.special:
                 self.special[folded].append(value)

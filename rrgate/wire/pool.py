@@ -129,7 +129,6 @@ class Pool:
         connection = TargetConnection(
             self._clock, endpoint.tls, keep, gone, max_head=self._max_head, max_fields=self._max_fields
         )
-        begun = self._clock.seconds()
         try:
             await self._dialer.connect(endpoint, route.client.id, connection, secret=route.secret_needs_tls)
         except AddressForbidden as error:
@@ -138,5 +137,5 @@ class Pool:
             raise TargetUnreachable(str(error)) from error
         except ConnectError as error:
             raise TargetUnreachable("the target does not take connections") from error
-        ex.timeline.append(("connect", self._clock.seconds() - begun))
+        ex.timeline.append(("connect", self._clock.seconds()))
         return connection

@@ -105,7 +105,7 @@ def judge_head(head: bytes, max_target: int, max_fields: int) -> RequestHead:
     host = _judge_host(special.get(b"host"), http10)
     if target[0] != 0x2F:
         target = _judge_absolute(target, host)
-    if b"#" in target:
+    if target.find(b"#") >= 0:
         raise HeadRefused(400, "a request target has no fragment (RFC 9112 3.2)")
     length = _judge_framing(special, http10)
     options: frozenset[bytes] = frozenset()
