@@ -1,0 +1,195 @@
+"""The programs that a run measures or needs: a target, nginx as the bare peer, and rrgate, each its own process tree.
+
+Belongs here: starting and stopping them, configured for one and the same job. Does not: load (load.py) or figures.
+The job: check `X-API-Key`, take it out, put the target's bearer token in, forward, answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from attrs import frozen
+
+CALLER_KEY = "bench-caller-key-5c1f0a"
+TARGET_TOKEN = "bench-target-token-91d2e7"
+BODY = json.dumps({"rows": [{"id": n, "name": f"row number {n}", "ok": True} for n in range(21)]})[:1020].ljust(1024)
+PIN = ["taskset", "-c", "0"]
+
+
+@frozen
+class Part:
+    """A running program. `path` is what is asked for on `port`."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    path: str
+    headers: dict[str, str]
+
+    def stop(self) -> None:
+        """End it, and wait."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Missing(Exception):
+    """A program that is not installed; its rows are left out, and said to be."""
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for(port: int, seconds: float = 15) -> None:
+    """Return when something listens on `port`."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+_NGINX = """
+daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log error;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 100000000; keepalive_timeout 600; client_body_temp_path {folder}/{name}-body;
+  proxy_temp_path {folder}/{name}-proxy; fastcgi_temp_path {folder}/x1; uwsgi_temp_path {folder}/x2;
+  scgi_temp_path {folder}/x3; client_max_body_size 0;
+  {content}
+}}
+"""
+
+_TARGET = """
+  server {{
+    listen 127.0.0.1:{port} backlog=4096; default_type application/json;
+    location / {{
+      if ($http_authorization != "Bearer {token}") {{ return 401 "no token"; }}
+      if ($http_x_api_key) {{ return 400 "the caller's key came through"; }}
+      return 200 '{body}';
+    }}
+  }}
+"""
+
+_GATEWAY = """
+  upstream target {{ server 127.0.0.1:{target}; keepalive 64; keepalive_requests 100000000; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{
+      if ($http_x_api_key != "{key}") {{ return 401; }}
+      proxy_pass http://target; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header X-API-Key ""; proxy_set_header Authorization "Bearer {token}";
+      proxy_buffers 16 64k;
+    }}
+  }}
+"""
+
+
+def start_nginx(name: str, folder: Path, content: str, port: int) -> subprocess.Popen[bytes]:
+    """An nginx with one worker."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        raise Missing("nginx is not installed (Debian: nginx-light)")
+    config = folder / f"{name}.conf"
+    config.write_text(_NGINX.format(folder=folder, name=name, content=content))
+    process = subprocess.Popen([*PIN, nginx, "-c", str(config), "-p", str(folder)])
+    wait_for(port)
+    return process
+
+
+def start_target(folder: Path) -> Part:
+    """A target that answers 1 KB of JSON to whoever shows the token, and refuses who shows the caller's key."""
+    port = free_port()
+    process = start_nginx("target", folder, _TARGET.format(port=port, token=TARGET_TOKEN, body=BODY), port)
+    return Part("target", process, port, "/rows", {"Authorization": f"Bearer {TARGET_TOKEN}"})
+
+
+def start_bare(folder: Path, target: Part) -> Part:
+    """nginx as a bare gateway."""
+    port = free_port()
+    content = _GATEWAY.format(port=port, target=target.port, key=CALLER_KEY, token=TARGET_TOKEN)
+    process = start_nginx("bare", folder, content, port)
+    return Part("nginx", process, port, "/rows", {"X-API-Key": CALLER_KEY})
+
+
+def start_rrgate(folder: Path, target: Part, name: str = "rrgate", arguments: tuple[str, ...] = ()) -> Part:
+    """A gateway as `twistd` runs it, with everything on that exists; configured over its Core API."""
+    binaries = Path(sys.executable).parent
+    data = folder / name
+    ids = json.loads(
+        subprocess.run(
+            [binaries / "rrgate", "init", "--data", data, "--json"], check=True, capture_output=True
+        ).stdout
+    )
+    port, core_port = free_port(), free_port()
+    process = subprocess.Popen(
+        [
+            *PIN, str(binaries / "twistd"), *arguments, "-n", f"--pidfile={folder}/{name}.pid",
+            f"--logfile={folder}/{name}.log", "rrgate", "--data", str(data),
+            "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=4096",
+            "--core-listen", f"tcp:{core_port}:interface=127.0.0.1",
+            "--allow-network", f"127.0.0.1/32:{target.port}",
+        ],
+        env={**os.environ, "PYTHONPATH": ""},
+    )  # fmt: skip
+    wait_for(core_port)
+    core = _Core(f"http://127.0.0.1:{core_port}/clients/{ids['clientId']}", ids["userToken"])
+    region = "us-east-1"
+    caller = core.make(
+        "credentials",
+        credentialName="caller", credentialType="proxy", credentialAuthType="apiKey", credentialRegion=region,
+        credentialSecret={"key": "X-API-Key", "value": CALLER_KEY, "addToHeader": True},
+    )  # fmt: skip
+    towards = core.make(
+        "credentials",
+        credentialName="target", credentialType="target", credentialAuthType="bearer", credentialRegion=region,
+        credentialSecret={"token": TARGET_TOKEN},
+    )  # fmt: skip
+    where = core.make(
+        "targets", targetName="target", targetRegion=region, targetBaseURL=f"http://127.0.0.1:{target.port}"
+    )
+    proxy = core.make(
+        "proxies",
+        proxyName="bench", proxyRegion=region, proxyProxyCredentialId=caller, proxyTargetId=where,
+        proxyTargetCredentialId=towards, proxyAdditionalHeaders={"X-Bench": "1"},
+    )  # fmt: skip
+    return Part(name, process, port, f"/api/{proxy}/rows", {"X-API-Key": CALLER_KEY})
+
+
+@frozen
+class _Core:
+    """Just enough of the Core API to set a gateway up."""
+
+    base: str
+    token: str
+
+    def make(self, noun: str, **document: object) -> str:
+        """Create one; answers its id."""
+        request = urllib.request.Request(
+            f"{self.base}/{noun}",
+            data=json.dumps(document).encode(),
+            headers={"Authorization": self.token, "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            made: str = json.load(answer)[noun][0]["sKey"]
+        return made
