@@ -125,7 +125,7 @@ class ChunkedFramer:
                 self._held = line
                 place = size
                 break
-            if not line.endswith(b"\r") or b"\r" in line[:-1]:
+            if not line.endswith(b"\r"):
                 raise FramingError("a line of a chunked body must end with CRLF (RFC 9112 7.1, 2.2)")
             place = end + 1
             self._line(line[:-1])

@@ -97,6 +97,7 @@ REFUSED: dict[str, list[Case]] = {
         Case("absolute-form with a fragment", 400, "9112 3.2", line(b"GET http://gateway.test/api/p#a HTTP/1.1")),
         Case("absolute-form, backslash for slash", 400, "3986 3.2", line(b"GET http://gateway.test\\@x/ HTTP/1.1")),
         Case("absolute-form without Host in 1.0", 400, "9112 3.2.2", b"GET http://gateway.test/api/p HTTP/1.0\r\n\r\n"),
+        Case("absolute-form with neither, in 1.0", 400, "9112 3.2.2", b"GET http:///api/p HTTP/1.0\r\n\r\n"),
         Case("a fragment", 400, "9112 3.2", line(b"GET /api/p/x#a HTTP/1.1")),
         Case("a fragment in the query", 400, "9112 3.2", line(b"GET /api/p/x?a#b HTTP/1.1")),
         Case("a NUL", 400, "3986 2", line(b"GET /api/p/\0 HTTP/1.1")),
@@ -459,6 +460,41 @@ def test_it_is_refused_behind_a_good_request(case: Case) -> None:
     caller = MemoryCaller(**case.settings).send(BEHIND + case.sent + BEHIND)
     assert [each.target for each in caller.echo.served] == [b"/api/p/behind"]
     assert [answer.status for answer in caller.answers()] == [200, case.status]
+
+
+AT_ONCE: list[tuple[int, bytes]] = [
+    (400, b"\x16"),
+    (400, b"\r"),
+    (400, b"\n"),
+    (400, b" "),
+    (400, b"{"),
+    (400, b"\0"),
+    (400, b"GET  / HTTP/1.1\r\n"),
+    (400, b"GET / HTTP/1.1\n"),
+    (400, b"GET / HTTP/1.11\n"),
+    (400, b"nonsense\r\n"),
+    (405, b"TRACE / HTTP/1.1\r\n"),
+    (414, b"GET /" + b"x" * 500),
+    (414, b"G" * 500),
+    (414, b"GET /" + b"x" * 300 + b" HTTP/1.1\r\n"),
+    (431, get()[:-2] + b"X-A: " + b"b" * 1024),
+    (501, b"get / HTTP/1.1\r\n"),
+    (505, b"PRI * HTTP/2.0\r\n"),
+]
+
+
+@pytest.mark.parametrize(("status", "begun"), AT_ONCE)
+def test_what_cannot_become_a_request_is_refused_before_its_head_is_whole(status: int, begun: bytes) -> None:
+    caller = MemoryCaller(**SMALL).send(begun)
+    assert [answer.status for answer in caller.answers()] == [status]
+    assert caller.transport.ended
+
+
+def test_a_refused_head_is_answered_without_a_body() -> None:
+    caller = MemoryCaller().send(b"HEAD /api/p/x HTTP/1.1\r\n\r\n")
+    (answer,) = caller.answers(b"HEAD")
+    assert (answer.status, answer.body, caller.transport.ended) == (400, b"", True)
+    assert int(answer["Content-Length"]) > 0
 
 
 PASSES: dict[str, list[tuple[str, bytes, list[Served]]]] = {
