@@ -14,9 +14,9 @@ import attrs
 import idna
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from rrgate.api import ConfigError, Kind, Plugin, PluginContext, Problem
+from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import Checks
 from rrgate.configuring import configure
@@ -53,7 +53,11 @@ class Compiler:
         self._registry = registry
         self._unsealer = unsealer
         self._context = PluginContext(
-            clock=clock, wall=wall, log=Logger("rrgate.plugin"), prefix=prefix, query_credentials=query_credentials
+            clock=clock,
+            wall=wall,
+            log=CarefulLogger("rrgate.plugin"),
+            prefix=prefix,
+            query_credentials=query_credentials,
         )
         self._own_prefix = fold(prefix.encode())
         self._credential_plugins: dict[str, tuple[Credential, Plugin]] = {}

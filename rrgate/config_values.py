@@ -21,6 +21,8 @@ class Problem:
 class ConfigError(ValueError):
     """A configuration that cannot work. Holds every problem found, never a value."""
 
+    holds_no_values = True
+
     def __init__(self, *problems: Problem) -> None:
         super().__init__("; ".join(f"{problem.field}: {problem.problem}" for problem in problems))
         self.problems = problems

@@ -16,9 +16,9 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from rrgate.careful_log import CarefulLogger
 from rrgate.compiling import Compiler
 from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
@@ -84,7 +84,7 @@ class Gateway(Service):
         self.ports: list[IListeningPort] = []
         self.public_url = settings.public_url
         self.core_public_url = settings.core_public_url
-        self._log = Logger("rrgate.gateway")
+        self._log = CarefulLogger("rrgate.gateway")
         self._ready = False
 
     def startService(self) -> None:

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rrgate import answers
 from rrgate.answers import AnswerHeaders
 from rrgate.api import ConfigError, Event
 from rrgate.body import BodyBroken, BodyTooLarge
+from rrgate.careful_log import CarefulLogger
 from rrgate.checks import Checks
 from rrgate.directory import Directory
 from rrgate.exchange import Exchange, InjectionError, Reply
@@ -77,7 +77,7 @@ class Pipeline:
         self._headers = AnswerHeaders(prefix, wall)
         self._tell = tell
         self._relay = Relay(clock, self._headers, HeldBytes(held_bytes), self._report)
-        self._log = Logger("rrgate.pipeline")
+        self._log = CarefulLogger("rrgate.pipeline")
 
     async def serve(self, ex: Exchange) -> None:
         """Take one request all the way. Raises nothing but CancelledError, which is how the caller's leaving comes."""

@@ -30,6 +30,8 @@ class PluginFault(Exception):
 class WrongAnswer(TypeError):
     """A plugin's method answered with what its contract does not know."""
 
+    holds_no_values = True
+
 
 async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
     """Run `authenticate`, `authorize` or `prepare`. A Reply ends the request; None goes on.

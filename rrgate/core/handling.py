@@ -6,9 +6,9 @@ Belongs here: the order of these steps, and what an exception becomes. Does not:
 from __future__ import annotations
 
 from attrs import field, frozen
-from twisted.logger import Logger
 
 from rrgate.api import ConfigError
+from rrgate.careful_log import CarefulLogger
 from rrgate.core.answers import Answer, Refused, conflict, internal_error, not_right
 from rrgate.core.authentication import enter, identify
 from rrgate.core.bodies import read_object
@@ -18,7 +18,7 @@ from rrgate.core.routes import Call, Role, Route, Router, Who
 from rrgate.model import Client, User
 from rrgate.store.errors import Conflict
 
-log = Logger()
+log = CarefulLogger("rrgate.core")
 
 
 @frozen(kw_only=True)
