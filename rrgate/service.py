@@ -16,6 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from rrgate.gateway import Gateway
+from rrgate.log_output import choose
 from rrgate.registry import PluginLoadError
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.store import StoreError
@@ -49,13 +50,15 @@ class Options(usage.Options):
         self.settings_given.append(assignment)
 
     def postOptions(self) -> None:
-        """Read the settings, check that there is a state, and install our reactor unless one was asked for."""
+        """Read the settings, check that there is a state, and install our reactor and log unless others were named."""
         try:
             self.settings = self._read()
             require_state(self.settings.data)
         except (SettingsError, StoreError) as error:
             raise usage.UsageError(str(error)) from error
         _install_reactor()
+        if self.parent is not None:
+            choose(self.parent, self.settings.log_level)
 
     def _read(self) -> Settings:
         given: dict[str, object] = {}
@@ -87,7 +90,7 @@ class _StartedOrExit(Gateway):
     def startService(self) -> None:
         try:
             super().startService()
-        except (StoreError, CannotListenError) as error:
+        except (StoreError, PluginLoadError, CannotListenError) as error:
             sys.exit(f"rrgate cannot start: {error}")
 
 

@@ -1,0 +1,48 @@
+"""The process's own log under twistd, no less severe than the setting `log_level` says.
+
+Belongs here: the observer that takes the place of twistd's. Does not: what is logged, or the request log (journal.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    textFileLogObserver,
+)
+from twisted.python.logfile import LogFile
+
+
+_chosen: dict[str, Any] = {}
+"""What `choose` was told. Of the whole process, as the log under twistd is; an embedded Gateway never comes here."""
+
+
+def choose(twistd: MutableMapping[str, Any], level: str) -> None:
+    """Have twistd log by `chosen`, unless it was told of a logger or syslog. Called while options are read.
+
+    `twistd`: its options, which take a logger by name only. `level`: of twisted.logger.
+    """
+    if not twistd.get("logger") and not twistd.get("syslog"):
+        _chosen.update(twistd=twistd, level=level)
+        twistd["logger"] = f"{__name__}.{chosen.__name__}"
+
+
+def chosen() -> ILogObserver:
+    """Writes where twistd was told to: to `--logfile`, else to standard output with `-n`, else to twistd.log.
+
+    Events below the level are dropped. Called by twistd once it has become a daemon.
+    """
+    twistd, level = _chosen["twistd"], _chosen["level"]
+    path = twistd.get("logfile")
+    stream: Any = sys.stdout
+    if path != "-" and (path or not twistd.get("nodaemon")):
+        stream = LogFile.fromFullPath(path or "twistd.log")
+    predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    observer: ILogObserver = FilteringLogObserver(textFileLogObserver(stream), [predicate])
+    return observer
