@@ -18,7 +18,6 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
-
 _chosen: dict[str, Any] = {}
 """What `choose` was told. Of the whole process, as the log under twistd is; an embedded Gateway never comes here."""
 
