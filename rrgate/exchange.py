@@ -388,9 +388,10 @@ class Exchange:
         A parameter's value is percent-decoded, `+` as space. None if none is there; `Denied` if several are and
         they differ (gateway-api.md 3): what is ambiguous is refused.
         """
-        values = self.headers(header)
+        folded = fold(header)
+        values = [value for known, _, value in self.fields if known == folded]
         if values:
-            self.read_from = (*self.read_from, fold(header))
+            self.read_from += (folded,)
         if self.query:
             names = {fold_parameter(parameter) for parameter in parameters if parameter is not None}
             for part in self.query.split(b"&"):
