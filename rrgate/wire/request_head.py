@@ -81,7 +81,7 @@ def judge_request_line(line: bytes, max_target: int) -> tuple[bytes, bytes, bool
     method, target, major, minor = matched.groups()
     if len(target) > max_target:
         raise HeadRefused(414, f"the request target is over {max_target} bytes (RFC 9110 15.5.15)")
-    if major != b"1" or minor not in b"01":
+    if major != b"1" or minor > b"1":
         raise HeadRefused(505, "this gateway speaks HTTP/1.1 and HTTP/1.0 (RFC 9110 15.6.6)")
     if method not in METHODS:
         if method in (b"CONNECT", b"TRACE"):

@@ -16,6 +16,7 @@ from tests.wire.memory import MemoryCaller, Served
 
 BEHIND = b"GET /api/p/behind HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
 SMUGGLED = b"GET /api/p/smuggled HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
+LAST = b"0\r\n\r\n"
 SMALL = {"max_target_bytes": 256, "max_head_bytes": 1024, "max_head_fields": 10}
 
 
@@ -257,14 +258,17 @@ REFUSED: dict[str, list[Case]] = {
         Case("an extension without a value", 400, "9112 7.1.1", chunks(b"5;a=\r\nhello\r\n0\r\n\r\n")),
         Case("spaces round an extension", 400, "9112 7.1.1", chunks(b"5 ; a=b\r\nhello\r\n0\r\n\r\n")),
         Case("an extension that does not close its quote", 400, "9112 7.1.1", chunks(b'5;a="b\r\nhello\r\n0\r\n\r\n')),
+        Case("an extension with a control in quotes", 400, "9110 5.6.4", chunks(b'5;a="\x01"\r\nhello\r\n0\r\n\r\n')),
+        Case("an extension with an escaped NUL", 400, "9110 5.6.4", chunks(b'5;a="\\\0"\r\nhello\r\n0\r\n\r\n')),
+        Case("an extension with an escaped CR", 400, "9110 5.6.4", chunks(b'5;a="\\\r"\r\nhello\r\n0\r\n\r\n')),
         Case("an extension with LF", 400, "9112 7.1.1", chunks(b"5;a\nb\r\nhello\r\n0\r\n\r\n")),
         Case("an extension with CR", 400, "9112 7.1.1", chunks(b"5;a\rb\r\nhello\r\n0\r\n\r\n")),
         Case("an extension with NUL", 400, "9112 7.1.1", chunks(b"5;a\0\r\nhello\r\n0\r\n\r\n")),
         Case("an extension of 2 kB", 400, "9112 7.1.1", chunks(b"5;" + b"a" * 2048 + b"\r\nhello\r\n0\r\n\r\n")),
         Case("an extension without end", 400, "9112 7.1.1", chunks(b"5;" + b"a" * 100_000)),
-        Case("small extensions without end", 400, "9112 7.1.1", chunks(b"1;%b\r\nx\r\n" % (b"a" * 900) * 20)),
+        Case("small extensions without end", 400, "9112 7.1.1", chunks(b"1;%b\r\nx\r\n" % (b"a" * 900) * 20 + LAST)),
         Case("zeros without end", 400, "9112 7.1", chunks(b"0" * 2048 + b"5\r\nhello\r\n0\r\n\r\n")),
-        Case("zeros in every size", 400, "9112 7.1", chunks(b"%b1\r\nx\r\n" % (b"0" * 900) * 20)),
+        Case("zeros in every size", 400, "9112 7.1", chunks(b"%b1\r\nx\r\n" % (b"0" * 900) * 20 + LAST)),
         Case("a trailer without colon", 400, "9112 7.1.2", chunks(b"0\r\nX-A\r\n\r\n")),
         Case("a trailer without name", 400, "9112 7.1.2", chunks(b"0\r\n: b\r\n\r\n")),
         Case("a trailer with a space before the colon", 400, "9112 5.1", chunks(b"0\r\nX-A : b\r\n\r\n")),

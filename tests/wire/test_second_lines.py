@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import httptools
 import pytest
 
 from rrgate.wire import answer_head, request_head
 from rrgate.wire.answer_head import CLOSE, AnswerBroken, judge_answer_head
-from rrgate.wire.fieldlines import transfer_coding
+from rrgate.wire.fieldlines import SplitFields, split_fields, transfer_coding
 from rrgate.wire.request_head import HeadRefused, judge_request_line
 
 FRAMINGS: list[tuple[str, dict[bytes, list[bytes]], bool, int]] = [
@@ -80,6 +81,30 @@ def test_both_sides_take_such_framing(special: dict[bytes, list[bytes]], length:
 )
 def test_a_transfer_coding_is_chunked_another_or_bad(values: list[bytes], coding: str) -> None:
     assert transfer_coding(values) == coding
+
+
+class Refusing:
+    """A parser that has told of a whole head before it refuses it, as llhttp does with some framings."""
+
+    def __init__(self, split: SplitFields) -> None:
+        self._split = split
+
+    def feed_data(self, data: bytes) -> None:
+        self._split.on_header(b"Host", b"a")
+        self._split.on_headers_complete()
+        raise httptools.HttpParserError("no")
+
+
+class Endless(Refusing):
+    """A parser that never sees the end of the head."""
+
+    def feed_data(self, data: bytes) -> None:
+        self._split.on_header(b"Host", b"a")
+
+
+@pytest.mark.parametrize("parser", [Refusing, Endless])
+def test_a_head_is_split_only_if_the_parser_takes_all_of_it(parser: type) -> None:
+    assert split_fields(parser, b"whatever") is None
 
 
 LINES = [

@@ -1,0 +1,322 @@
+"""Takes one judging check after the other out of the wire and shows that a test notices; run by hand, not by pytest.
+
+    python -m tests.wire.mutations [word]      (from the root; only mutations whose line holds `word`; about a minute)
+
+Belongs here: which checks there are, as replacements of text, and what must notice. Does not: the tests themselves.
+A check that can go without a test failing is a check that will go. Every check of request_head.py, answer_head.py,
+fieldlines.py, framing.py and paths.py stands here; a text that is no longer in its file fails too, so that the list
+follows the code. Each mutation runs in a process of its own, forked from one that has loaded all but the project.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httptools  # noqa: F401 - loaded here so that the forks need not
+import hypothesis  # noqa: F401
+import pytest
+import twisted.internet.defer
+import twisted.internet.testing
+import twisted.web.http  # noqa: F401
+
+ROOT = Path(__file__).parents[2]
+MALFORMED = ["tests/wire/test_malformed_requests.py", "tests/wire/test_second_lines.py"]
+BROKEN = ["tests/wire/test_broken_answers.py", "tests/wire/test_second_lines.py"]
+CHUNKS = [*MALFORMED, "tests/wire/test_chunks_agree.py"]
+NOTICES = {
+    "rrgate/wire/request_head.py": [*MALFORMED, "tests/wire/test_caller_connections.py"],
+    "rrgate/wire/answer_head.py": [*BROKEN, "tests/wire/test_target_connections.py"],
+    "rrgate/wire/fieldlines.py": [*MALFORMED, "tests/wire/test_caller_connections.py", "tests/wire/test_callers.py"],
+    "rrgate/wire/framing.py": CHUNKS,
+    "rrgate/paths.py": ["tests/test_paths.py"],
+}
+
+REQUEST_HEAD = [
+    # The first bytes.
+    ("if begun[0] not in _FIRST_BYTES:", "if False:"),
+    ("        if len(begun) > max_target + 64:", "        if False:"),
+    ("if begun[end - 1] != 0x0D:", "if False:"),
+    ("    judge_request_line(begun[: end - 1], max_target)", "    pass"),
+    # The request line.
+    ("    if len(line) > max_target + 64:", "    if False:"),
+    ("if len(target) > max_target:", "if False:"),
+    ('if major != b"1" or minor > b"1":', "if False:"),
+    ('if major != b"1" or minor > b"1":', 'if major != b"1":'),
+    ('if major != b"1" or minor > b"1":', 'if minor > b"1":'),
+    ("if method not in METHODS:", "if False:"),
+    ('if method in (b"CONNECT", b"TRACE"):', "if False:"),
+    ('([\\x21-\\x7e]+) HTTP/([0-9])\\.([0-9])\\Z"', '([\\x20-\\x7e]+) HTTP/([0-9])\\.([0-9])\\Z"'),
+    ('([\\x21-\\x7e]+) HTTP/([0-9])\\.([0-9])\\Z"', '([\\x21-\\xff]+) HTTP/([0-9])\\.([0-9])\\Z"'),
+    ('([\\x21-\\x7e]+) HTTP/([0-9])\\.([0-9])\\Z"', '([\\x00-\\x7e]+) HTTP/([0-9])\\.([0-9])\\Z"'),
+    ('HTTP/([0-9])\\.([0-9])\\Z"', 'HTTP/([0-9])\\.([0-9])"'),
+    ('HTTP/([0-9])\\.([0-9])\\Z"', 'HTTP/([0-9])\\.([0-9])$"'),
+    ('HTTP/([0-9])\\.([0-9])\\Z"', 'HTTP/([0-9])\\.([0-9]) ?\\Z"'),
+    ('HTTP/([0-9])\\.([0-9])\\Z"', '(?i:HTTP)/([0-9])\\.([0-9])\\Z"'),
+    ("rb\"([!#$%&'*+\\-.^_`|~0-9A-Za-z]+) (", 'rb"([^ ]+) ('),
+    ("rb\"([!#$%&'*+\\-.^_`|~0-9A-Za-z]+) (", "rb\" ?([!#$%&'*+\\-.^_`|~0-9A-Za-z]+) ("),
+    ("rb\"([!#$%&'*+\\-.^_`|~0-9A-Za-z]+) (", "rb\"([!#$%&'*+\\-.^_`|~0-9A-Za-z]+) +("),
+    # The fields.
+    ("if len(fields) > max_fields:", "if False:"),
+    ("if split.spelled_oddly:", "if False:"),
+    ("if target[0] != 0x2F:", "if False:"),
+    ('if target.find(b"#") >= 0:', "if False:"),
+    ('if [value.lower() for value in special[b"expect"]] != [b"100-continue"]:', "if False:"),
+    ('!= [b"100-continue"]:', 'and special[b"expect"][0].lower() != b"100-continue":'),
+    ('if b"expect" in special and not http10:', 'if b"expect" in special:'),
+    ('b"close" not in options and (not http10', "(not http10"),
+    ('(not http10 or b"keep-alive" in options)', "True"),
+    ("expects_continue = length != 0", "expects_continue = False"),
+    # Host and the authority.
+    ("        if http10:\n            return b", "        if True:\n            return b"),
+    ("if len(values) > 1:", "if False:"),
+    ("if len(values[0]) > MAX_HOST or", "if"),
+    ("or not _is_host(values[0]):", "and not _is_host(values[0]):"),
+    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]{1,5})?"),
+    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]+)?\\Z"),
+    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9a-z]{1,5})?\\Z"),
+    ("if not host or matched[1].lower() != host.lower():", "if False:"),
+    ("if not host or matched[1].lower() != host.lower():", "if matched[1].lower() != host.lower():"),
+    ("if not host or matched[1].lower() != host.lower():", "if not host:"),
+    # The framing.
+    ("if len(lengths) > 1 or not CONTENT_LENGTH.match(lengths[0]):", "if not CONTENT_LENGTH.match(lengths[0]):"),
+    ("if len(lengths) > 1 or not CONTENT_LENGTH.match(lengths[0]):", "if len(lengths) > 1:"),
+    ("    if lengths is not None:\n        raise", "    if False:\n        raise"),
+    ("    if http10:\n        raise", "    if False:\n        raise"),
+    ('if coding == "bad":', "if False:"),
+    ('if coding == "unknown":', "if False:"),
+]
+
+ANSWER_HEAD = [
+    ("HTTP/1\\.([01])", "HTTP/1\\.([0-9])"),
+    ("HTTP/1\\.([01])", "HTTP/[0-9]\\.([01])"),
+    ("HTTP/1\\.([01])", "(?i:HTTP)/1\\.([01])"),
+    ("([1-5][0-9]{2})", "([0-9]{3})"),
+    ("([1-5][0-9]{2})", "([1-9][0-9]{2})"),
+    ("([1-5][0-9]{2})", "([1-5][0-9]+)"),
+    ("(?: ([\\t \\x21-\\x7e\\x80-\\xff]*))?\\Z", "(?: ([^\\n]*))?\\Z"),
+    ("(?: ([\\t \\x21-\\x7e\\x80-\\xff]*))?\\Z", "(?:[ \\t]([\\t \\x21-\\x7e\\x80-\\xff]*))?\\Z"),
+    ("(?: ([\\t \\x21-\\x7e\\x80-\\xff]*))?\\Z", "(?: ([\\t \\x21-\\x7e\\x80-\\xff]*))?"),
+    ("if len(split.fields) > max_fields:", "if False:"),
+    ("if split.spelled_oddly:", "if False:"),
+    (
+        'reusable = not http10 and b"close" not in options and length != CLOSE',
+        "reusable = not http10 and length != CLOSE",
+    ),
+    ('reusable = not http10 and b"close" not in options and length', 'reusable = b"close" not in options and length'),
+    ("not in options and length != CLOSE", "not in options"),
+    ("if to_head_request or status < 200 or", "if status < 200 or"),
+    ("or status in (204, 304):", "or status == 204:"),
+    ("or status in (204, 304):", "or status == 304:"),
+    ("or status < 200 or", "or"),
+    ('        reusable = not http10 and b"close" not in options\n', "        reusable = not http10\n"),
+    ('        reusable = not http10 and b"close" not in options\n', '        reusable = b"close" not in options\n'),
+    ("status != 304 and (announced or length is None)", "status != 304 and announced"),
+    ("status != 304 and (announced or length is None)", "status != 304 and length is None"),
+    ("if not to_head_request and status != 304 and", "if not to_head_request and"),
+    ("if not to_head_request and status != 304 and", "if status != 304 and"),
+    ('if reusable and b"keep-alive" in special', 'if b"keep-alive" not in special and reusable'),
+    ("if len(lengths) > 1 or not CONTENT_LENGTH.match(lengths[0]):", "if not CONTENT_LENGTH.match(lengths[0]):"),
+    ("if len(lengths) > 1 or not CONTENT_LENGTH.match(lengths[0]):", "if len(lengths) > 1:"),
+    ('if transfer_coding(codings) != "chunked":', "if False:"),
+    ("    if lengths is not None:\n        raise", "    if False:\n        raise"),
+    ("    if http10:\n        raise", "    if False:\n        raise"),
+]
+
+FIELDLINES = [
+    ('rb"[0-9]{1,15}\\Z"', 'rb"[0-9]{1,15}"'),
+    ('rb"[0-9]{1,15}\\Z"', 'rb"[0-9]+\\Z"'),
+    ('rb"[0-9]{1,15}\\Z"', 'rb"[0-9]{1,15}$"'),
+    ('rb"[0-9]{1,15}\\Z"', 'rb"[+-]?[0-9]{1,15}\\Z"'),
+    ("if value[-1:] in _SPACES:", "if False:"),
+    ('if name.find(b"_") >= 0:', "if False:"),
+    ("            if folded in self.special:", "            if False:"),
+    ("    except httptools.HttpParserUpgrade:", "    except ZeroDivisionError:"),
+    (
+        "    except httptools.HttpParserError:\n        return None",
+        "    except httptools.HttpParserError:\n        pass",
+    ),
+    ("    return split if split.ended else None", "    return split"),
+    ("    if named:\n", "    if False:\n"),
+    ('b"http2-settings", b"x-forwarded-for"}', 'b"http2-settings"}'),
+    ("for option in options} - _NAMED_IN_CONNECTION_ANYWAY", "for option in options - _NAMED_IN_CONNECTION_ANYWAY}"),
+    ('if codings == [b"chunked"]:', 'if codings[-1] == b"chunked":'),
+    ('codings.count(b"chunked") > 1 or b"" in codings', 'b"" in codings'),
+    ('> 1 or b"" in codings or', "> 1 or"),
+    (' or codings[-1] != b"chunked":', ":"),
+]
+
+FRAMING = [
+    ("if self._state == _SIZE and len(line) > MAX_SIZE_LINE:", "if False:"),
+    ('if self._state == _DATA_END and line not in (b"", b"\\r"):', "if False:"),
+    ("if self._state == _TRAILERS and self._trailers + len(line) > MAX_TRAILERS:", "if False:"),
+    ("self._trailers + len(line) > MAX_TRAILERS", "len(line) > MAX_TRAILERS"),
+    ('if not line.endswith(b"\\r"):', "if False:"),
+    ("if self._idle > MAX_IDLE_BYTES:", "if False:"),
+    ("self._idle += len(line) - len(matched[1])", "self._idle += 0"),
+    ("if not _TRAILER.match(line):", "if False:"),
+    ("            self._trailers += len(line)", "            pass"),
+    ("(?!(?i:content[-_]length|transfer[-_]encoding):)", ""),
+    ("(?i:content[-_]length|transfer[-_]encoding)", "content[-_]length|transfer[-_]encoding"),
+    ("(?i:content[-_]length|transfer[-_]encoding)", "(?i:content[-_]length)"),
+    ("(?i:content[-_]length|transfer[-_]encoding)", "(?i:transfer[-_]encoding)"),
+    ('rb"0*([0-9A-Fa-f]{1,15})', 'rb"0*([0-9A-Fa-f]+)'),
+    ('rb"0*([0-9A-Fa-f]{1,15})', 'rb"0*([0-9A-Fa-f]{1,15})[ \\t]*'),
+    ('rb"0*([0-9A-Fa-f]{1,15})', 'rb"[ \\t]*0*([0-9A-Fa-f]{1,15})'),
+    ('rb"0*([0-9A-Fa-f]{1,15})', 'rb"[+]?0*([0-9A-Fa-f]{1,15})'),
+    ('rb"0*([0-9A-Fa-f]{1,15})', 'rb"(?:0x)?0*([0-9A-Fa-f]{1,15})'),
+    ("(?:;[!#$%&'*+", "(?:[ \\t]*;[!#$%&'*+"),
+    ("(?:;[!#$%&'*+", "(?:;[ \\t]*[!#$%&'*+"),
+    ('rb"(?:=(?:[!#$%', 'rb"(?:[ \\t]*=(?:[!#$%'),
+    ('rb"(?:=(?:[!#$%', 'rb"(?:=[ \\t]*(?:[!#$%'),
+    ('\\\\[\\t \\x21-\\x7e\\x80-\\xff])*\\"))?)*\\Z"', '\\\\[\\t \\x21-\\x7e\\x80-\\xff])*\\"))?)*"'),
+    ('\\\\[\\t \\x21-\\x7e\\x80-\\xff])*\\"))?)*\\Z"', '\\\\[^\\n])*\\"))?)*\\Z"'),
+    ('rb"|\\"(?:[\\t \\x21\\x23-\\x5b', 'rb"|\\"(?:[\\0-\\x21\\x23-\\x5b'),
+    ("0-9A-Za-z]+:[\\t \\x21-\\x7e\\x80-\\xff]*\\Z", "0-9A-Za-z]+[ \\t]*:[\\t \\x21-\\x7e\\x80-\\xff]*\\Z"),
+    ("0-9A-Za-z]+:[\\t \\x21-\\x7e\\x80-\\xff]*\\Z", "0-9A-Za-z]+:[^\\n]*\\Z"),
+    ("0-9A-Za-z]+:[\\t \\x21-\\x7e\\x80-\\xff]*\\Z", "0-9A-Za-z]+:[\\t \\x21-\\x7e\\x80-\\xff]*"),
+    ("0-9A-Za-z]+:[\\t \\x21-\\x7e\\x80-\\xff]*\\Z", "0-9A-Za-z]*:[\\t \\x21-\\x7e\\x80-\\xff]*\\Z"),
+    ("        if size < self._left:", "        if size <= self._left:"),
+    ("        if size == self._left:", "        if True:"),
+    ("data[place:] if self.done else", "data[place:] if False else"),
+]
+
+PATHS = [
+    ("if _RAW_FORBIDDEN.search(raw):", "if False:"),
+    ("if _BAD_ESCAPE.search(raw):", "if False:"),
+    ('if raw.startswith(b"//") and not raw_paths:', "if False:"),
+    ('if raw.startswith(b"//") and not raw_paths:', 'if raw.startswith(b"//"):'),
+    ('if b"%00" in lowered:', "if False:"),
+    ('if b"%5c" in lowered and not raw_paths:', "if False:"),
+    ('if b"%5c" in lowered and not raw_paths:', 'if b"%5c" in lowered:'),
+    ('if strict and b"%2f" in lowered:', "if False:"),
+    ('if strict and b"%2f" in lowered:', 'if b"%2f" in lowered:'),
+    ("    lowered = raw.lower()", "    lowered = raw"),
+    ('if segment in (b".", b".."):', "if False:"),
+    ('if segment in (b".", b".."):', 'if segment == b"..":'),
+    ('if segment in (b".", b".."):', 'if segment == b".":'),
+    ('_SLASHES.sub(b"/", _PARAMETERS.sub(b"", segments_judged))', "segments_judged"),
+    (
+        '    segments = _SLASHES.sub(b"/", _PARAMETERS.sub(b"", segments))',
+        '    segments = _PARAMETERS.sub(b"", segments)',
+    ),
+    (
+        '    segments = _SLASHES.sub(b"/", _PARAMETERS.sub(b"", segments))',
+        '    segments = _SLASHES.sub(b"/", segments)',
+    ),
+    ('segments_judged = re.sub(rb"%5[cC]", b"/", segments)', "segments_judged = segments"),
+    ('re.sub(rb"%2[fF]", b"/", decoded)', "decoded"),
+    ('re.sub(rb"%2[fF]", b"/", decoded)', 're.sub(rb"%2F", b"/", decoded)'),
+    ("decoded = _ESCAPE.sub(_decode_one, raw)", "decoded = raw"),
+    (
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
+        "_KEPT = frozenset({0x5C, 0x25, *range(0x20), 0x7F})",
+    ),
+    (
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
+        "_KEPT = frozenset({0x2F, 0x25, *range(0x20), 0x7F})",
+    ),
+    (
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
+        "_KEPT = frozenset({0x2F, 0x5C, *range(0x20), 0x7F})",
+    ),
+    ("_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})", "_KEPT = frozenset({0x2F, 0x5C, 0x25, 0x7F})"),
+    (
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20)})",
+    ),
+    ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x01-\\x20#\\\\\\x7f-\\xff]"'),
+    ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x00-\\x1f#\\\\\\x7f-\\xff]"'),
+    ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x00-\\x20\\\\\\x7f-\\xff]"'),
+    ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x00-\\x20#\\x7f-\\xff]"'),
+    ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x00-\\x20#\\\\\\x80-\\xff]"'),
+    ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x00-\\x20#\\\\\\x7f]"'),
+    ('rb"%(?![0-9A-Fa-f]{2})"', 'rb"%(?![0-9A-Fa-f])"'),
+    ('rb"(?:/[A-Za-z0-9', 'rb"(?:/[.A-Za-z0-9'),
+    ("(?:/[A-Za-z0-9\\-_~!$&'()*+,=:@]", "(?:/[%A-Za-z0-9\\-_~!$&'()*+,=:@]"),
+    ("[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?\\Z", "[A-Za-z0-9\\-._~!$&'()*+,=:@;]*)*/?\\Z"),
+    ("[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?\\Z", "[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/*\\Z"),
+    ("[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?\\Z", "[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?"),
+]
+
+MUTATIONS = [
+    (file, old, new)
+    for file, rows in zip(NOTICES, (REQUEST_HEAD, ANSWER_HEAD, FIELDLINES, FRAMING, PATHS), strict=True)
+    for old, new in rows
+]
+
+
+def run_with(file: str, source: str) -> int:
+    """Pytest's exit code with `source` in the place of `file`; in a process of its own."""
+    child = os.fork()
+    if child:
+        return child
+    path = str(ROOT / file)
+    get_code = importlib.machinery.SourceFileLoader.get_code
+
+    def mutated(self: importlib.machinery.SourceFileLoader, name: str) -> object:
+        found = self.get_filename(name)
+        return compile(source, found, "exec") if os.path.realpath(found) == path else get_code(self, name)
+
+    importlib.machinery.SourceFileLoader.get_code = mutated  # type: ignore[method-assign,assignment]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    code = 4
+    try:
+        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=1", *NOTICES[file]]))
+    finally:
+        os._exit(code)
+
+
+def results(chosen: list[tuple[str, str, str]]) -> Iterator[tuple[tuple[str, str, str], str]]:
+    """Each mutation with what became of it, as they end; as many at a time as there are processors."""
+    running: dict[int, tuple[str, str, str]] = {}
+    waiting = list(reversed(chosen))
+    while waiting or running:
+        while waiting and len(running) < (os.cpu_count() or 1):
+            mutation = waiting.pop()
+            file, old, new = mutation
+            source = (ROOT / file).read_text()
+            if source.count(old) == 0:
+                yield mutation, "NOT IN ITS FILE"
+                continue
+            try:
+                compile(mutated := source.replace(old, new), file, "exec")
+            except SyntaxError:
+                yield mutation, "NO PYTHON"
+                continue
+            running[run_with(file, mutated)] = mutation
+        if running:
+            child, status = os.wait()
+            code = os.waitstatus_to_exitcode(status)
+            yield running.pop(child), {0: "SURVIVED", 1: "killed"}.get(code, f"BROKEN ({code})")
+
+
+def main() -> int:
+    os.chdir(ROOT)
+    words = sys.argv[1:]
+    chosen = [each for each in MUTATIONS if all(any(word in part for part in each) for word in words)]
+    begun = time.monotonic()
+    counts: dict[str, dict[str, int]] = {}
+    bad = []
+    for mutation, result in results(chosen):
+        counts.setdefault(mutation[0], {}).setdefault(result, 0)
+        counts[mutation[0]][result] += 1
+        if result != "killed":
+            bad.append((*mutation, result))
+    for file, old, new, result in sorted(bad):
+        print(f"{result:16} {file}\n    - {old.strip()!r}\n    + {new.strip()!r}")
+    print(f"{'file':32} {'checks':>7} {'killed':>7}")
+    for file, ends in counts.items():
+        print(f"{file:32} {sum(ends.values()):7} {ends.get('killed', 0):7}")
+    print(f"{len(chosen)} checks taken out, {len(chosen) - len(bad)} noticed, in {time.monotonic() - begun:.0f} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
