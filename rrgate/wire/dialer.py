@@ -100,7 +100,9 @@ class Resolver:
         """(until when it holds, the addresses). Opens `gate` when the thread is free, however long that takes."""
         asked: Deferred[list[str]] = Deferred()
         looking: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._look_up, host, port)
-        looking.addBoth(_opening, gate).chainDeferred(asked)
+        # Opened last, so that whoever waits for the same name finds it known.
+        looking.chainDeferred(asked)
+        looking.addBoth(lambda _: gate.release())
         asked.addTimeout(self._timeout, self._reactor)
         try:
             addresses = await asked
@@ -112,11 +114,6 @@ class Resolver:
         if len(self._known) > 10_000:
             now = self._reactor.seconds()
             self._known = {key: value for key, value in self._known.items() if value[0] > now}
-
-
-def _opening(result: Any, gate: defer.DeferredSemaphore) -> Any:
-    gate.release()
-    return result
 
 
 def _look_up(host: str, port: int) -> list[str]:
