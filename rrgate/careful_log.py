@@ -6,6 +6,7 @@ they like; what is to be read in a log for years must hold no value of a request
 
 from __future__ import annotations
 
+import sqlite3
 import traceback
 from typing import Any
 
@@ -14,7 +15,10 @@ from twisted.python.failure import Failure
 
 
 class CarefulLogger(Logger):
-    """A Logger whose `failure` leaves out texts, but for exceptions that have `holds_no_values = True`."""
+    """A Logger whose `failure` leaves out texts, but for those that quote nothing.
+
+    These are of exceptions that have `holds_no_values = True`, and what the system or SQLite says of a disk.
+    """
 
     def failure(
         self, format: str, failure: Failure | None = None, level: Any = LogLevel.critical, **kwargs: Any
@@ -32,9 +36,18 @@ def trace_of(error: BaseException) -> str:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         kind = type(current)
-        text = str(current) if getattr(kind, "holds_no_values", False) else "(its text is left out)"
+        text = _harmless_text(current)
         parts.append(f"{'raised from ' if len(parts) else ''}{kind.__module__}.{kind.__qualname__} {text}")
         places = traceback.extract_tb(current.__traceback__)
         parts += [f"  {place.filename}:{place.lineno} in {place.name}: {place.line}" for place in places]
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "\n".join(parts)
+
+
+def _harmless_text(error: BaseException) -> str:
+    if getattr(type(error), "holds_no_values", False) or isinstance(error, sqlite3.OperationalError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        # Without the file's name.
+        return error.strerror
+    return "(its text is left out)"

@@ -5,6 +5,7 @@ Belongs here: /clients/{clientId}/credentials. Does not: real auth types (tests/
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 
@@ -160,7 +161,7 @@ async def test_the_secret_is_in_no_log(core: Core) -> None:
     globalLogPublisher.addObserver(observe)
     try:
         await core.make("credentials", CALLER)
-        core.store.error = RuntimeError("disk on fire")
+        core.store.error = OSError(errno.EIO, "disk on fire", f"/{SECRET}")
         told = await core.ask("POST", PATH, CALLER)
         assert told.status == 500
         assert "fire" not in told.raw.decode()
