@@ -12,11 +12,13 @@ from typing import Any, Final
 from attrs import frozen
 from sqlite_utils import Migrations
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
+from rrgate import hookspecs
 from rrgate.boot_values import Event, Page, PageRequest
+from rrgate.careful_log import CarefulLogger
 from rrgate.exchange import Reply
-from rrgate.registry import PluginLoadError, Registry
+from rrgate.registry import Hook, PluginLoadError, Registry
+from rrgate.steps import WrongAnswer, wrong_with
 from rrgate.store import PluginSteps
 from rrgate.store.plugin_steps import clashing
 
@@ -41,13 +43,13 @@ class BootHooks:
         self._registry = registry
         self._gateway = gateway
         self._clock = clock
-        self._log = Logger("rrgate.boot")
+        self._log = CarefulLogger("rrgate.boot")
         self._told: dict[tuple[str, str], float] = {}
 
     def migrations(self) -> tuple[PluginSteps, ...]:
         """Every plugin's migrations. Raises PluginLoadError naming the one at fault."""
         sets = []
-        for origin, answer in self._collected("rrgate_migrations"):
+        for origin, answer in self._collected(hookspecs.rrgate_migrations):
             if not isinstance(answer, Migrations):
                 raise PluginLoadError(f"{origin}: rrgate_migrations must answer rrgate.api.Migrations")
             each = PluginSteps(origin, answer)
@@ -70,7 +72,7 @@ class BootHooks:
         Raises PluginLoadError naming the plugin of one that is no Page, or whose path is taken.
         """
         mounted: dict[tuple[str, str], MountedPage] = {}
-        for origin, page in self._collected("rrgate_resources", gateway=self._gateway):
+        for origin, page in self._collected(hookspecs.rrgate_resources, gateway=self._gateway):
             if not isinstance(page, Page):
                 raise PluginLoadError(f"{origin}: rrgate_resources must answer rrgate.api.Page")
             if is_taken(page):
@@ -89,7 +91,9 @@ class BootHooks:
         try:
             reply = page.answer(request)
             if type(reply) is not Reply:
-                raise TypeError(f"a page answered a {type(reply).__name__}, not a Reply")
+                raise WrongAnswer(f"a page answered a {type(reply).__name__}, not a Reply")
+            if wrong := wrong_with(reply):
+                raise WrongAnswer(f"a page answered a Reply with {wrong}")
         except Exception:  # noqa: BLE001 - whatever a plugin raises is logged with its name
             self._log.failure("the page {path} of {plugin} failed", path=page.path, plugin=mounted.plugin)
             self.tell(Event("plugin-fault", f"the page {page.path} of {mounted.plugin} failed", f"page {page.path}"))
@@ -98,46 +102,51 @@ class BootHooks:
 
     def started(self) -> None:
         """Call `rrgate_started` of every plugin. Never raises."""
-        for origin, call in self._registry.hooks("rrgate_started"):
-            self._call("rrgate_started", origin, call)
+        for origin, call in self._registry.hooks(hookspecs.rrgate_started):
+            self._call(hookspecs.rrgate_started, origin, call)
 
     def stopping(self) -> None:
         """Call `rrgate_stopping` of every plugin, the one that was loaded last first. Never raises."""
-        for origin, call in reversed(self._registry.hooks("rrgate_stopping")):
-            self._call("rrgate_stopping", origin, call)
+        for origin, call in reversed(self._registry.hooks(hookspecs.rrgate_stopping)):
+            self._call(hookspecs.rrgate_stopping, origin, call)
 
-    def tell(self, event: Event) -> None:
-        """Log `event` and hand it to every plugin, unless its like was told within the last minute. Never raises."""
+    def tell(self, event: Event) -> bool:
+        """Log `event` and hand it to every plugin, unless its like was told within the last minute; whether it was.
+
+        Never raises.
+        """
         key, now = (event.kind, event.subject), self._clock.seconds()
         last = self._told.get(key)
         if last is not None and now - last < EVENT_SECONDS:
-            return
+            return False
         if len(self._told) >= _MOST_REMEMBERED:
             self._told = {known: at for known, at in self._told.items() if now - at < EVENT_SECONDS}
             if len(self._told) >= _MOST_REMEMBERED:
                 # More subjects than anybody reads in a minute.
-                return
+                return False
         self._told[key] = now
         self._log.warn("{kind}: {message}", kind=event.kind, message=event.message, subject=event.subject)
-        for origin, call in self._registry.hooks("rrgate_event"):
-            self._call("rrgate_event", origin, call, event=event)
+        for origin, call in self._registry.hooks(hookspecs.rrgate_event):
+            self._call(hookspecs.rrgate_event, origin, call, event=event)
+        return True
 
-    def _call(self, hook: str, origin: str, call: Callable[..., Any], **arguments: object) -> None:
+    def _call(self, hook: Hook, origin: str, call: Callable[..., Any], **arguments: object) -> None:
         try:
             call(gateway=self._gateway, **arguments)
         except Exception:  # noqa: BLE001 - one plugin's fault keeps nobody from starting, stopping or being told
-            self._log.failure("{hook} of {plugin} failed", hook=hook, plugin=origin)
-            if hook != "rrgate_event":
-                self.tell(Event("plugin-fault", f"{hook} of {origin} failed", f"{origin} {hook}"))
+            self._log.failure("{hook} of {plugin} failed", hook=hook.__name__, plugin=origin)
+            if hook is not hookspecs.rrgate_event:
+                name = hook.__name__
+                self.tell(Event("plugin-fault", f"{name} of {origin} failed", f"{origin} {name}"))
 
-    def _collected(self, hook: str, **arguments: object) -> Iterator[tuple[str, object]]:
+    def _collected(self, hook: Hook, **arguments: object) -> Iterator[tuple[str, object]]:
         """(whose, each of what it answers)."""
         for origin, call in self._registry.hooks(hook):
             try:
                 answers: Any = call(**arguments)
                 each: Sequence[object] = tuple(_iterable(answers))
             except Exception as error:
-                raise PluginLoadError(f"{origin}: {hook} failed: {type(error).__name__}: {error}") from error
+                raise PluginLoadError(f"{origin}: {hook.__name__} failed: {type(error).__name__}: {error}") from error
             for answer in each:
                 yield origin, answer
 

@@ -6,7 +6,9 @@ Belongs here: what is worked out once a change, so that a request need not. Does
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ import idna
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 
-from rrgate.api import ConfigError, Kind, Plugin, PluginContext, Problem
+from rrgate.api import CallsOutside, ConfigError, Event, Kind, Plugin, PluginContext, Problem
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import Checks
@@ -23,6 +25,7 @@ from rrgate.configuring import configure
 from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Proxy, Side, Target
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
+from rrgate.outside_values import NothingOutside
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route
 
@@ -49,7 +52,10 @@ class Compiler:
         *,
         prefix: str,
         query_credentials: bool,
+        http: Callable[[str], CallsOutside] = lambda client_id: NothingOutside(),
+        tell: Callable[[Event], object] = lambda event: None,
     ) -> None:
+        """`http`: the way outside for the plugins of a client. `tell`: told of every proxy that cannot be compiled."""
         self._registry = registry
         self._unsealer = unsealer
         self._context = PluginContext(
@@ -59,13 +65,28 @@ class Compiler:
             prefix=prefix,
             query_credentials=query_credentials,
         )
+        self._http = http
+        self._tell = tell
         self._own_prefix = fold(prefix.encode())
         self._credential_plugins: dict[str, tuple[Credential, Plugin]] = {}
 
     def build(self, directory: Directory, proxy: Proxy) -> Route:
         """The Route of `proxy` as everything stands now. A part that is missing or foreign is left out and not an
-        error: the request is refused for it. Raises ConfigError when a plugin cannot work with its configuration.
+        error: the request is refused for it. Raises ConfigError, and nothing else, when a plugin cannot work with its
+        configuration or anything else keeps the Route from being; its text names who and what, and holds no value.
         """
+        try:
+            with _named("proxy", f"proxy {proxy.id} cannot be compiled"):
+                return self._build(directory, proxy)
+        except ConfigError as error:
+            self._tell(Event("proxy-broken", f"proxy {proxy.id} cannot be compiled: {error}", proxy.id))
+            raise
+
+    def forget(self, credential_id: str) -> None:
+        """This credential is no more: neither is its plugin object, once the requests that have it are done."""
+        self._credential_plugins.pop(credential_id, None)
+
+    def _build(self, directory: Directory, proxy: Proxy) -> Route:
         client = directory.clients[proxy.client_id]
         target = directory.targets.get(proxy.target_id)
         caller_side = directory.credentials.get(proxy.proxy_credential_id)
@@ -125,11 +146,12 @@ class Compiler:
         if caller_plugin is not None:
             members.append(Member(caller_plugin, Kind.CALLER, without=frozenset({"prepare"})))
         if target is not None:
-            context = evolve(self._context, proxy=proxy)
+            context = evolve(self._context, proxy=proxy, http=self._http(client.id))
             for plugin in self._registry.plugins:
-                config = plugin.for_proxy(proxy, client, target)
-                if config is not None:
-                    members.append(Member(plugin(config, context), plugin.kind))
+                with _named("proxy", f"plugin {plugin.name!r} cannot work on proxy {proxy.id}"):
+                    config = plugin.for_proxy(proxy, client, target)
+                    if config is not None:
+                        members.append(Member(plugin(config, context), plugin.kind))
         if target_side is not None:
             signer = self._credential_plugin(target_side)
             members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))
@@ -144,11 +166,32 @@ class Compiler:
             raise ConfigError(
                 Problem("credentialAuthType", f"no installed plugin serves {credential.auth_type!r} any more")
             )
-        secret = json.loads(self._unsealer.unseal_credential(credential))
-        config = configure(plugin_class.Config, secret, "credentialSecret")
-        plugin = plugin_class(config, evolve(self._context, credential=credential))
+        with _named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
+            secret = json.loads(self._unsealer.unseal_credential(credential))
+        context = evolve(self._context, credential=credential, http=self._http(credential.client_id))
+        with _named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
+            plugin = plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)
         self._credential_plugins[credential.id] = (credential, plugin)
         return plugin
+
+
+class _Named(ConfigError):
+    """One that says already whose fault it is."""
+
+
+@contextmanager
+def _named(field: str, what: str) -> Iterator[None]:
+    """Turns whatever the block raises into a ConfigError that says `what` failed, and where; never a value."""
+    try:
+        yield
+    except _Named:
+        raise
+    except ConfigError as error:
+        raise _Named(*(Problem(each.field, f"{each.problem} ({what})") for each in error.problems)) from None
+    except Exception as error:  # noqa: BLE001 - plugins raise what they like
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} in {place.filename.rpartition('/')[2]}, line {place.lineno}"
+        raise _Named(Problem(field, f"{what} ({where})")) from None
 
 
 def _checks(proxy: Proxy, target: Target | None, caller: Credential | None, towards: Credential | None) -> int:

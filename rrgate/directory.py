@@ -18,9 +18,19 @@ Noun = User | Token | Client | Credential | Target | Proxy
 class Directory:
     """The nouns as last committed. `put` and `drop` are in force for the next request."""
 
-    def __init__(self, build: Callable[[Directory, Proxy], Route], default_client: str = "") -> None:
-        """`build` compiles a proxy when it is first used. `default_client`: id, for addresses `/api/{alias}/…`."""
+    def __init__(
+        self,
+        build: Callable[[Directory, Proxy], Route],
+        default_client: str = "",
+        *,
+        forget: Callable[[str], None] = lambda credential_id: None,
+    ) -> None:
+        """`build` compiles a proxy when it is first used. `default_client`: id, for addresses `/api/{alias}/…`.
+
+        `forget` is told the id of each credential that is no more.
+        """
         self._build = build
+        self._forget = forget
         self._default_client = default_client
         self.users: dict[str, User] = {}
         self.members: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -107,6 +117,7 @@ class Directory:
             case Credential():
                 self.credentials.pop(noun.id, None)
                 self._forget_routes_with(noun.id)
+                self._forget(noun.id)
             case Target():
                 self.targets.pop(noun.id, None)
                 self._forget_routes_with(noun.id)

@@ -18,15 +18,20 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.python.threadpool import ThreadPool
 
+from rrgate.api import Event, Page
+from rrgate.boot import BootHooks
 from rrgate.careful_log import CarefulLogger
 from rrgate.compiling import Compiler
 from rrgate.core.house import CoreHouse
+from rrgate.core.pages import core_takes, page_routes
 from rrgate.core.site import core_site
 from rrgate.directory import Directory, Noun
 from rrgate.exchange import Exchange, Reply
 from rrgate.journal import Journal
 from rrgate.model import Credential
-from rrgate.pages import gateway_pages, overload
+from rrgate.outside import Outside
+from rrgate.outside_way import Reach
+from rrgate.pages import gateway_pages, gateway_takes, overload
 from rrgate.pipeline import Pipeline
 from rrgate.record_view import published
 from rrgate.registry import Registry, load_registry
@@ -85,17 +90,36 @@ class Gateway(Service):
         self.public_url = settings.public_url
         self.core_public_url = settings.core_public_url
         self._log = CarefulLogger("rrgate.gateway")
+        self.boot = BootHooks(self.registry, self, reactor)
         self._ready = False
+        self._tokens_to_read = False
+        self._opened: list[Callable[[], Any]] = []
 
     def startService(self) -> None:
         """See the class."""
+        try:
+            self._open()
+            self._listen()
+        except BaseException:
+            run_deferred(self._close_all())
+            raise
+        self._watch_tokens = LoopingCall(self._read_changed_tokens)
+        self._watch_tokens.clock = self.reactor
+        self._watch_tokens.start(TOKEN_CHECK, now=False)
+        self._ready = True
+        super().startService()  # type: ignore[no-untyped-call]
+        self.boot.started()
+
+    def _open(self) -> None:
         settings, reactor = self.settings, self.reactor
-        store = Store.open(settings.data)
-        inventory = store.load()
+        store = Store.open(settings.data, self.boot.migrations())
         self.store = AsyncStore(store, reactor)
+        self._opened.append(self.store.close)
+        inventory = store.load()
         self.request_log = RequestLog.open(
             settings.data, reactor, partial(published, retention_days=settings.log_retention_days)
         )
+        self._opened.append(self.request_log.close)
         self.journal = Journal(
             self.request_log,
             batch=settings.journal_batch,
@@ -103,7 +127,22 @@ class Gateway(Service):
             queue_limit=settings.journal_queue,
             retention_days=settings.log_retention_days,
             reactor=reactor,
+            on_trouble=self._journal_trouble,
         )
+        self._opened.append(self.journal.close)
+        resolver_threads = ThreadPool(0, settings.dns_threads, "rrgate-names")
+        resolver_threads.start()
+        self._opened.append(resolver_threads.stop)
+        resolver = Resolver(
+            reactor,
+            resolver_threads,
+            timeout=settings.dns_timeout,
+            keep=settings.dns_cache,
+            keep_failure=settings.dns_failure_cache,
+        )
+        networks = tuple((entry.network, entry.port) for entry in settings.allow_networks)
+        self.guard = AddressGuard(networks)
+        reach = Reach(reactor, resolver, self.guard, http_networks=networks, connect_timeout=settings.connect_timeout)
         compiler = Compiler(
             self.registry,
             _Unsealer(store.secrets),
@@ -111,8 +150,10 @@ class Gateway(Service):
             self.wall,
             prefix=settings.header_prefix,
             query_credentials=settings.query_credentials,
+            http=Outside(reach).for_tenant,
+            tell=self.boot.tell,
         )
-        self.directory = Directory(compiler.build, settings.default_client)
+        self.directory = Directory(compiler.build, settings.default_client, forget=compiler.forget)
         nouns: tuple[Noun, ...] = (
             *inventory.users,
             *inventory.tokens,
@@ -125,20 +166,11 @@ class Gateway(Service):
             self.directory.put(noun)
         for member in inventory.members:
             self.directory.put_member(member.user_id, member.client_id, member.roles)
-        self._resolver_threads = ThreadPool(0, settings.dns_threads, "rrgate-names")
-        self._resolver_threads.start()
-        resolver = Resolver(
-            reactor,
-            self._resolver_threads,
-            timeout=settings.dns_timeout,
-            keep=settings.dns_cache,
-            keep_failure=settings.dns_failure_cache,
-        )
-        self.guard = AddressGuard((entry.network, entry.port) for entry in settings.allow_networks)
         dialer = Dialer(reactor, resolver, self.guard, timeout=settings.connect_timeout)
         self.pool = Pool(
             dialer, reactor, idle_timeout=settings.pool_idle_timeout, own_prefix=settings.header_prefix.encode()
         )
+        self._pages = self.boot.pages(_takes)
         self.pipeline = Pipeline(
             self.directory,
             self.pool,
@@ -148,27 +180,16 @@ class Gateway(Service):
             prefix=settings.header_prefix,
             regions=frozenset(settings.regions),
             held_bytes=settings.held_answers_bytes,
-            pages=gateway_pages(lambda: self._ready),
+            pages=gateway_pages(lambda: self._ready, self._pages, self.boot.answer),
             admit=self._admit,
+            tell=self.boot.tell,
         )
         hosts = HostNames(self._names(settings.listen))
         self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall)
-        try:
-            self._listen()
-        except BaseException:
-            run_deferred(self._close_all())
-            raise
-        self._watch_tokens = LoopingCall(self._read_changed_tokens)
-        self._watch_tokens.clock = reactor
-        self._watch_tokens.start(TOKEN_CHECK, now=False)
-        self._ready = True
-        super().startService()  # type: ignore[no-untyped-call]
-        self.registry.manager.hook.rrgate_started(gateway=self)
 
     def _listen(self) -> None:
         settings = self.settings
-        port = listen_now(self.reactor, settings.listen, self.listener)
-        self.ports.append(port)
+        port = self._opened_port(settings.listen, self.listener)
         self.public_url = settings.public_url or url_of(port, settings.listen)
         house = CoreHouse(
             directory=self.directory,
@@ -180,13 +201,19 @@ class Gateway(Service):
             public_url=self.public_url,
             is_ready=lambda: self._ready,
         )
-        core_port = listen_now(self.reactor, settings.core_listen, core_site(house, self.reactor))
-        self.ports.append(core_port)
+        site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))
+        core_port = self._opened_port(settings.core_listen, site)
         self.core_public_url = settings.core_public_url or url_of(core_port, settings.core_listen)
         for each in self.ports:
             address: Any = each.getHost()
             if hasattr(address, "host"):
                 self.guard.never_dial(address.host, address.port)
+
+    def _opened_port(self, endpoint: str, factory: Any) -> IListeningPort:
+        port = listen_now(self.reactor, endpoint, factory)
+        self.ports.append(port)
+        self._opened.append(port.stopListening)
+        return port
 
     def _names(self, endpoint: str) -> set[str]:
         """The names that the listener at `endpoint` serves: those configured, or else where it can be reached."""
@@ -203,16 +230,24 @@ class Gateway(Service):
             return overload("The gateway has as many requests under way as it takes")
         return None
 
+    def _journal_trouble(self, text: str) -> None:
+        self.boot.tell(Event("journal-trouble", text))
+
     def _read_changed_tokens(self) -> Deferred[None]:
         return run_deferred(self._refresh_tokens())
 
     async def _refresh_tokens(self) -> None:
         try:
-            if await self.store.tokens_changed():
+            # It says so once; what it said holds until the tokens have been read.
+            if self._tokens_to_read or await self.store.tokens_changed():
+                self._tokens_to_read = True
                 tokens = await self.store.load_tokens()
                 self.directory.replace_tokens({token.token_hash: token for token in tokens})
+                self._tokens_to_read = False
         except Exception:  # noqa: BLE001 - whatever it is, the gateway runs on with what it knows
-            self._log.failure("the tokens on disk could not be read; those in memory stay in force")
+            text = "the tokens on disk could not be read; those in memory stay in force"
+            if self.boot.tell(Event("tokens-unreadable", text)):
+                self._log.failure("why they could not be read:")
 
     def stopService(self) -> Deferred[None]:
         """See the class."""
@@ -223,14 +258,17 @@ class Gateway(Service):
         self._ready = False
         self._watch_tokens.stop()
         await defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports], consumeErrors=True)
-        self.registry.manager.hook.rrgate_stopping(gateway=self)
+        self.boot.stopping()
         self.listener.drain()
         await self.listener.idle(self.settings.drain_timeout)
         self.pool.close()
         await self._close_all()
 
     async def _close_all(self) -> None:
-        await self.journal.close()
-        await self.request_log.close()
-        await self.store.close()
-        self._resolver_threads.stop()
+        """What was opened last is closed first."""
+        while self._opened:
+            await defer.maybeDeferred(self._opened.pop())
+
+
+def _takes(page: Page) -> bool:
+    return core_takes(page.path) if page.listener == "core" else gateway_takes(page.path)

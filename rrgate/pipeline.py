@@ -58,7 +58,7 @@ class Pipeline:
         held_bytes: int,
         pages: Mapping[bytes, Callable[[Exchange], Reply]],
         admit: Callable[[Exchange], Reply | None],
-        tell: Callable[[Event], None] = lambda event: None,
+        tell: Callable[[Event], object] = lambda event: None,
     ) -> None:
         """`wall`: seconds since the epoch. `regions`: those served, all if empty. `held_bytes`: of answers held back.
 

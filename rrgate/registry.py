@@ -18,6 +18,9 @@ from rrgate.api import BodyNeed, Kind, Plugin, Side
 
 ENTRY_POINT_GROUP = "rrgate"
 
+Hook = Callable[..., Any]
+"""One of the functions of hookspecs.py."""
+
 
 class PluginLoadError(Exception):
     """A plugin that cannot load stops the start; the text names its distribution, version and reason."""
@@ -40,27 +43,28 @@ class Registry:
         self._auth_types: dict[tuple[str, Side], type[Plugin]] = {}
         self._by_name: dict[str, type[Plugin]] = {}
         self._taken: dict[str, str] = {}
-        for origin, call in self.hooks("rrgate_plugins"):
+        for origin, call in self.hooks(hookspecs.rrgate_plugins):
             try:
                 classes = tuple(call())
             except Exception as error:
-                raise PluginLoadError(f"{origin}: rrgate_plugins failed: {type(error).__name__}: {error}") from error
+                why = f"{hookspecs.rrgate_plugins.__name__} failed: {type(error).__name__}: {error}"
+                raise PluginLoadError(f"{origin}: {why}") from error
             for plugin in classes:
                 self._add(plugin, origin)
         self.plugins: tuple[type[Plugin], ...] = tuple(plugin for plugin in self._by_name.values() if not plugin.sides)
         self.served_settings: frozenset[str] = frozenset().union(*(plugin.serves for plugin in self.plugins))
 
-    def hooks(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
+    def hooks(self, hook: Hook) -> list[tuple[str, Callable[..., Any]]]:
         """(whose, the hook) for every plugin that has it, in the order in which they were loaded.
 
         Each is called with all of the hook's arguments by name; those that it leaves out are not passed on. `tryfirst`
         and `trylast` are heeded. Raises PluginLoadError for a wrapper: it would be run by no one.
         """
         found = []
-        for known in getattr(self.manager.hook, hook).get_hookimpls():
+        for known in getattr(self.manager.hook, hook.__name__).get_hookimpls():
             whose = self._whose(known.plugin_name, known.plugin)
             if known.wrapper or known.hookwrapper:
-                raise PluginLoadError(f"{whose}: {hook} must not be a wrapper")
+                raise PluginLoadError(f"{whose}: {hook.__name__} must not be a wrapper")
             place = 0 if known.tryfirst else 2 if known.trylast else 1
             found.append((place, whose, _with_arguments(known.function, known.argnames)))
         return [(whose, call) for _, whose, call in sorted(found, key=lambda entry: entry[0])]

@@ -133,19 +133,21 @@ def _denied(ex: Exchange, step: Step, denied: Denied) -> Reply:
 
 
 def _checked(step: Step, reply: Reply) -> Reply:
-    """`reply`, if it can be answered without splitting or mis-framing the answer. Raises PluginFault."""
-    wrong = ""
-    if not 200 <= reply.status < 600:
-        wrong = f"the status {reply.status}"
-    elif not is_token(reply.code.encode()):
-        wrong = "a code that is no token"
-    else:
-        for name, value in reply.headers:
-            if not is_token(name) or fold(name) in NOT_INJECTABLE or not {13, 10, 0}.isdisjoint(value):
-                wrong = "a header field that may not be answered"
-    if wrong:
+    if wrong := wrong_with(reply):
         raise PluginFault(step, Failure(WrongAnswer(f"{step.plugin}.{step.phase} answered a Reply with {wrong}")))
     return reply
+
+
+def wrong_with(reply: Reply) -> str:
+    """Why `reply` cannot be answered without splitting or mis-framing the answer, or nothing."""
+    if not 200 <= reply.status < 600:
+        return f"the status {reply.status}"
+    if not is_token(reply.code.encode()):
+        return "a code that is no token"
+    for name, value in reply.headers:
+        if not is_token(name) or fold(name) in NOT_INJECTABLE or not {13, 10, 0}.isdisjoint(value):
+            return "a header field that may not be answered"
+    return ""
 
 
 def _wrong(step: Step, answer: object) -> PluginFault:

@@ -17,14 +17,17 @@ from rrgate.api import ConfigError, Problem
 
 @frozen
 class Answer:
-    """A status, a JSON document and further header fields."""
+    """A status, a JSON document and further header fields. `content` takes the document's place, as it is."""
 
     status: int
     document: Mapping[str, Any] = field(repr=False)
     headers: tuple[tuple[str, str], ...] = ()
+    content: bytes | None = field(default=None, repr=False)
 
     def body(self) -> bytes:
-        """The document's bytes."""
+        """The content, or the document's bytes."""
+        if self.content is not None:
+            return self.content
         return json.dumps(self.document, ensure_ascii=False, separators=(",", ":")).encode()
 
 

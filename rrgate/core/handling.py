@@ -43,17 +43,17 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         route, ids = router.find(request.method, path)
         template = route.template
         admitted = admit(house, route, ids, request.authorization)
-        query = Query.read(raw_query, route.parameters)
+        query = Query.read("" if route.any_query else raw_query, route.parameters)
         document = {}
         if route.takes_body:
             document = read_object(request.content_types, request.content_encodings, request.body)
         if not route.writes:
-            return await route.handler(_call(house, ids, query, document, admitted))
+            return await route.handler(_call(house, ids, query, raw_query, document, admitted))
         await house.writing.acquire()
         try:
             # Judged again: while this waited, the token may have gone, or the role.
             admitted = admit(house, route, ids, request.authorization)
-            return await route.handler(_call(house, ids, query, document, admitted))
+            return await route.handler(_call(house, ids, query, raw_query, document, admitted))
         finally:
             house.writing.release()
     except Refused as refused:
@@ -95,9 +95,21 @@ def admit(house: CoreHouse, route: Route, ids: dict[str, str], authorization: li
 
 
 def _call(
-    house: CoreHouse, ids: dict[str, str], query: Query, document: dict[str, object], admitted: _Admitted
+    house: CoreHouse,
+    ids: dict[str, str],
+    query: Query,
+    raw_query: str,
+    document: dict[str, object],
+    admitted: _Admitted,
 ) -> Call:
     user, client, role = admitted
     return Call(
-        house=house, ids=ids, query=query, document=document, asking=user, in_client=client, role=role
+        house=house,
+        ids=ids,
+        query=query,
+        raw_query=raw_query,
+        document=document,
+        asking=user,
+        in_client=client,
+        role=role,
     )

@@ -42,6 +42,7 @@ class Call:
     house: CoreHouse
     ids: Mapping[str, str]
     query: Query
+    raw_query: str = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
     asking: User | None
     in_client: Client | None
@@ -68,7 +69,7 @@ class Route:
     """`needs`: the least role in the client of the path, or who may call where there is none.
 
     `parameters`: the query parameters it knows; another is refused. `noun`: the class of the body's fields, for the
-    documentation. `bare`: not served under `/api/…` too.
+    documentation. `bare`: not served under `/api/…` too. `any_query`: it reads the query itself, from `raw_query`.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Route:
     parameters: tuple[str, ...] = ()
     noun: type[Any] | None = None
     bare: bool = False
+    any_query: bool = False
 
     @property
     def writes(self) -> bool:

@@ -8,7 +8,7 @@ Belongs here: bytes on a connection: bounds, early refusals, writing. Does not: 
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from collections.abc import Iterable
 from io import BytesIO
 from typing import Any, Final
 
@@ -21,10 +21,11 @@ from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from rrgate.answers import reason_phrase
 from rrgate.core.answers import Answer, Refused, internal_error
 from rrgate.core.handling import Incoming, handle
 from rrgate.core.house import CoreHouse
-from rrgate.core.routes import Router
+from rrgate.core.routes import Route, Router
 from rrgate.core.table import ROUTES
 
 MOST_BODY: Final = 1_000_000
@@ -129,10 +130,11 @@ class CoreRequest(Request):
 
     def _write(self, answer: Answer, close: bool = False) -> None:
         body = answer.body()
-        self.setResponseCode(answer.status, HTTPStatus(answer.status).phrase.encode())
+        self.setResponseCode(answer.status, reason_phrase(answer.status).encode())
         for name, value in answer.headers:
             self.setHeader(name, value)
-        self.setHeader(b"Content-Type", b"application/json")
+        if answer.content is None:
+            self.setHeader(b"Content-Type", b"application/json")
         self.setHeader(b"Content-Length", b"%d" % len(body))
         self.setHeader(b"Cache-Control", b"no-store")
         self.setHeader(b"X-Content-Type-Options", b"nosniff")
@@ -183,6 +185,6 @@ class CoreSite(Site):
         return [b"http/1.1"]
 
 
-def core_site(house: CoreHouse, clock: IReactorTime | None = None) -> CoreSite:
-    """The Core API of `house`. `clock`: for timeouts; None means the installed reactor."""
-    return CoreSite(house, Router(ROUTES), clock)
+def core_site(house: CoreHouse, clock: IReactorTime | None = None, pages: Iterable[Route] = ()) -> CoreSite:
+    """The Core API of `house`, and `pages` besides. `clock`: for timeouts; None means the installed reactor."""
+    return CoreSite(house, Router((*ROUTES, *pages)), clock)

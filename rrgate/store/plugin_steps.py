@@ -66,6 +66,7 @@ _PRAGMAS: Final = frozenset(
         "index_info",
         "index_list",
         "index_xinfo",
+        "legacy_alter_table",
         "table_info",
         "table_xinfo",
     }
@@ -103,6 +104,8 @@ class PluginSteps:
         own = self.migrations.name
 
         def guarded(db: Database) -> None:
+            # sqlite-utils finds these out by making a table, once a connection.
+            _ = db.supports_strict, db.supports_on_conflict
             before = _strange(db, own)
             refused: list[str] = []
             db.conn.set_authorizer(_authorizer(own, refused))
@@ -161,7 +164,7 @@ def _authorizer(own: str, refused: list[str]) -> Callable[..., int]:
             return sqlite3.SQLITE_OK
         touched = ""
         if action in _TABLE_FIRST:
-            if _is_own(own, first) or (first in _SCHEMA and action != sqlite3.SQLITE_CREATE_TABLE):
+            if _is_own(own, first) or first in _SCHEMA:
                 return sqlite3.SQLITE_OK
             touched = first or ""
         elif action in _TABLE_SECOND:

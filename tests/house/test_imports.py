@@ -26,6 +26,7 @@ FLOORS = (
         "rrgate.config_values",
         "rrgate.exchange",
         "rrgate.ids",
+        "rrgate.log_output",
         "rrgate.model",
         "rrgate.names",
         "rrgate.outside_values",
@@ -67,7 +68,7 @@ FLOORS = (
         "rrgate.steps",
     },
     # The two planes' edges: bytes, and the Core API.
-    {"rrgate.core", "rrgate.wire"},
+    {"rrgate.core", "rrgate.outside", "rrgate.outside_way", "rrgate.wire"},
     # The composition root.
     {"rrgate.gateway"},
     # What starts it, and what an operator does beside it.

@@ -1,0 +1,256 @@
+"""Compiling proxies: whatever keeps a Route from being becomes a ConfigError that names who and what, and no value.
+
+Belongs here: the Compiler with made-up plugins. Does not: what a chain does (tests/chain/).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+from twisted.internet.task import Clock
+
+from rrgate.api import (
+    CallsOutside,
+    Client,
+    ConfigError,
+    Credential,
+    Event,
+    Exchange,
+    OutsideError,
+    Plugin,
+    PluginContext,
+    Problem,
+    Proxy,
+    Side,
+    Target,
+    hookimpl,
+    secret,
+)
+from rrgate.compiling import Compiler
+from rrgate.directory import Directory
+from rrgate.outside_values import NothingOutside
+from rrgate.registry import load_registry
+
+SECRET = "s3cr3t-77aa"
+
+
+@frozen
+class Config:
+    token: str = secret("The token.")
+
+
+class Auth(Plugin):
+    name = "auth"
+    sides = frozenset({Side.PROXY, Side.TARGET})
+    Config = Config
+    make: Callable[[Any], None] = staticmethod(lambda config: None)
+    """What its constructor does besides."""
+
+    def __init__(self, config: Any, context: PluginContext) -> None:
+        super().__init__(config, context)
+        type(self).make(config)
+
+    def authenticate(self, ex: Exchange) -> None: ...
+    def prepare(self, ex: Exchange) -> None: ...
+
+
+@frozen
+class Given:
+    document: object
+
+
+class OnProxy(Plugin):
+    name = "on-proxy"
+    Config = Given
+    ask: Callable[[], Any] = staticmethod(lambda: Given(1))
+    make: Callable[[Any], None] = staticmethod(lambda config: None)
+
+    def __init__(self, config: Any, context: PluginContext) -> None:
+        super().__init__(config, context)
+        type(self).make(config)
+
+    @classmethod
+    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
+        return cls.ask()
+
+    def authorize(self, ex: Exchange) -> None: ...
+
+
+class House:
+    """A Directory of one proxy, and what its Compiler told."""
+
+    def __init__(self) -> None:
+        class Brings:
+            @hookimpl
+            def rrgate_plugins(self) -> Sequence[type[Plugin]]:
+                return (Auth, OnProxy)
+
+        self.told: list[Event] = []
+        self.unsealed: dict[str, bytes | Exception] = {}
+        self.ways: list[str] = []
+        self.compiler = Compiler(
+            load_registry([Brings()], found=[]),
+            self,
+            Clock(),
+            lambda: 0.0,
+            prefix="requestrocket-",
+            query_credentials=True,
+            http=self._way,
+            tell=self.told.append,
+        )
+        self.directory = Directory(self.compiler.build, forget=self.compiler.forget)
+        self.directory.put(Client(id="c1", user_id="u1", name="c", created_at=1, updated_at=1))
+        for id, side in (("caller", Side.PROXY), ("towards", Side.TARGET)):
+            self.directory.put(self.credential(id, side))
+        common = {"client_id": "c1", "user_id": "u1", "region": "us-east-1", "created_at": 1, "updated_at": 1}
+        self.directory.put(Target(id="t1", name="t", base_url="https://acme.test", **common))
+        self.directory.put(
+            Proxy(
+                id="p1",
+                name="p",
+                proxy_credential_id="caller",
+                target_id="t1",
+                target_credential_id="towards",
+                **common,
+            )
+        )
+
+    def credential(self, id: str, side: Side, **more: Any) -> Credential:
+        return Credential(
+            **{
+                "id": id,
+                "client_id": "c1",
+                "user_id": "u1",
+                "name": id,
+                "side": side,
+                "auth_type": "auth",
+                "region": "us-east-1",
+                "created_at": 1,
+                "updated_at": 1,
+                "fingerprint": "00000000",
+                "sealed_secret": b"",
+                **more,
+            }
+        )
+
+    def _way(self, client_id: str) -> CallsOutside:
+        self.ways.append(client_id)
+        return NothingOutside()
+
+    def unseal_credential(self, credential: Credential) -> bytes:
+        found = self.unsealed.get(credential.id, json.dumps({"token": SECRET}).encode())
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def fails(self) -> str:
+        """The text of the ConfigError, which is told as well, and holds no secret."""
+        with pytest.raises(ConfigError) as caught:
+            self.directory.find(b"/p1/x")
+        text = str(caught.value)
+        assert SECRET not in text
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+        (event,) = self.told
+        assert (event.kind, event.subject) == ("proxy-broken", "p1")
+        assert text in event.message
+        return text
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def make(*_: object) -> Any:
+        raise error
+
+    return staticmethod(make)
+
+
+def test_all_is_right(house: House) -> None:
+    found = house.directory.find(b"/p1/x")
+    assert found is not None
+    assert [step.plugin for step in found[0].chain.authorize] == ["on-proxy"]
+    assert house.told == []
+    assert set(house.ways) == {"c1"}
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), KeyError(SECRET), OutsideError(SECRET), OSError(SECRET)])
+def test_a_secret_that_does_not_open(house: House, error: Exception) -> None:
+    house.unsealed["towards"] = error
+    text = house.fails()
+    assert text.startswith("credentialSecret: credential towards cannot be unsealed (")
+    assert type(error).__name__ in text
+
+
+@pytest.mark.parametrize("sealed", [b"", b"{" + SECRET.encode(), b"\xff", b"[]", b'{"token": 5}', b'{"other": "x"}'])
+def test_a_secret_that_is_not_of_its_type(house: House, sealed: bytes) -> None:
+    house.unsealed["caller"] = sealed
+    text = house.fails()
+    assert text.startswith(("credentialSecret", "other"))
+    assert "credential caller" in text
+
+
+def test_a_type_that_is_not_installed(house: House) -> None:
+    house.directory.put(house.credential("caller", Side.PROXY, auth_type="gone"))
+    assert "no installed plugin serves 'gone' any more" in house.fails()
+
+
+def test_a_constructor_that_raises(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Auth, "make", raising(ValueError(SECRET)))
+    text = house.fails()
+    assert text.startswith("credentialSecret: plugin 'auth' cannot work with credential caller (ValueError in ")
+
+
+def test_a_constructor_that_names_its_field(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Auth, "make", raising(ConfigError(Problem("token", "must be longer"))))
+    assert house.fails() == "token: must be longer (plugin 'auth' cannot work with credential caller)"
+
+
+def test_a_plugin_on_proxies_that_raises(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OnProxy, "ask", raising(LookupError(SECRET)))
+    assert house.fails().startswith("proxy: plugin 'on-proxy' cannot work on proxy p1 (LookupError in")
+    house.told.clear()
+    monkeypatch.setattr(OnProxy, "ask", raising(ConfigError(Problem("proxyCors", "must be an object"))))
+    assert house.fails() == "proxyCors: must be an object (plugin 'on-proxy' cannot work on proxy p1)"
+    house.told.clear()
+    monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: Given(1)))
+    monkeypatch.setattr(OnProxy, "make", raising(TypeError(SECRET)))
+    assert house.fails().startswith("proxy: plugin 'on-proxy' cannot work on proxy p1 (TypeError in")
+
+
+def test_anything_else(house: House) -> None:
+    del house.directory.clients["c1"]
+    assert house.fails().startswith("proxy: proxy p1 cannot be compiled (KeyError in compiling.py")
+
+
+def test_one_that_failed_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Auth, "make", raising(ValueError()))
+        house.fails()
+    assert house.directory.find(b"/p1/x") is not None
+
+
+def test_what_a_credential_owns_outlives_routes_and_not_the_credential(house: House) -> None:
+    def signer() -> object:
+        found = house.directory.find(b"/p1/x")
+        assert found is not None
+        return found[0].chain.prepare[-1].call.__self__
+
+    first = signer()
+    towards = house.directory.credentials["towards"]
+    house.directory.put(evolve(towards, name="renamed"))
+    assert signer() is first
+    house.directory.put(evolve(towards, secret_version=towards.secret_version + 1))
+    second = signer()
+    assert second is not first
+    house.directory.drop(towards)
+    assert "towards" not in house.compiler._credential_plugins
+    house.directory.put(evolve(towards, secret_version=towards.secret_version + 1))
+    assert signer() is not second

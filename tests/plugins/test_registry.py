@@ -1,0 +1,233 @@
+"""Loading plugins: what breaks the contract stops the start, with its distribution, version and reason.
+
+Belongs here: the Registry. Does not: what the plugins do once they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from rrgate.api import Kind, Plugin, Side, hookimpl
+from rrgate.registry import PluginLoadError, load_registry
+
+
+class Good(Plugin):
+    name = "good"
+    aliases = ("fine",)
+
+
+class Found:
+    """What importlib.metadata gives for an installed distribution, without one."""
+
+    def __init__(self, name: str, load: Callable[[], Any], distribution: str = "acme-thing") -> None:
+        self.name = name
+        self.value = f"{name}_module"
+        self.dist = SimpleNamespace(name=distribution, version="1.2.3")
+        self.load = load
+
+
+def found(name: str, load: Callable[[], Any], distribution: str = "acme-thing") -> EntryPoint:
+    entry: Any = Found(name, load, distribution)
+    return entry  # type: ignore[no-any-return]
+
+
+def bringing(*classes: Any) -> Any:
+    class Brings:
+        @hookimpl
+        def rrgate_plugins(self) -> Sequence[Any]:
+            return classes
+
+    return Brings()
+
+
+def refused(*entries: EntryPoint) -> str:
+    with pytest.raises(PluginLoadError) as caught:
+        load_registry(found=entries)
+    return str(caught.value)
+
+
+def test_what_is_right_is_found() -> None:
+    class Auth(Plugin):
+        name = "acme"
+        aliases = ("acmeKey",)
+        sides = frozenset({Side.TARGET})
+
+        def prepare(self, ex: object) -> None: ...
+
+    registry = load_registry(found=[found("a", lambda: bringing(Good, Auth))])
+    assert registry.plugins == (Good,)
+    assert registry.auth_type("acmeKey", Side.TARGET) is Auth
+    assert registry.auth_type("acme", Side.PROXY) is None
+    assert registry.auth_type_names(Side.TARGET) == ["acme", "acmeKey"]
+
+
+def test_a_module_that_does_not_load() -> None:
+    def load() -> Any:
+        raise ImportError("no module named acme_core")
+
+    assert refused(found("a", load)) == (
+        "plugin 'a' (a_module) of acme-thing 1.2.3 cannot load: ImportError: no module named acme_core"
+    )
+
+
+def test_a_hook_that_does_not_exist_or_has_other_arguments() -> None:
+    class Unknown:
+        @hookimpl
+        def rrgate_begun(self) -> None: ...
+
+    class Arguments:
+        @hookimpl
+        def rrgate_started(self, door: object) -> None: ...
+
+    for module, word in ((Unknown(), "rrgate_begun"), (Arguments(), "door")):
+        text = refused(found("a", lambda module=module: module))
+        assert text.startswith("plugin 'a' (a_module) of acme-thing 1.2.3 cannot load: PluginValidationError")
+        assert word in text
+
+
+def test_a_wrapper() -> None:
+    class Wraps:
+        @hookimpl(wrapper=True)
+        def rrgate_plugins(self) -> Any:
+            return (yield)
+
+    assert "must not be a wrapper" in refused(found("a", Wraps))
+
+
+def test_two_distributions_with_one_entry_point_name() -> None:
+    text = refused(found("a", lambda: bringing(Good)), found("a", bringing, "other"))
+    assert "of other 1.2.3 has the name of" in text
+    assert "of acme-thing 1.2.3" in text
+
+
+@pytest.mark.parametrize("names", [("good", ()), ("fine", ()), ("new", ("good",)), ("new", ("fine",))])
+def test_two_plugins_of_one_name(names: tuple[str, tuple[str, ...]]) -> None:
+    class Other(Plugin):
+        name, aliases = names
+
+    text = refused(found("a", lambda: bringing(Good)), found("b", lambda: bringing(Other), "other"))
+    assert text.startswith("plugin 'b' (b_module) of other 1.2.3: ")
+    assert "plugin 'a' (a_module) of acme-thing 1.2.3 has: give it another" in text
+
+
+def test_rrgate_plugins_that_raises_or_answers_nothing() -> None:
+    class Raises:
+        @hookimpl
+        def rrgate_plugins(self) -> Any:
+            raise RuntimeError("not today")
+
+    class Nothing:
+        @hookimpl
+        def rrgate_plugins(self) -> Any:
+            return None
+
+    assert refused(found("a", Raises)).endswith("of acme-thing 1.2.3: rrgate_plugins failed: RuntimeError: not today")
+    assert "rrgate_plugins failed: TypeError" in refused(found("a", Nothing))
+
+
+class NotAPlugin:
+    name = "no"
+
+
+class NoName(Plugin):
+    pass
+
+
+class NoKind(Plugin):
+    name = "no"
+    kind: Any = "first"
+
+
+class NoConfigClass(Plugin):
+    name = "no"
+    Config: Any = dict
+
+
+class OneAlias(Plugin):
+    name = "no"
+    aliases: Any = "nope"
+
+
+class OddSides(Plugin):
+    name = "no"
+    sides: Any = frozenset({"proxy"})
+
+
+class OddServes(Plugin):
+    name = "no"
+    serves: Any = "proxyStreaming"
+
+
+class OddNeed(Plugin):
+    name = "no"
+    body_need: Any = 1000
+
+
+class AsyncLog(Plugin):
+    name = "no"
+
+    async def on_log(self, ex: object, record: object) -> None: ...
+
+
+class NoAuthenticate(Plugin):
+    name = "no"
+    sides = frozenset({Side.PROXY})
+
+    def prepare(self, ex: object) -> None: ...
+
+
+class NoPrepare(Plugin):
+    name = "no"
+    sides = frozenset({Side.TARGET})
+    prepare = None
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (NotAPlugin, "NotAPlugin is not a subclass of rrgate.api.Plugin"),
+        (Good(None, None), "a Good is not a subclass"),  # type: ignore[arg-type]
+        ("good", "a str is not a subclass"),
+        (NoName, "must declare `name`"),
+        (NoKind, "must declare `name` (a str) and `kind`"),
+        (NoConfigClass, "its Config must be an attrs class"),
+        (OneAlias, "its `aliases` must be a tuple of str"),
+        (OddSides, "its `sides` must be"),
+        (OddServes, "its `serves` must be"),
+        (OddNeed, "its `body_need` must be"),
+        (AsyncLog, "its `on_log` must not be async"),
+        (NoAuthenticate, "needs the method `authenticate`"),
+        (NoPrepare, "needs the method `prepare`"),
+    ],
+)
+def test_a_class_that_breaks_the_contract(broken: Any, why: str) -> None:
+    text = refused(found("a", lambda: bringing(broken)))
+    assert text.startswith("plugin 'a' (a_module) of acme-thing 1.2.3: ")
+    assert why in text
+
+
+def test_modules_given_besides_are_named_too() -> None:
+    with pytest.raises(PluginLoadError, match=r"plugin 'Brings': .*is not a subclass"):
+        load_registry([bringing(NotAPlugin)], found=[])
+    module = bringing(Good)
+    with pytest.raises(PluginLoadError, match="plugin 'Brings' cannot load: ValueError"):
+        load_registry([module, module], found=[])
+
+
+def test_the_order_is_that_of_loading() -> None:
+    @frozen
+    class Config:
+        pass
+
+    def one(number: int) -> type[Plugin]:
+        return type(f"P{number}", (Plugin,), {"name": f"p{number}", "kind": Kind.OWN, "Config": Config})
+
+    classes = [one(number) for number in range(4)]
+    entries = [found(f"e{i}", lambda i=i: bringing(classes[i])) for i in range(4)]
+    assert load_registry(found=entries).plugins == tuple(classes)
