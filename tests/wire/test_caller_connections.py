@@ -16,6 +16,7 @@ from zope.interface import directlyProvides
 from rrgate.body import HIGH_WATER, BodyBroken
 from rrgate.exchange import Exchange
 from rrgate.waiting import Waiter, run_deferred
+from rrgate.wire.server import AT_A_TURN
 from tests.wire.memory import EchoGateway, MemoryCaller, Served, say
 
 GET = b"GET /api/p/%b HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
@@ -65,6 +66,22 @@ def streaming(*pieces: bytes, length: int | None = None, status: int = 200) -> C
     return step
 
 
+def a_turn(caller: MemoryCaller) -> bool:
+    """The reactor turns once, which a Clock does not do by itself; answers whether there was something to do."""
+    due = [call for call in caller.clock.getDelayedCalls() if call.getTime() <= caller.clock.seconds()]
+    for call in due:
+        function = call.func
+        call.cancel()
+        function()
+    return bool(due)
+
+
+def turns_are_taken(caller: MemoryCaller) -> None:
+    """The reactor turns until it has nothing to do at once."""
+    while a_turn(caller):
+        pass
+
+
 async def read_and_answer(ex: Exchange) -> None:
     try:
         body = await ex.request_body.whole(1 << 20)
@@ -98,7 +115,31 @@ def test_a_caller_may_ask_for_as_long_as_it_likes() -> None:
 
 def test_a_pipeline_of_thousands_that_are_answered_at_once_does_not_pile_up() -> None:
     caller = MemoryCaller().send(GET % b"x" * 5000)
+    turns_are_taken(caller)
     assert len(caller.answers()) == 5000
+
+
+def test_a_pipeline_of_thousands_lets_others_have_their_turn() -> None:
+    greedy = MemoryCaller().send(GET % b"x" * 1000)
+    assert len(greedy.answers()) == AT_A_TURN
+    other = MemoryCaller(listener=greedy.listener).send(GET % b"other")
+    assert len(other.answers()) == 1
+    a_turn(greedy)
+    assert len(greedy.answers()) == AT_A_TURN * 2
+    for _ in range(10):
+        greedy.send(GET % b"y" * 1000)
+    assert len(greedy.answers()) == AT_A_TURN * 2
+    assert not greedy.transport.reading
+    turns_are_taken(greedy)
+    assert len(greedy.answers()) == 11_000
+    assert greedy.transport.reading
+
+
+def test_a_caller_that_leaves_between_its_turns_is_served_no_more() -> None:
+    caller = MemoryCaller().send(GET % b"x" * 100)
+    caller.leave()
+    assert caller.clock.getDelayedCalls() == []
+    assert len(caller.echo.served) == AT_A_TURN
 
 
 @pytest.mark.parametrize(
@@ -385,6 +426,7 @@ def test_answers_that_are_not_taken_hold_back_the_next_request() -> None:
         sent += 100
     assert len(caller.echo.served) == 1
     caller.transport.empty()
+    turns_are_taken(caller)
     assert len(caller.echo.served) == 2 + sent
     assert caller.transport.reading
 
