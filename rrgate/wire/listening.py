@@ -12,11 +12,15 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted, where the endpoint does not say: with Twisted's 50, of a thousand callers
+that come at once most wait a second for their system to try again."""
+
 
 def listen_now(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
     """Listen at `endpoint`. Raises what listening raises, `CannotListenError` for a taken port."""
     result: list[Any] = []
-    serverFromString(reactor, endpoint).listen(factory).addBoth(result.append)
+    serverFromString(reactor, _with_backlog(endpoint)).listen(factory).addBoth(result.append)
     if not result:
         kind = endpoint.partition(":")[0]
         raise RuntimeError(f"an endpoint of the kind {kind!r} does not listen at once; rrgate needs one that does")
@@ -24,6 +28,13 @@ def listen_now(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListe
         result[0].raiseException()
     port: IListeningPort = result[0]
     return port
+
+
+def _with_backlog(endpoint: str) -> str:
+    first, *others = _parts(endpoint)
+    if first not in ("tcp", "tcp6", "ssl", "unix") or any(part.startswith("backlog=") for part in others):
+        return endpoint
+    return f"{endpoint}:backlog={BACKLOG}"
 
 
 def bound_host(endpoint: str) -> str:
