@@ -68,42 +68,45 @@ class Relay:
             self._begin(ex, route, response, None if transforms else response.length, b"", last=True)
             return None
         limit = None if bound is None else bound.limit - response.size_of_head
-        held, ended = b"", False
+        parts: list[bytes] = []
         try:
             if bound is not None and limit is not None and _holds(bound, response, bool(transforms)):
-                held, ended = await self._hold(body, bound, limit)
-                if len(held) > limit:
-                    return bound.reply(response.size_of_head + len(held), ended)
+                ended = await self._hold(body, bound, limit, parts)
             else:
-                held = body.take()
+                parts.append(body.take())
                 ended = body.complete
         except BodyBroken as error:
             return Reply(502, f"Bad gateway: {error}", "target-unreachable")
-        length = response.length
+        size = sum(map(len, parts))
+        if bound is not None and response.size_of_head + size > bound.limit:
+            return bound.reply(response.size_of_head + size, ended)
+        length = size if ended else response.length
         if transforms:
-            held = await body_steps(ex, transforms, held, last=ended)
-            length = len(held) if ended else None
-        if limit is not None and len(held) > limit:
-            self._begin(ex, route, response, length, held[:limit], last=False)
-            self._cut_off(ex)
-            return None
-        self._begin(ex, route, response, length, held, last=ended)
-        if not ended:
-            await self._stream(ex, body, limit, route)
+            changed = await body_steps(ex, transforms, b"".join(parts), last=ended)
+            length = len(changed) if ended else None
+            if limit is not None and len(changed) > limit:
+                self._begin(ex, route, response, length, changed[:limit], last=False)
+                self._cut_off(ex)
+                return None
+            parts = [changed]
+        # Each piece is let go once it is sent: joined and framed in one, 8 MiB held would be 25 for a while.
+        parts.reverse()
+        first = parts.pop() if parts else b""
+        last = ended and not parts
+        self._begin(ex, route, response, length, first, last)
+        if not last:
+            await self._stream(ex, parts, body, limit, route)
         return None
 
-    async def _hold(self, body: Body, bound: ResponseBound, limit: int) -> tuple[bytes, bool]:
-        """(what came until it was decided, whether that is all). Raises BodyBroken."""
-        parts: list[bytes] = []
+    async def _hold(self, body: Body, bound: ResponseBound, limit: int, parts: list[bytes]) -> bool:
+        """Gather in `parts` what comes until it is decided; whether that is all. Raises BodyBroken."""
         size = 0
         most = limit if bound.hold == "always" else min(limit, MAX_HELD)
         try:
             while size <= most:
                 data = await self._read(body, None if bound.hold == "always" else PAUSE)
-                if data is None:
-                    return b"".join(parts), False
                 if not data:
-                    return b"".join(parts), True
+                    return data is not None
                 parts.append(data)
                 size += len(data)
                 self._held.now += len(data)
@@ -111,7 +114,7 @@ class Relay:
                     break
         finally:
             self._held.now -= size
-        return b"".join(parts), False
+        return False
 
     async def _read(self, body: Body, pause: float | None) -> bytes | None:
         """The next bytes, `b""` at the end, None if none came for `pause` seconds."""
@@ -134,12 +137,21 @@ class Relay:
         ex.bytes_sent = len(first)
         ex.door.begin(response.status, response.reason, fields, length, first, last, False)
 
-    async def _stream(self, ex: Exchange, body: Body, limit: int | None, route: Route) -> None:
-        """The rest of the body as it comes; what breaks now can only be told by breaking the answer off."""
+    async def _stream(
+        self, ex: Exchange, held: list[bytes], body: Body, limit: int | None, route: Route
+    ) -> None:
+        """What is `held` (the last first), then the rest of the body as it comes.
+
+        What breaks now can only be told by breaking the answer off.
+        """
         transforms = route.chain.on_body
         door = ex.door
         last = False
         try:
+            while held:
+                data = held.pop()
+                ex.bytes_sent += len(data)
+                await door.write(data)
             while not last:
                 data = await body.read()
                 last = not data
