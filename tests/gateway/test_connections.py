@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
@@ -111,6 +112,19 @@ async def test_a_unix_socket_serves_as_tcp_does(tmp_path: Path) -> None:
     finally:
         await gateway.stop()
     assert not (tmp_path / "gateway.sock").exists()
+
+
+@pytest_twisted.ensureDeferred
+async def test_callers_who_come_at_once_need_not_try_again(gateway: RunningGateway) -> None:
+    """This blocks the gateway's own thread, so nothing is accepted before the last of them is there."""
+    callers = []
+    for _ in range(500):
+        caller = socket.socket()
+        caller.settimeout(0.5)
+        assert caller.connect_ex(cast(Any, gateway.address)) == 0
+        callers.append(caller)
+    for caller in callers:
+        caller.close()
 
 
 # Reuse.

@@ -20,12 +20,11 @@ from tests.targets import Connection, Target
 OK = "HTTP/1.1 200 OK\r\n"
 
 
-def says(text: str | bytes, *, reset: bool = False, first: bool = True) -> Callable[[Connection], None]:
-    """Reads a request, if `first`, sends exactly this, and closes, or resets."""
+def says(text: str | bytes, *, reset: bool = False) -> Callable[[Connection], None]:
+    """Reads a request, sends exactly this, and closes, or resets."""
 
     def serve(connection: Connection) -> None:
-        if first:
-            connection.request()
+        connection.request()
         connection.send(text.encode("latin-1") if isinstance(text, str) else text)
         if reset:
             connection.reset()
@@ -112,7 +111,6 @@ WHOLE: dict[str, tuple[Callable[[Connection], None], bytes]] = {
         b"ok",
     ),
     "trailers": (says(f"{OK}Transfer-Encoding: chunked\r\n\r\n2;x=y\r\nok\r\n0\r\nX-T: 1\r\n\r\n"), b"ok"),
-    "an answer before the body was read": (says(f"{OK}Content-Length: 2\r\n\r\nok", first=False), b"ok"),
     "more than its answer": (says(f"{OK}Content-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n"), b"ok"),
 }
 
@@ -127,6 +125,25 @@ async def test_what_is_odd_but_allowed_arrives_whole(gateway: RunningGateway, wh
             answer = await gateway.call(proxy)
             assert (answer.status, answer.body) == (200, body)
             assert "X-T" not in answer
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_before_the_body_was_read_reaches_the_caller(gateway: RunningGateway) -> None:
+    def serve(connection: Connection) -> None:
+        connection.head()
+        connection.answer(b"too much", "413 Content Too Large", "Connection: close")
+        connection.closed_by_peer()
+
+    def ask(proxy: MadeProxy) -> Answer:
+        with Caller(gateway.address) as caller:
+            head = f"PUT {proxy.path} HTTP/1.1\r\nHost: {caller.host}\r\nX-Api-Key: {KEY}\r\n"
+            caller.socket.sendall(f"{head}Content-Length: 9000000\r\n\r\n".encode() + bytes(1_000_000))
+            return caller.answer()
+
+    with Target(serve) as target:
+        answer = await in_thread(ask, await gateway.proxy(target.url))
+    assert (answer.status, answer.body, answer.code) == (413, b"too much", "proxy-access-granted")
+    assert answer["Connection"] == "close"
 
 
 @pytest_twisted.ensureDeferred
