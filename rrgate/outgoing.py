@@ -64,10 +64,17 @@ class ChangedBody(Body):
 
 
 async def change_body(ex: Exchange, request: TargetRequest, steps: Sequence[Step]) -> None:
-    """Let the body pass through `on_request_body`: at once if it is whole, else as it streams. Raises PluginFault."""
-    if request.stream is not None and request.body is None:
-        request.stream, request.stream_length = ChangedBody(ex, request.stream, steps), None
-    else:
-        changed = await body_steps(ex, steps, request.body or b"", last=True)
-        if changed or request.body is not None:
-            request.body = changed
+    """Let the body pass through `on_request_body`: at once if all of it is here, else as it streams.
+
+    Raises PluginFault.
+    """
+    stream = request.stream
+    if request.body is None and stream is not None:
+        if not stream.complete:
+            request.stream, request.stream_length = ChangedBody(ex, stream, steps), None
+            return
+        request.body = stream.take()
+    changed = await body_steps(ex, steps, request.body or b"", last=True)
+    if changed or request.body is not None:
+        request.body = changed
+    request.stream = None
