@@ -168,7 +168,12 @@ class Gateway(Service):
             self.directory.put_member(member.user_id, member.client_id, member.roles)
         dialer = Dialer(reactor, resolver, self.guard, timeout=settings.connect_timeout)
         self.pool = Pool(
-            dialer, reactor, idle_timeout=settings.pool_idle_timeout, own_prefix=settings.header_prefix.encode()
+            dialer,
+            reactor,
+            idle_timeout=settings.pool_idle_timeout,
+            own_prefix=settings.header_prefix.encode(),
+            max_head=settings.max_head_bytes,
+            max_fields=settings.max_head_fields,
         )
         self._pages = self.boot.pages(_takes)
         self.pipeline = Pipeline(

@@ -98,8 +98,10 @@ class Pipeline:
             # A bug of ours: fail closed, and let nobody wait for ever.
             self._log.failure("a request failed inside the gateway: {ex!r}", ex=ex)
             ex.checks |= Checks.SYSTEM_ERROR
-            ex.final_status = ex.final_status or 500
-            ex.door.abort()
+            if ex.final_status:
+                ex.door.abort()
+            else:
+                self._answer(ex, self._internal_error(ex))
         finally:
             if ex.response is not None:
                 ex.response.body.abandon()

@@ -81,6 +81,14 @@ class _EagerWrites(tcp.Connection):
             self.producer.pauseProducing()  # type: ignore[attr-defined]  # a streaming one, seen above
         self.startWriting()
 
+    def writeSomeData(self, data: Any) -> Any:
+        """Send what is buffered; nothing where nothing is.
+
+        Stock Twisted sends the empty string when a connection becomes writable. On one whose peer has answered and gone
+        that fails, and the answer, which waits to be read, is lost with the connection.
+        """
+        return tcp.Connection.writeSomeData(self, data) if data else 0
+
     def writeSequence(self, iovec: Any) -> None:
         """Send several pieces as one. Raises TypeError when one of them is no bytes."""
         if self.TLS or any(type(piece) is not bytes for piece in iovec):
