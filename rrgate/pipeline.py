@@ -23,15 +23,13 @@ from rrgate.directory import Directory
 from rrgate.exchange import Exchange, InjectionError, Reply
 from rrgate.outgoing import begin_target_request, change_body
 from rrgate.paths import PathRefused, judge_path
-from rrgate.record import encode, snapshot
+from rrgate.record import CALLER_LEFT, encode, snapshot
 from rrgate.record_view import published
 from rrgate.relay import HeldBytes, Relay
 from rrgate.route import Route
 from rrgate.steps import PluginFault, answer_steps, let_go, way_in
 from rrgate.upstream import TargetError, TargetTimeout, Upstream
 
-CALLER_LEFT = 499
-"""The status in the log of a request whose caller went away before its answer."""
 MAX_HOPS = 3
 
 
