@@ -95,7 +95,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = setting(
         values.list_of("a network", values.network, made=(IPv4Network, IPv6Network)),
         (),
-        where="both listeners",
+        where="gateway listener",
         help="Networks whose `X-Forwarded-For` tells the caller's address. Empty: nobody's.",
     )
     allow_networks: tuple[AllowedNetwork, ...] = setting(
