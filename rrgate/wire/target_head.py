@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rrgate.body import Body
 from rrgate.exchange import InjectionError, TargetRequest
+from rrgate.names import fold
 from rrgate.route import Route
 
 _BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
@@ -26,7 +27,8 @@ def target_head(
     ]
     if injected:
         lines += [b"%b: %b" % (name, value) for folded, name, value in request.fields if folded not in injected]
-        lines += [b"%b: %b" % (name, value) for folded, (name, value, _) in injected.items() if folded != hops_name]
+        ours = fold(hops_name)
+        lines += [b"%b: %b" % (name, value) for folded, (name, value, _) in injected.items() if folded != ours]
     else:
         lines += [b"%b: %b" % (name, value) for _, name, value in request.fields]
     lines.append(b"%b: %d" % (hops_name, hops))
