@@ -9,7 +9,7 @@ those it needs, and having one is what puts it into that phase. All run on the r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -122,8 +122,8 @@ class BodyNeed:
     limit: int | None = None
 
 
-def _folded(names: object) -> frozenset[bytes]:
-    return frozenset(fold(name if isinstance(name, bytes) else str(name).encode()) for name in names)  # type: ignore[attr-defined]
+def _folded(names: Iterable[bytes | str]) -> frozenset[bytes]:
+    return frozenset(fold(name if isinstance(name, bytes) else name.encode()) for name in names)
 
 
 @frozen

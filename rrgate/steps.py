@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rrgate import answers
 from rrgate.chain import Step
 from rrgate.exchange import Denied, Exchange, Identity, Reply
 from rrgate.names import NOT_INJECTABLE, fold, is_token
+
+_log = Logger()
 
 
 class PluginFault(Exception):
@@ -122,6 +125,7 @@ async def body_steps(ex: Exchange, steps: Sequence[Step], chunk: bytes, last: bo
 
 def _denied(ex: Exchange, step: Step, denied: Denied) -> Reply:
     ex.denied_reason = denied.reason
+    _log.debug("{ex!r} was denied by {plugin!r}: {reason}", ex=ex, plugin=step.plugin, reason=denied.reason)
     if denied.status == 401:
         # All that can be wrong with a credential looks the same, whatever a plugin would say of it.
         return answers.denied_401()
