@@ -9,15 +9,13 @@ from attrs import field, frozen
 
 from rrgate.api import (
     NOT_INJECTABLE,
-    Client,
     ConfigError,
     Exchange,
     Kind,
+    Parts,
     Plugin,
     PluginContext,
     Problem,
-    Proxy,
-    Target,
     fold,
     is_token,
 )
@@ -45,7 +43,8 @@ class HeaderInjection(Plugin):
         self._headers = tuple((name.encode(), value.encode("latin-1")) for name, value in config.headers.items())
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> HeaderInjectionConfig | None:
+    def for_proxy(cls, parts: Parts) -> HeaderInjectionConfig | None:
+        proxy = parts.proxy
         if not proxy.additional_headers:
             return None
         problems = []

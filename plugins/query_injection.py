@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from rrgate.api import Client, ConfigError, Exchange, Kind, Plugin, PluginContext, Problem, Proxy, Target
+from rrgate.api import ConfigError, Exchange, Kind, Parts, Plugin, PluginContext, Problem
 
 _SETTING = "proxyAdditionalQueryParams"
 
@@ -36,7 +36,8 @@ class QueryInjection(Plugin):
         )
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> QueryInjectionConfig | None:
+    def for_proxy(cls, parts: Parts) -> QueryInjectionConfig | None:
+        proxy = parts.proxy
         if not proxy.additional_query_params:
             return None
         problems = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from rrgate.api import Client, Exchange, Kind, Plugin, Proxy, Reply, Target
+from rrgate.api import Exchange, Kind, Parts, Plugin, Reply
 
 DEFAULT = 100 * 1024 * 1024
 
@@ -28,7 +28,8 @@ class RequestSize(Plugin):
     serves = frozenset({"proxyMaxRequestBytes"})
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> RequestSizeConfig:
+    def for_proxy(cls, parts: Parts) -> RequestSizeConfig:
+        proxy = parts.proxy
         return RequestSizeConfig(DEFAULT if proxy.max_request_bytes is None else proxy.max_request_bytes)
 
     def authorize(self, ex: Exchange) -> Reply | None:

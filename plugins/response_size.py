@@ -10,17 +10,15 @@ import json
 from attrs import frozen
 
 from rrgate.api import (
-    Client,
     ConfigError,
     Exchange,
     Kind,
+    Parts,
     Plugin,
     PluginContext,
     Problem,
-    Proxy,
     Reply,
     ResponseBound,
-    Target,
 )
 
 MEGABYTE = 1024 * 1024
@@ -63,7 +61,8 @@ class ResponseSize(Plugin):
         self._bound_for_streams = ResponseBound(config.limit, "never" if hold == "pause" else hold, self._too_large)
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> ResponseSizeConfig:
+    def for_proxy(cls, parts: Parts) -> ResponseSizeConfig:
+        proxy = parts.proxy
         limit = DEFAULT if proxy.max_response_bytes is None else proxy.max_response_bytes
         if proxy.streaming == "never" and limit > MAX_HELD:
             raise ConfigError(

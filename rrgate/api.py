@@ -33,7 +33,7 @@ from rrgate.exchange import (
     TargetRequest,
     TargetResponse,
 )
-from rrgate.model import Client, Credential, Proxy, Side, Target
+from rrgate.model import Client, Credential, Parts, Proxy, Side, Target
 from rrgate.names import NOT_INJECTABLE, fold, fold_parameter, is_token
 from rrgate.outside_values import CallsOutside, NothingOutside, OutsideAnswer, OutsideError
 
@@ -62,6 +62,7 @@ __all__ = [
     "OutsideError",
     "Page",
     "PageRequest",
+    "Parts",
     "Plugin",
     "PluginContext",
     "Prepares",
@@ -181,8 +182,8 @@ class Plugin:
         self.consumes: Consumes = Consumes()
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
-        """The `Config` with which this plugin works on `proxy`, or None if it has nothing to do there.
+    def for_proxy(cls, parts: Parts) -> Any | None:
+        """The `Config` with which this plugin works on the proxy that joins `parts`; None: it has nothing to do there.
 
         Called for every proxy when it is saved and when it is compiled; not for auth types, which are chosen by
         credentials. Raises ConfigError with published field names if the proxy's settings cannot work.

@@ -23,7 +23,7 @@ from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import Checks
 from rrgate.configuring import configure
 from rrgate.directory import Directory
-from rrgate.model import Client, Credential, Proxy, Side, Target
+from rrgate.model import Credential, Parts, Proxy, Side, Target
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.registry import Registry
@@ -99,7 +99,7 @@ class Compiler:
         if target is not None and not checks & Checks.TARGET_RELATIONSHIP:
             target = None
         caller_plugin = self._credential_plugin(caller_side) if caller_side is not None else None
-        chain = self._chain(client, proxy, target, caller_plugin, target_side)
+        chain = self._chain(proxy, directory.parts(proxy), caller_plugin, target_side)
         consumes = caller_plugin.consumes if caller_plugin is not None else None
         passed = {fold(name.encode()) for name in proxy.pass_headers}
         cut_headers = NEVER_TO_TARGET if proxy.cookies == "pass" else NEVER_TO_TARGET | {b"cookie"}
@@ -135,21 +135,16 @@ class Compiler:
         )
 
     def _chain(
-        self,
-        client: Client,
-        proxy: Proxy,
-        target: Target | None,
-        caller_plugin: Plugin | None,
-        target_side: Credential | None,
+        self, proxy: Proxy, parts: Parts | None, caller_plugin: Plugin | None, target_side: Credential | None
     ) -> Chain:
         members: list[Member] = []
         if caller_plugin is not None:
             members.append(Member(caller_plugin, Kind.CALLER, without=frozenset({"prepare"})))
-        if target is not None:
-            context = evolve(self._context, proxy=proxy, http=self._http(client.id))
+        if parts is not None:
+            context = evolve(self._context, proxy=proxy, http=self._http(proxy.client_id))
             for plugin in self._registry.plugins:
                 with _named("proxy", f"plugin {plugin.name!r} cannot work on proxy {proxy.id}"):
-                    config = plugin.for_proxy(proxy, client, target)
+                    config = plugin.for_proxy(parts)
                     if config is not None:
                         members.append(Member(plugin(config, context), plugin.kind))
         if target_side is not None:

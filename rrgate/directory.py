@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rrgate.model import Client, Credential, Proxy, Target, Token, User
+from rrgate.model import Client, Credential, Parts, Proxy, Side, Target, Token, User
 from rrgate.route import Route
 
 Noun = User | Token | Client | Credential | Target | Proxy
@@ -140,6 +140,26 @@ class Directory:
     def proxies_using(self, part_id: str) -> list[Proxy]:
         """The proxies that name this credential or target."""
         return [self.proxies[proxy_id] for proxy_id in self._proxies_using.get(part_id, ())]
+
+    def parts(self, proxy: Proxy) -> Parts | None:
+        """What `proxy`, which need not be in force, joins as everything stands now; None without a target of its own
+        client."""
+        target = self.targets.get(proxy.target_id)
+        if target is None or target.client_id != proxy.client_id:
+            return None
+        return Parts(
+            client=self.clients[proxy.client_id],
+            proxy=proxy,
+            target=target,
+            proxy_credential=self._own_credential(proxy, proxy.proxy_credential_id, Side.PROXY),
+            target_credential=self._own_credential(proxy, proxy.target_credential_id, Side.TARGET),
+        )
+
+    def _own_credential(self, proxy: Proxy, credential_id: str, side: Side) -> Credential | None:
+        credential = self.credentials.get(credential_id)
+        if credential is None or credential.client_id != proxy.client_id or credential.side is not side:
+            return None
+        return credential
 
     def routes(self) -> Iterator[Route]:
         """The Routes built so far."""

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 
 from rrgate.api import Plugin
 from rrgate.directory import Noun
-from rrgate.model import Client, Credential, Proxy, Side, Target, Token, User
+from rrgate.model import Client, Credential, Parts, Proxy, Side, Target, Token, User
 from rrgate.store.inventory import Member
 from rrgate.store.inventory import Noun as StoredNoun
 from rrgate.store.request_log import RequestPage
@@ -36,6 +36,7 @@ class Nouns(Protocol):
     def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None: ...
     def proxies_of(self, client_id: str) -> list[Proxy]: ...
     def proxies_using(self, part_id: str) -> list[Proxy]: ...
+    def parts(self, proxy: Proxy) -> Parts | None: ...
 
 
 class Sealing(Protocol):

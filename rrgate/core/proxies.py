@@ -64,15 +64,15 @@ def check_parts(house: CoreHouse, client: Client, region: object, named: Mapping
         raise ConfigError(*problems)
 
 
-def check_plugins(house: CoreHouse, proxy: Proxy, client: Client) -> None:
+def check_plugins(house: CoreHouse, proxy: Proxy) -> None:
     """Asks every plugin whether it can work on `proxy`. Raises ConfigError with what all of them say."""
-    target = house.directory.targets.get(proxy.target_id)
-    if target is None:
+    parts = house.directory.parts(proxy)
+    if parts is None:
         return
     problems: list[Problem] = []
     for plugin in house.registry.plugins:
         with gathered(problems):
-            plugin.for_proxy(proxy, client, target)
+            plugin.for_proxy(parts)
     if problems:
         raise ConfigError(*problems)
 
@@ -105,7 +105,7 @@ async def create_proxy(call: Call) -> Answer:
     proxy = Proxy(
         id=new_id(), client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values
     )
-    check_plugins(house, proxy, call.client)
+    check_plugins(house, proxy)
     check_alias(house, proxy)
     await house.save(proxy)
     return shown("proxies", document_of(house, proxy))
@@ -131,7 +131,7 @@ async def update_proxy(call: Call) -> Answer:
         check_parts(house, call.client, proxy.region, changed)
     refuse_if(problems)
     proxy = evolve(proxy, **changes, updated_at=max(house.now(), proxy.updated_at))
-    check_plugins(house, proxy, call.client)
+    check_plugins(house, proxy)
     check_alias(house, proxy)
     await house.save(proxy)
     return shown("proxies", document_of(house, proxy))

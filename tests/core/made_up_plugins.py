@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from rrgate.api import Client, ConfigError, Exchange, Kind, Plugin, Problem, Proxy, Side, Target, hookimpl, secret
+from rrgate.api import ConfigError, Exchange, Kind, Parts, Plugin, Problem, Side, hookimpl, secret
 from rrgate.registry import Registry, new_manager
 
 
@@ -56,10 +56,10 @@ class Headers(Plugin):
     serves = frozenset({"proxyAdditionalHeaders"})
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
+    def for_proxy(cls, parts: Parts) -> Any | None:
         problems = [
             Problem(f"proxyAdditionalHeaders.{name}", "may not be injected")
-            for name in proxy.additional_headers
+            for name in parts.proxy.additional_headers
             if name.lower() == "host"
         ]
         if problems:
@@ -73,8 +73,8 @@ class Query(Plugin):
     serves = frozenset({"proxyAdditionalQueryParams", "proxyStreaming", "proxyMaxResponseBytes"})
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
-        if "bad" in proxy.additional_query_params:
+    def for_proxy(cls, parts: Parts) -> Any | None:
+        if "bad" in parts.proxy.additional_query_params:
             raise ConfigError(Problem("proxyAdditionalQueryParams.bad", "may not be injected"))
         return None
 

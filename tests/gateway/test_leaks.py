@@ -65,7 +65,7 @@ class Watching(Plugin):
     seen: list[Exchange] = []  # noqa: RUF012 - plugin objects come and go
 
     @classmethod
-    def for_proxy(cls, proxy: Any, client: Any, target: Any) -> NoConfig:
+    def for_proxy(cls, parts: Any) -> NoConfig:
         return NoConfig()
 
     def _perhaps(self, ex: Exchange, phase: bytes) -> None:

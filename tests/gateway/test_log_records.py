@@ -48,7 +48,7 @@ class Raises(Plugin):
     Config = NoConfig
 
     @classmethod
-    def for_proxy(cls, proxy: Any, client: Any, target: Any) -> NoConfig:
+    def for_proxy(cls, parts: Any) -> NoConfig:
         return NoConfig()
 
     def prepare(self, ex: Exchange) -> None:

@@ -18,17 +18,15 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from rrgate.api import (
-    Client,
     Event,
     Exchange,
     Migrations,
     NoConfig,
     Page,
     PageRequest,
+    Parts,
     Plugin,
-    Proxy,
     Reply,
-    Target,
     hookimpl,
 )
 from rrgate.boot import BootHooks
@@ -244,7 +242,7 @@ class Asked(Plugin):
     fail = False
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> NoConfig:
+    def for_proxy(cls, parts: Parts) -> NoConfig:
         return NoConfig()
 
     def authorize(self, ex: Exchange) -> None:

@@ -21,6 +21,7 @@ from rrgate.api import (
     Event,
     Exchange,
     OutsideError,
+    Parts,
     Plugin,
     PluginContext,
     Problem,
@@ -74,7 +75,7 @@ class OnProxy(Plugin):
         type(self).make(config)
 
     @classmethod
-    def for_proxy(cls, proxy: Proxy, client: Client, target: Target) -> Any | None:
+    def for_proxy(cls, parts: Parts) -> Any | None:
         return cls.ask()
 
     def authorize(self, ex: Exchange) -> None: ...

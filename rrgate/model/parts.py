@@ -1,0 +1,25 @@
+"""`Parts`: a proxy and everything that it joins, as one value.
+
+Belongs here: its fields. Does not: finding them (directory.py), or what plugins make of them.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from rrgate.model.client import Client
+from rrgate.model.credential import Credential
+from rrgate.model.proxy import Proxy
+from rrgate.model.target import Target
+
+
+@frozen(kw_only=True)
+class Parts:
+    """What a proxy joins. A credential is None where it was deleted, is of the other side, or belongs to another
+    client: its requests are refused, and yet a plugin can say whether the proxy's settings would work."""
+
+    client: Client
+    proxy: Proxy
+    target: Target
+    proxy_credential: Credential | None = None
+    target_credential: Credential | None = None
