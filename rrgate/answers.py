@@ -12,7 +12,8 @@ from typing import Final
 
 import orjson
 
-from rrgate.exchange import Exchange, Reply, TargetResponse
+from rrgate.exchange import Exchange
+from rrgate.messages import Reply, TargetResponse
 from rrgate.names import fold_parameter
 
 GRANTED: Final = "proxy-access-granted"

@@ -22,9 +22,9 @@ from twisted.logger import Logger
 from rrgate.body import Body
 from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.config_values import ConfigError, NoConfig, Problem, documented, secret
-from rrgate.exchange import (
+from rrgate.exchange import Exchange
+from rrgate.messages import (
     Denied,
-    Exchange,
     Fields,
     Identity,
     InjectionError,

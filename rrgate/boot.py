@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from rrgate import hookspecs
 from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.careful_log import CarefulLogger
-from rrgate.exchange import Reply
+from rrgate.messages import Reply
 from rrgate.registry import Hook, PluginLoadError, Registry
 from rrgate.steps import WrongAnswer, wrong_with
 from rrgate.store import PluginSteps

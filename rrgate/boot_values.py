@@ -13,7 +13,7 @@ from typing import Final, Literal
 from attrs import field, frozen
 from attrs.validators import in_, instance_of, is_callable
 
-from rrgate.exchange import Reply
+from rrgate.messages import Reply
 from rrgate.model import User
 
 Listener = Literal["gateway", "core"]

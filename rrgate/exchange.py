@@ -1,225 +1,22 @@
-"""`Exchange`: one request from its first byte to its line in the log, and the small values that plugins answer with.
+"""`Exchange`: one request from its first byte to its line in the log, and the `Door` through which it is answered.
 
-Belongs here: the data that travels, and how a plugin changes what goes to the target. Does not: any decision.
-Plugins import these names from `rrgate.api`.
+Belongs here: what the pipeline, the plugins and the journal know of one request. Does not: any decision; the messages
+themselves (messages.py). Plugins import these names from `rrgate.api`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from attrs import field, frozen
-
 from rrgate.body import Body
 from rrgate.checks import Checks
+from rrgate.messages import Denied, Fields, Identity, InjectionError, TargetRequest, TargetResponse, every, first
 from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, fold_parameter, is_token
 from rrgate.paths import PathForms
 
 if TYPE_CHECKING:
     from rrgate.route import Route
-
-Fields = list[tuple[bytes, bytes, bytes]]
-"""Header fields in the order they came: (folded name, name as it came, value)."""
-
-
-@frozen
-class Identity:
-    """Who the caller is, as the plugin that authenticated it found out."""
-
-    subject: str
-    credential_id: str = ""
-    claims: Mapping[str, Any] = field(factory=dict, repr=False)
-
-
-@frozen
-class Denied:
-    """The caller may not. `reason` is for the operator's log, and never holds what the caller sent."""
-
-    reason: str
-    status: int = 401
-    message: str = ""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-@frozen
-class Reply:
-    """An answer made here instead of by the target. `document` is answered as JSON, else `body` as it is."""
-
-    status: int
-    message: str
-    code: str
-    document: Mapping[str, object] | None = None
-    body: bytes | None = field(default=None, repr=False)
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    close: bool = False
-
-
-class InjectionError(ValueError):
-    """A name or value that may not be put into a request; the text names the field, never the value."""
-
-
-class TargetRequest:
-    """What goes to the target. Begins as the caller's request without what never crosses; `prepare` writes the rest.
-
-    The writer of each injected part is remembered: `writer` is set to the plugin's name before each plugin.
-    The body is `body` if that is set (whole), else `stream` as it comes, of `stream_length` bytes if that is known.
-    """
-
-    __slots__ = (
-        "body",
-        "body_writer",
-        "fields",
-        "injected",
-        "injected_query",
-        "method",
-        "path",
-        "query",
-        "query_mark",
-        "stream",
-        "stream_length",
-        "writer",
-    )
-
-    def __init__(self, method: bytes, path: bytes, query_mark: bytes, query: bytes, fields: Fields) -> None:
-        """`path`: whole, the base's included. `query_mark`: `?`, or nothing where there is no query at all."""
-        self.stream: Body | None = None
-        self.stream_length: int | None = None
-        self.method = method
-        self.path = path
-        self.query_mark = query_mark
-        self.query = query
-        self.fields = fields
-        self.injected: dict[bytes, tuple[bytes, bytes, str]] = {}
-        self.injected_query: dict[bytes, tuple[bytes, str]] = {}
-        self.body: bytes | None = None
-        self.body_writer = ""
-        self.writer = ""
-
-    def set_header(self, name: bytes, value: bytes) -> None:
-        """Send `name: value`, in place of every field whose name folds to the same.
-
-        Raises InjectionError for a name that is no token, is hop-by-hop or framing, or a value with CR, LF or NUL.
-        """
-        folded = _injectable(name)
-        if breaks_a_line(value):
-            raise InjectionError(f"the value for header {name.decode('latin-1')!r} has a CR, LF or NUL")
-        self.injected[folded] = (name, value, self.writer)
-
-    def set_query(self, name: bytes, value: bytes) -> None:
-        """Send the parameter `name=value` (both raw, percent-encoded already), in place of all that fold to the same.
-
-        Raises InjectionError for bytes that may not stand in a query (RFC 3986 3.4) or would split it.
-        """
-        for part in (name, value):
-            if not _QUERY_PART.issuperset(part):
-                raise InjectionError("a query parameter must be percent-encoded before it is injected")
-        folded = fold_parameter(name)
-        self.query = cut_parameters(self.query, frozenset((folded,)))
-        self.query = self.query + b"&" + name + b"=" + value if self.query else name + b"=" + value
-        self.query_mark = b"?"
-        self.injected_query[folded] = (value, self.writer)
-
-    def set_body(self, body: bytes) -> None:
-        """Send `body` in place of the caller's; its length is framed by the wire."""
-        self.body = body
-        self.body_writer = self.writer
-
-    def header(self, name: bytes) -> bytes | None:
-        """The value that would be sent for `name`: the injected one, else the caller's first."""
-        folded = fold(name)
-        if folded in self.injected:
-            return self.injected[folded][1]
-        return first(self.fields, folded)
-
-
-@lru_cache(maxsize=1024)
-def _injectable(name: bytes) -> bytes:
-    """`name` folded. Raises InjectionError. Remembered: configurations name few headers (0.1 µs in place of 0.8)."""
-    folded = fold(name)
-    if folded in NOT_INJECTABLE or not is_token(name):
-        raise InjectionError(f"header {name.decode('latin-1')!r} may not be injected")
-    return folded
-
-
-_QUERY_PART = frozenset(b"!$'()*,;:@/?-._~%+0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz=")
-
-
-def first(fields: Fields, folded: bytes) -> bytes | None:
-    """The first value of the field whose folded name is `folded`."""
-    for known, _, value in fields:
-        if known == folded:
-            return value
-    return None
-
-
-def every(fields: Fields, folded: bytes) -> list[bytes]:
-    """Every value of the field whose folded name is `folded`, in order."""
-    return [value for known, _, value in fields if known == folded]
-
-
-def cut_parameters(query: bytes, folded_names: frozenset[bytes]) -> bytes:
-    """`query` without the parameters whose names fold to one of these; every other byte stays as it came."""
-    if not query:
-        return query
-    kept = [part for part in query.split(b"&") if fold_parameter(part.partition(b"=")[0]) not in folded_names]
-    return b"&".join(kept)
-
-
-class TargetResponse:
-    """The target's answer: its head as it came, and its body as it comes."""
-
-    __slots__ = ("body", "bound", "fields", "length", "reason", "size_of_head", "status")
-
-    def __init__(
-        self, status: int, reason: bytes, fields: Fields, length: int | None, body: Body, size_of_head: int
-    ) -> None:
-        """`length`: bytes of the body if the head says so, or 0 where there is none; None when only the end tells."""
-        self.status = status
-        self.reason = reason
-        self.fields = fields
-        self.length = length
-        self.body = body
-        self.size_of_head = size_of_head
-        self.bound: ResponseBound | None = None
-
-    def header(self, name: bytes) -> bytes | None:
-        """The first value of `name`."""
-        return first(self.fields, fold(name))
-
-    def set_header(self, name: bytes, value: bytes) -> None:
-        """Answer `name: value` in place of every field whose name folds to the same. Raises InjectionError."""
-        if not is_token(name) or breaks_a_line(value):
-            raise InjectionError(f"header {name.decode('latin-1')!r} may not be answered like this")
-        folded = fold(name)
-        self.fields = [known for known in self.fields if known[0] != folded]
-        self.fields.append((folded, name, value))
-
-    def remove_header(self, name: bytes) -> None:
-        """Do not answer any field whose name folds to that of `name`."""
-        folded = fold(name)
-        self.fields = [known for known in self.fields if known[0] != folded]
-
-
-class TooLargeReply(Protocol):
-    """Makes the answer for a response over its limit; `seen` is its size so far, `known` whether that is all of it."""
-
-    def __call__(self, seen: int, known: bool) -> Reply: ...
-
-
-@frozen
-class ResponseBound:
-    """How much of a response may pass, and how long to hold it back while its size is unknown.
-
-    `limit` counts head and body. `hold`: `"never"` streams at once and is cut off at the limit; `"pause"` holds an
-    answer of unknown size until it ends, pauses, or fills the hold; `"always"` holds to the end.
-    """
-
-    limit: int
-    hold: str
-    reply: TooLargeReply
 
 
 class Door(Protocol):

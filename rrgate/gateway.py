@@ -26,8 +26,9 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.pages import core_takes, page_routes
 from rrgate.core.site import core_site
 from rrgate.directory import Directory, Noun
-from rrgate.exchange import Exchange, Reply
+from rrgate.exchange import Exchange
 from rrgate.journal import Journal
+from rrgate.messages import Reply
 from rrgate.model import Credential
 from rrgate.outside import Outside
 from rrgate.outside_way import Reach

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from rrgate.body import Body
 from rrgate.chain import Step
-from rrgate.exchange import Exchange, TargetRequest, cut_parameters
+from rrgate.exchange import Exchange
+from rrgate.messages import TargetRequest, cut_parameters
 from rrgate.names import CALLER_ADDRESS_PREFIXES
 from rrgate.route import Route
 from rrgate.steps import body_steps

@@ -12,7 +12,8 @@ from typing import Final
 from rrgate.answers import BAD_REQUEST
 from rrgate.boot import MountedPage
 from rrgate.boot_values import PageRequest
-from rrgate.exchange import Exchange, Reply
+from rrgate.exchange import Exchange
+from rrgate.messages import Reply
 
 Page = Callable[[Exchange], Reply]
 

@@ -20,13 +20,14 @@ from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.careful_log import CarefulLogger
 from rrgate.checks import Checks
 from rrgate.directory import Directory
-from rrgate.exchange import Exchange, InjectionError, Reply
+from rrgate.exchange import Exchange
+from rrgate.messages import InjectionError, Reply
 from rrgate.outgoing import begin_target_request, change_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.record import CALLER_LEFT, encode, snapshot
 from rrgate.record_view import published
 from rrgate.relay import HeldBytes, Relay
-from rrgate.route import Route
+from rrgate.route import Route, past
 from rrgate.steps import PluginFault, answer_steps, let_go, way_in
 from rrgate.upstream import TargetError, TargetTimeout, Upstream
 
@@ -157,11 +158,11 @@ class Pipeline:
         reply = await way_in(ex, route.chain.authenticate)
         if reply is not None:
             return reply
-        if ex.identity is None or not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE or _past(route.caller_expires, now):
+        if ex.identity is None or not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE or past(route.caller_expires, now):
             ex.identity = None
             return answers.denied_401()
         ex.checks |= Checks.PROXY_AUTHENTICATED
-        unavailable = _unavailable(route, now)
+        unavailable = route.unavailable(now)
         if unavailable:
             return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))
         reply = await way_in(ex, route.chain.authorize)
@@ -278,23 +279,3 @@ class Pipeline:
                 step.call(ex, record)
             except Exception:  # noqa: BLE001 - a plugin's fault is logged, and only that
                 self._report(ex, PluginFault(step, Failure()))
-
-
-def _past(moment: float | None, now: float) -> bool:
-    return moment is not None and moment <= now
-
-
-def _unavailable(route: Route, now: float) -> str:
-    """Why an authenticated request cannot be served, or nothing."""
-    checks = route.checks
-    if not checks & Checks.PROXY_ACTIVE:
-        return "This proxy is switched off"
-    if not checks & Checks.TARGET_RELATIONSHIP:
-        return "This proxy's target is gone"
-    if not checks & Checks.TARGET_CREDENTIAL_RELATIONSHIP:
-        return "This proxy's target credential is gone"
-    if not checks & Checks.TARGET_CREDENTIAL_ACTIVE:
-        return "This proxy's target credential is switched off"
-    if _past(route.target_expires, now):
-        return "This proxy's target credential has expired"
-    return ""

@@ -18,7 +18,8 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from rrgate.answers import GRANTED, GRANTED_MESSAGE
-from rrgate.exchange import Exchange, Fields, Identity, first
+from rrgate.exchange import Exchange
+from rrgate.messages import Fields, Identity, first
 from rrgate.names import fold, fold_parameter
 from rrgate.route import Route
 from rrgate.store.request_log import LogRow

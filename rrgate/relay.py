@@ -13,7 +13,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from rrgate.answers import GRANTED, AnswerHeaders
 from rrgate.body import Body, BodyBroken
-from rrgate.exchange import Exchange, Reply, ResponseBound, TargetResponse
+from rrgate.exchange import Exchange
+from rrgate.messages import Reply, ResponseBound, TargetResponse
 from rrgate.route import Route
 from rrgate.steps import PluginFault, body_steps
 

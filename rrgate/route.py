@@ -1,6 +1,6 @@
 """`Route`: a proxy with everything that a request needs resolved and compiled. Immutable, swapped whole.
 
-Belongs here: its data. Does not: how it is built (compiling.py) or found (directory.py).
+Belongs here: its data, and what they alone say of it. Does not: how it is built (compiling.py) or found (directory.py).
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from rrgate.chain import Chain
+from rrgate.checks import Checks
 from rrgate.model import Client, Credential, Proxy, Target
 
 
@@ -53,3 +54,23 @@ class Route:
     caller_expires: float | None
     """Seconds since the epoch from when on the caller's credential no longer works, or None."""
     target_expires: float | None
+
+    def unavailable(self, now: float) -> str:
+        """Why an authenticated request cannot be served at `now` (seconds since the epoch), or nothing."""
+        checks = self.checks
+        if not checks & Checks.PROXY_ACTIVE:
+            return "This proxy is switched off"
+        if not checks & Checks.TARGET_RELATIONSHIP:
+            return "This proxy's target is gone"
+        if not checks & Checks.TARGET_CREDENTIAL_RELATIONSHIP:
+            return "This proxy's target credential is gone"
+        if not checks & Checks.TARGET_CREDENTIAL_ACTIVE:
+            return "This proxy's target credential is switched off"
+        if past(self.target_expires, now):
+            return "This proxy's target credential has expired"
+        return ""
+
+
+def past(moment: float | None, now: float) -> bool:
+    """Whether `moment` has come, if there is one."""
+    return moment is not None and moment <= now

@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 
 from rrgate import answers
 from rrgate.chain import Step
-from rrgate.exchange import Denied, Exchange, Identity, Reply
+from rrgate.exchange import Exchange
+from rrgate.messages import Denied, Identity, Reply
 from rrgate.names import NOT_INJECTABLE, fold, is_token
 
 _log = Logger()

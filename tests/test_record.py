@@ -16,7 +16,8 @@ from rrgate import record as record_module
 from rrgate.answers import GRANTED
 from rrgate.body import Body
 from rrgate.checks import NAMES, Checks
-from rrgate.exchange import Exchange, Identity, TargetResponse
+from rrgate.exchange import Exchange
+from rrgate.messages import Identity, TargetResponse
 from rrgate.names import fold
 from rrgate.record import (
     REDACTED,

@@ -14,7 +14,7 @@ from rrgate.boot_values import PageRequest
 from rrgate.core.answers import Answer
 from rrgate.core.routes import Call, Handler, Route, Who
 from rrgate.core.table import ROUTES
-from rrgate.exchange import Reply
+from rrgate.messages import Reply
 
 _RESERVED: Final = frozenset(
     ("api", "async", "auth-types", "docs", "invites", "metrics", "notifications", "oauth2", "openapi.json", "users")

@@ -11,7 +11,7 @@ from functools import lru_cache
 import httptools
 from attrs import define
 
-from rrgate.exchange import Fields
+from rrgate.messages import Fields
 from rrgate.wire.fieldlines import CONTENT_LENGTH, cut_connection_named, split_fields, transfer_coding
 
 MAX_HEAD = 64 * 1024

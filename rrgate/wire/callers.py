@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from rrgate.exchange import Fields
+from rrgate.messages import Fields
 
 
 def peer_host(transport: Any) -> str:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rrgate.body import NO_BODY, Body, BodyBroken
-from rrgate.exchange import TargetResponse
+from rrgate.messages import TargetResponse
 from rrgate.upstream import TargetBroken, TargetTimeout
 from rrgate.waiting import Task, Waiter
 from rrgate.wire.answer_head import CLOSE, MAX_FIELDS, MAX_HEAD, AnswerBroken, AnswerHead, judge_answer_head

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import httptools
 
-from rrgate.exchange import Fields
+from rrgate.messages import Fields
 from rrgate.names import FOLDED, fold
 
 CONTENT_LENGTH: Final = re.compile(rb"[0-9]{1,15}\Z")

@@ -13,7 +13,7 @@ from typing import Final
 import httptools
 from attrs import define
 
-from rrgate.exchange import Fields
+from rrgate.messages import Fields
 from rrgate.wire.fieldlines import CONTENT_LENGTH, cut_connection_named, split_fields, transfer_coding
 
 METHODS: Final = frozenset(

@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 
 from rrgate.answers import BAD_REQUEST, reason_phrase
 from rrgate.body import HIGH_WATER, NO_BODY, Body, BodyBroken
-from rrgate.exchange import Exchange, Reply
+from rrgate.exchange import Exchange
+from rrgate.messages import Reply
 from rrgate.waiting import Task
 from rrgate.wire.callers import peer_host
 from rrgate.wire.deadline import Deadline

@@ -6,7 +6,7 @@ Belongs here: putting together what was judged and injected, framed by us. Does 
 from __future__ import annotations
 
 from rrgate.body import Body
-from rrgate.exchange import InjectionError, TargetRequest
+from rrgate.messages import InjectionError, TargetRequest
 from rrgate.names import fold
 from rrgate.route import Route
 

@@ -15,7 +15,7 @@ from rrgate.body import Body
 from rrgate.chain import Member, compile_chain
 from rrgate.checks import Checks
 from rrgate.directory import Directory
-from rrgate.exchange import TargetResponse
+from rrgate.messages import TargetResponse
 from rrgate.model import Client, Proxy, Target
 from rrgate.pipeline import Pipeline
 from rrgate.route import Endpoint, Route

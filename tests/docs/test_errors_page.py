@@ -14,7 +14,7 @@ import pytest
 
 from rrgate import answers
 from rrgate.chain import Step
-from rrgate.exchange import Denied
+from rrgate.messages import Denied
 from rrgate.steps import way_in
 from tests.docs.pages import ROOT
 from tests.house.sources import EVERY, Source, within

@@ -27,6 +27,7 @@ FLOORS = (
         "rrgate.exchange",
         "rrgate.ids",
         "rrgate.log_output",
+        "rrgate.messages",
         "rrgate.model",
         "rrgate.names",
         "rrgate.outside_values",

@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 
 from rrgate.answers import AnswerHeaders
 from rrgate.body import BodyBroken, BodyTooLarge
-from rrgate.exchange import Exchange, Reply, ResponseBound, TargetRequest
+from rrgate.exchange import Exchange
+from rrgate.messages import Reply, ResponseBound, TargetRequest
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET
 from rrgate.relay import HeldBytes, Relay
 from rrgate.upstream import TargetError, TargetTimeout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from rrgate.exchange import Fields
+from rrgate.messages import Fields
 from rrgate.names import fold
 from rrgate.wire.callers import TrustedProxies, peer_host
 from tests.wire.memory import MemoryCaller

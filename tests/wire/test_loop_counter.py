@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from rrgate.exchange import TargetRequest
+from rrgate.messages import TargetRequest
 from rrgate.wire.target_head import target_head
 
 

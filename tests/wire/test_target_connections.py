@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.defer import CancelledError
 
 from rrgate.body import HIGH_WATER, Body
-from rrgate.exchange import InjectionError, Reply, ResponseBound, TargetRequest
+from rrgate.messages import InjectionError, Reply, ResponseBound, TargetRequest
 from rrgate.waiting import Task, Waiter
 from rrgate.wire.client import CLOSING
 from rrgate.wire.dialer import CannotConnect
