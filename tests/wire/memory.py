@@ -1,4 +1,4 @@
-"""Connections in memory: a caller, and a gateway behind it that echoes; and the reading of what came back.
+"""Connections in memory: a caller, and a gateway behind it that echoes.
 
 Belongs here: doubles that the tests of wire/ talk through. Does not: any expectation about HTTP.
 """
@@ -6,12 +6,11 @@ Belongs here: doubles that the tests of wire/ talk through. Does not: any expect
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -20,136 +19,12 @@ from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.exchange import Exchange
 from rrgate.paths import PathRefused, judge_path
 from rrgate.settings import Settings
+from rrgate.testing.messages import Answer, read_answers
+from rrgate.testing.transports import MemoryTransport
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
 
 HOST = b"gateway.test"
-
-
-class MemoryTransport:
-    """A TCP transport: what was written, whether it reads, and how it ends. It ends when the test says so."""
-
-    def __init__(self, peer: str = "203.0.113.9") -> None:
-        self.written = bytearray()
-        self.after_close = bytearray()
-        self.reading = True
-        self.closing = False
-        self.half_closed = False
-        self.aborted = False
-        self.full = False
-        self._peer = peer
-        self._producer: Any = None
-        self._producer_paused = False
-
-    def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", self._peer, 40_000)
-
-    def write(self, data: bytes) -> None:
-        assert isinstance(data, bytes)
-        if self.closing or self.half_closed:
-            self.after_close += data
-            return
-        self.written += data
-        if self.full and self._producer is not None and not self._producer_paused:
-            self._producer_paused = True
-            self._producer.pauseProducing()
-
-    def empty(self, *, full: bool = False) -> None:
-        """The peer has taken all that was written; the next write may fill the transport again."""
-        self.full = full
-        if self._producer is not None and self._producer_paused:
-            self._producer_paused = False
-            self._producer.resumeProducing()
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        assert streaming
-        self._producer = producer
-
-    def unregisterProducer(self) -> None:
-        self._producer = None
-
-    def pauseProducing(self) -> None:
-        self.reading = False
-
-    def resumeProducing(self) -> None:
-        self.reading = True
-
-    def loseConnection(self) -> None:
-        self.closing = True
-
-    def loseWriteConnection(self) -> None:
-        self.half_closed = True
-
-    def abortConnection(self) -> None:
-        self.closing = self.aborted = True
-
-    @property
-    def ended(self) -> bool:
-        """Whether our side has ended it, wholly or for writing."""
-        return self.closing or self.half_closed
-
-
-@frozen
-class Answer:
-    """One answer as a client that knows what it asked for reads it."""
-
-    status: int
-    fields: tuple[tuple[str, str], ...]
-    body: bytes
-    whole: bool = True
-
-    def __getitem__(self, name: str) -> str:
-        return ", ".join(value for known, value in self.fields if known.lower() == name.lower())
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.body)
-
-
-def read_answers(data: bytes, methods: Sequence[bytes] = ()) -> list[Answer]:
-    """The answers in `data`, to requests with these `methods` (GET where the list ends)."""
-    answers: list[Answer] = []
-    asked = list(methods)
-    while data:
-        head, end, data = data.partition(b"\r\n\r\n")
-        assert end, f"no whole head in {head!r}"
-        first, *lines = head.decode("latin-1").split("\r\n")
-        version, status, _ = first.split(" ", 2)
-        assert version == "HTTP/1.1"
-        fields = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
-        answer = Answer(int(status), fields, b"")
-        if answer.status < 200:
-            answers.append(answer)
-            continue
-        method = asked.pop(0) if asked else b"GET"
-        whole = True
-        if method == b"HEAD" or answer.status in (204, 304):
-            body = b""
-        elif answer["Transfer-Encoding"] == "chunked":
-            body, data, whole = _read_chunks(data)
-        elif answer["Content-Length"]:
-            size = int(answer["Content-Length"])
-            body, data, whole = data[:size], data[size:], len(data) >= size
-        else:
-            body, data = data, b""
-        answers.append(Answer(answer.status, fields, body, whole))
-    return answers
-
-
-def _read_chunks(data: bytes) -> tuple[bytes, bytes, bool]:
-    body = b""
-    while True:
-        line, end, rest = data.partition(b"\r\n")
-        if not end:
-            return body, b"", False
-        size = int(line, 16)
-        if size == 0:
-            assert rest[:2] == b"\r\n"
-            return body, rest[2:], True
-        if len(rest) < size + 2:
-            return body + rest[:size], b"", False
-        assert rest[size : size + 2] == b"\r\n"
-        body, data = body + rest[:size], rest[size + 2 :]
 
 
 @frozen

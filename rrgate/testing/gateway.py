@@ -1,0 +1,219 @@
+"""`MemoryGateway`: a whole gateway without a socket or a file, on a clock that a test turns.
+
+Belongs here: which real parts it is made of, and making proxies for it. Does not: any expectation.
+
+    gateway = MemoryGateway([MyAuth])
+    proxy = gateway.proxy(caller=("my-auth", {"secret": "…"}))
+    answer = gateway.call("GET", proxy, "/orders?page=2", {"X-My-Auth": "…"}).answer
+    assert answer.status == 200
+    assert gateway.target.last.path == "/orders"
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rrgate import hookspecs
+from rrgate.api import Event, Exchange, Plugin, hookimpl
+from rrgate.compiling import Compiler
+from rrgate.directory import Directory
+from rrgate.ids import new_id
+from rrgate.model import Client, Credential, Proxy, Side, Target
+from rrgate.model.documents import read_new
+from rrgate.pipeline import Pipeline
+from rrgate.record import encode, snapshot
+from rrgate.record_view import Document, published
+from rrgate.registry import Registry, load_registry
+from rrgate.settings import Settings
+from rrgate.testing.calls import Call
+from rrgate.testing.clock import Clock
+from rrgate.testing.messages import Headers, request_bytes
+from rrgate.testing.outside import StubOutside
+from rrgate.testing.stand_in import STAND_IN, StandIn
+from rrgate.testing.target import MemoryDialer, StubTarget
+from rrgate.wire.hosts import HostNames
+from rrgate.wire.listener import CallerListener
+from rrgate.wire.pool import Pool
+
+REGION = "local"
+TARGET_HOST = "target.test"
+
+AuthType = tuple[str, Mapping[str, Any]]
+"""An auth type's name and a credential's secret, as the Core API takes them."""
+
+
+class _Brought:
+    """A plugin module with these classes."""
+
+    __name__ = "test"
+
+    def __init__(self, classes: list[type[Plugin]]) -> None:
+        self._classes = classes
+
+    @hookimpl
+    def rrgate_plugins(self) -> list[type[Plugin]]:
+        return self._classes
+
+
+def registry_with(classes: Iterable[type[Plugin]], *, installed: bool) -> Registry:
+    """The plugins of this environment, if `installed`, and these, each once. Raises PluginLoadError."""
+    found: Registry | None = load_registry() if installed else None
+    known: set[Any] = set()
+    if found is not None:
+        known = {each for _, call in found.hooks(hookspecs.rrgate_plugins) for each in call()}
+    wanted: list[type[Plugin]] = [StandIn, *classes]
+    brought = [each for each in dict.fromkeys(wanted) if each not in known]
+    return load_registry([_Brought(brought)], None if installed else ())
+
+
+class _NotSealed:
+    """Secrets that never were on a disk are not sealed."""
+
+    def unseal_credential(self, credential: Credential) -> bytes:
+        return credential.sealed_secret
+
+
+class MemoryGateway:
+    """Everything between a caller's bytes and a target's is the real thing, but for sockets, names, TLS and files.
+
+    `clock` stands until it is turned; `target` is where proxies lead unless they say otherwise; `outside` is what
+    plugins reach through `context.http`; `records` has the log's record of each request, and its detail beside it;
+    `events` what an operator was told.
+    """
+
+    def __init__(self, plugins: Iterable[type[Plugin]] = (), *, installed: bool = True, **settings: Any) -> None:
+        """`plugins`: classes, besides those of this environment (none of them if `installed` is false).
+
+        `settings`: as in a gateway's configuration. Raises PluginLoadError, SettingsError.
+        """
+        self.clock = clock = Clock()
+        self.registry = registry_with(plugins, installed=installed)
+        self.settings = Settings(data=Path("nowhere"), **settings)
+        self.outside = StubOutside(clock)
+        self.records: list[tuple[Document, Document]] = []
+        self.events: list[Event] = []
+        self.requests: list[Exchange] = []
+        """Every finished request of a proxy."""
+        compiler = Compiler(
+            self.registry,
+            _NotSealed(),
+            clock,
+            clock.wall,
+            prefix=self.settings.header_prefix,
+            query_credentials=self.settings.query_credentials,
+            http=lambda client_id: self.outside,
+            tell=self.events.append,
+        )
+        self.directory = Directory(compiler.build, self.settings.default_client, forget=compiler.forget)
+        self.dialer = MemoryDialer(clock)
+        self._pool = Pool(
+            self.dialer,
+            clock,
+            idle_timeout=self.settings.pool_idle_timeout,
+            own_prefix=self.settings.header_prefix.encode(),
+        )
+        self._pipeline = Pipeline(
+            self.directory,
+            self._pool,
+            self,
+            clock,
+            clock.wall,
+            prefix=self.settings.header_prefix,
+            regions=frozenset(),
+            held_bytes=self.settings.held_answers_bytes,
+            pages={},
+            admit=lambda ex: None,
+            tell=self.events.append,
+        )
+        self.listener = CallerListener(
+            self._pipeline.serve, self.settings, HostNames(["localhost"]), clock, clock.wall
+        )
+        self.client = Client(id=new_id(), user_id=new_id(), name="client", created_at=1, updated_at=1)
+        self.directory.put(self.client)
+
+    def put(self, ex: Exchange) -> None:
+        """Keep a finished request (this is the log's place)."""
+        self.requests.append(ex)
+        self.records.append(published(encode(snapshot(ex))))
+
+    @property
+    def target(self) -> StubTarget:
+        """Where proxies lead unless they say otherwise."""
+        return self.target_at(TARGET_HOST)
+
+    def target_at(self, host: str) -> StubTarget:
+        """The target of a host."""
+        return self.dialer.target(host)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return self.listener.in_flight
+
+    def proxy(
+        self,
+        *,
+        caller: AuthType = (STAND_IN, {}),
+        towards: AuthType = (STAND_IN, {}),
+        url: str = f"https://{TARGET_HOST}",
+        target: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> Proxy:
+        """A new proxy. `caller`, `towards`: (auth type, `credentialSecret`); without, callers show nothing and targets
+        are shown nothing. `target`, `settings`: published fields, such as `targetTimeout` and `proxyAdditionalHeaders`.
+
+        Raises ConfigError for what would be refused when saved, or cannot be compiled.
+        """
+        common = self._common()
+        where = {"targetName": "target", "targetRegion": REGION, "targetBaseURL": url, **(target or {})}
+        made = Target(id=new_id(), **common, **read_new(Target, where))
+        self.directory.put(made)
+        document = {
+            "proxyName": "proxy",
+            "proxyRegion": REGION,
+            "proxyProxyCredentialId": self.credential(Side.PROXY, *caller).id,
+            "proxyTargetId": made.id,
+            "proxyTargetCredentialId": self.credential(Side.TARGET, *towards).id,
+            **settings,
+        }
+        proxy = Proxy(id=new_id(), **common, **read_new(Proxy, document))
+        self.directory.put(proxy)
+        self.directory.find(f"/{proxy.id}".encode())
+        return proxy
+
+    def credential(self, side: Side, auth_type: str, secret: Mapping[str, Any]) -> Credential:
+        """A new credential; what its auth type says of `secret` is said when a proxy is made with it."""
+        credential = Credential(
+            id=new_id(),
+            **self._common(),
+            name="credential",
+            side=side,
+            auth_type=auth_type,
+            region=REGION,
+            sealed_secret=json.dumps(secret).encode(),
+        )
+        self.directory.put(credential)
+        return credential
+
+    def _common(self) -> dict[str, Any]:
+        now = int(self.clock.wall() * 1000)
+        return {"client_id": self.client.id, "user_id": self.client.user_id, "created_at": now, "updated_at": now}
+
+    def call(
+        self,
+        method: str,
+        proxy: Proxy,
+        path: str = "/",
+        headers: Headers = (),
+        body: bytes | Iterable[bytes] | None = None,
+    ) -> Call:
+        """A caller's request on a connection of its own, as far as it gets while no time goes by.
+
+        `path`: behind the proxy's address, with the query, as it stands in the request line. `body`: whole, or pieces
+        that are sent as chunks.
+        """
+        segments = request_bytes(method, f"/api/{proxy.id}{path}", headers, body)
+        return Call(self.listener.buildProtocol(None), self.clock, method).send(*segments)
