@@ -170,6 +170,10 @@ class Body:
             await self._more()
         return self.take()
 
+    def is_read_by(self, waiter: object) -> bool:
+        """Whether whoever waits for `waiter` waits for more of this body."""
+        return self._reader is not None and self._reader is waiter
+
     async def read_or_nudged(self) -> bytes | None:
         """As `read`, but None when `nudge` was called while nothing came."""
         if not self._chunks and not self.ended:

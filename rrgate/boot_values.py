@@ -55,16 +55,18 @@ class Page:
     help: str = ""
 
 
-EventKind = Literal["plugin-fault", "journal-trouble", "tokens-unreadable", "proxy-broken"]
+EventKind = Literal["plugin-fault", "reactor-blocked", "journal-trouble", "tokens-unreadable", "proxy-broken"]
 
 
 @frozen
 class Event:
     """Something that an operator would want to know. Holds nothing secret.
 
-    `kind`: `plugin-fault` (a plugin raised, or answered what it may not; `subject` is its name and the phase),
-    `journal-trouble` (requests are not logged), `tokens-unreadable` (changed tokens on disk cannot be read; those in
-    memory stay in force), `proxy-broken` (a proxy cannot be compiled and answers 500; `subject` is its id).
+    `kind`: `plugin-fault` (a plugin raised, waited for too long, or answered what it may not; `subject` is its name and
+    the phase), `reactor-blocked` (the reactor's thread did not turn for a while; `subject` is the plugin and phase that
+    kept it, or else the place), `journal-trouble` (requests are not logged), `tokens-unreadable` (changed tokens on
+    disk cannot be read; those in memory stay in force), `proxy-broken` (a proxy cannot be compiled and answers 500;
+    `subject` is its id).
     `message`: a sentence.
     """
 

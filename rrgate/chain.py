@@ -7,12 +7,13 @@ A compiled tuple costs 0.1–0.5 µs a request where a pluggy call costs 1.3–4
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from rrgate.api import Kind, Plugin
+from rrgate.patience import ENDLESS, Patience
 
 
 @frozen(slots=True, eq=False)
@@ -28,25 +29,21 @@ class Step:
     phase: str
     mark: int
     """One bit of `Exchange.entered`, the same for all steps of one plugin."""
+    patience: Patience = ENDLESS
+    """How long what it answers may be awaited."""
 
 
 @frozen(slots=True, eq=False)
 class Member:
-    """A plugin object and its place. `without`: phases it stays out of here (an auth type works on one side).
-
-    `instead`: methods in the place of its own, by phase.
-    """
+    """A plugin object and its place. `without`: phases it stays out of here (an auth type works on one side)."""
 
     plugin: Plugin
     kind: Kind
     without: frozenset[str] = frozenset()
-    instead: Mapping[str, Callable[..., Any]] = field(factory=dict)
 
     def method(self, phase: str) -> Callable[..., Any] | None:
         """Its method for `phase`, or None where it has no part in it."""
-        if phase in self.without:
-            return None
-        return self.instead.get(phase) or getattr(self.plugin, phase, None)
+        return None if phase in self.without else getattr(self.plugin, phase, None)
 
 
 @frozen(slots=True, eq=False)
@@ -70,7 +67,7 @@ class Chain:
 _WAY_IN = ("authenticate", "authorize", "prepare")
 
 
-def compile_chain(members: Sequence[Member]) -> Chain:
+def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Chain:
     """The chain of `members`, given in any order; those of equal kind keep the order given.
 
     A plugin counts as entered when its first method on the way in is called, or, having none, when the request is
@@ -80,7 +77,7 @@ def compile_chain(members: Sequence[Member]) -> Chain:
     phases: dict[str, list[Step]] = {}
     for phase in (*_WAY_IN, "on_request_body", "on_response", "on_body", "next_attempt", "on_log"):
         steps = [
-            _step(method, member, phase, 1 << place)
+            _step(method, member, phase, 1 << place, patience)
             for place, member in enumerate(ordered)
             if (method := member.method(phase)) is not None
         ]
@@ -97,5 +94,5 @@ def compile_chain(members: Sequence[Member]) -> Chain:
     )
 
 
-def _step(method: Callable[..., Any], member: Member, phase: str, mark: int) -> Step:
-    return Step(method, inspect.iscoroutinefunction(method), member.plugin.name, phase, mark)
+def _step(method: Callable[..., Any], member: Member, phase: str, mark: int, patience: Patience) -> Step:
+    return Step(method, inspect.iscoroutinefunction(method), member.plugin.name, phase, mark, patience)

@@ -202,6 +202,22 @@ class Settings:
         values.seconds(0, 3600), 5.0, unit="seconds", where="names of targets", help="How long a failure is kept."
     )
 
+    plugin_timeout: float = setting(
+        values.seconds(0.1, 3600),
+        30.0,
+        unit="seconds",
+        where="plugins",
+        help="How long one step of a plugin may wait for what it awaits, bodies aside; 500 beyond, 502 once sent.",
+    )
+    block_warning: float = setting(
+        values.seconds(0, 60),
+        0.25,
+        unit="seconds",
+        where="plugins",
+        help="How long the reactor's thread may be kept from its next turn before the log says by whom. 0: it never "
+        "does.",
+    )
+
     drain_timeout: float = setting(
         values.seconds(0, 3600),
         30.0,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -17,12 +16,16 @@ from rrgate.chain import Step
 from rrgate.exchange import Exchange
 from rrgate.messages import Denied, Identity, Reply
 from rrgate.names import NOT_INJECTABLE, fold, is_token
+from rrgate.patience import CallerLeft
 
 _log = Logger()
 
 
 class PluginFault(Exception):
-    """A plugin raised, or answered something it may not. Its text names the plugin and phase, and no values."""
+    """A plugin raised, answered something it may not, or waited for too long.
+
+    Its text names the plugin and phase, and no values.
+    """
 
     def __init__(self, step: Step, failure: Failure) -> None:
         super().__init__(f"plugin {step.plugin!r} failed in {step.phase}")
@@ -51,8 +54,8 @@ async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
         try:
             answer = step.call(ex)
             if answer is not None and (step.is_async or hasattr(answer, "__await__")):
-                answer = await answer
-        except CancelledError:
+                answer = await step.patience.answer_of(ex, answer)
+        except CallerLeft:
             raise
         except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
             raise PluginFault(step, Failure()) from None
@@ -83,8 +86,8 @@ async def answer_steps(ex: Exchange, steps: Sequence[Step], reply: Reply | None)
         try:
             answer = step.call(ex)
             if answer is not None and (step.is_async or hasattr(answer, "__await__")):
-                answer = await answer
-        except CancelledError:
+                answer = await step.patience.answer_of(ex, answer)
+        except CallerLeft:
             raise
         except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
             raise PluginFault(step, Failure()) from None
@@ -113,8 +116,8 @@ async def body_steps(ex: Exchange, steps: Sequence[Step], chunk: bytes, last: bo
         try:
             answer = step.call(ex, chunk, last)
             if type(answer) is not bytes and (step.is_async or hasattr(answer, "__await__")):
-                answer = await answer
-        except CancelledError:
+                answer = await step.patience.answer_of(ex, answer)
+        except CallerLeft:
             raise
         except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
             raise PluginFault(step, Failure()) from None

@@ -197,6 +197,7 @@ class RunningGateway(GatewayClient):
             "core_listen": "tcp:0:interface=127.0.0.1",
             "allow_networks": "127.0.0.0/8",
             "journal_interval": 0.02,
+            "block_warning": 0,  # a busy machine can look like a blocked reactor
         }
         gateway = Gateway(load(given | settings, {}, None), reactor, wall=wall, registry=load_registry(plugins))
         gateway.startService()

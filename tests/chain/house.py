@@ -17,6 +17,7 @@ from rrgate.checks import Checks
 from rrgate.directory import Directory
 from rrgate.messages import TargetResponse
 from rrgate.model import Client, Proxy, Target
+from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
 from rrgate.route import Endpoint, Route
 from rrgate.waiting import Task, Waiter
@@ -34,6 +35,9 @@ PASSING = (
     | Checks.TARGET_CREDENTIAL_RELATIONSHIP
     | Checks.TARGET_CREDENTIAL_ACTIVE
 )
+
+PATIENCE = 30
+"""Seconds that a plugin may wait."""
 
 Method = Callable[..., Any]
 
@@ -158,9 +162,9 @@ class House:
         members = [Member(each, type(each).kind) for each in plugins]
         if signer is not None:
             members.append(Member(signer, Kind.CREDENTIAL))
-        self.chain = compile_chain(members)
         self.clock = Clock()
         self.clock.advance(1)
+        self.chain = compile_chain(members, Patience(self.clock, PATIENCE))
         self.upstream = Upstream(self.clock)
         self.logged: list[Exchange] = []
         self.told: list[Event] = []

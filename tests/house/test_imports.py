@@ -32,6 +32,7 @@ FLOORS = (
         "rrgate.names",
         "rrgate.outside_values",
         "rrgate.paths",
+        "rrgate.patience",
         "rrgate.reactor",
         "rrgate.settings",
         "rrgate.settings_sources",
@@ -49,7 +50,6 @@ FLOORS = (
         "rrgate.configuring",
         "rrgate.hookspecs",
         "rrgate.model.documents",
-        "rrgate.overlap",
         "rrgate.registry",
         "rrgate.route",
         "rrgate.store",
@@ -68,6 +68,7 @@ FLOORS = (
         "rrgate.record_view",
         "rrgate.relay",
         "rrgate.steps",
+        "rrgate.watchdog",
     },
     # The two planes' edges: bytes, and the Core API.
     {"rrgate.core", "rrgate.outside", "rrgate.outside_way", "rrgate.wire"},
