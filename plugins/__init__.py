@@ -1,12 +1,13 @@
 """The built-in plugins, which come through the same door as anyone's: the entry-point group `rrgate`.
 
-Belongs here: the list of them. Each lives in a file of its own, imports only `rrgate.api`, and may be copied to begin
-a new one.
+Belongs here: the list of them. Each lives in a file of its own, imports of rrgate only `rrgate.api`, and may be copied
+to begin a new one. What two of them share is a module here too (merging.py).
 """
 
 from rrgate.api import Plugin, hookimpl
 from rrgate_plugins.api_key import ApiKey
 from rrgate_plugins.bearer import Bearer
+from rrgate_plugins.data_injection import DataInjection
 from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.no_credential import NoCredential
 from rrgate_plugins.query_injection import QueryInjection
@@ -16,4 +17,4 @@ from rrgate_plugins.response_size import ResponseSize
 
 @hookimpl
 def rrgate_plugins() -> list[type[Plugin]]:
-    return [ApiKey, Bearer, NoCredential, HeaderInjection, QueryInjection, RequestSize, ResponseSize]
+    return [ApiKey, Bearer, NoCredential, DataInjection, HeaderInjection, QueryInjection, RequestSize, ResponseSize]

@@ -23,6 +23,7 @@ from rrgate.body import Body
 from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.config_values import ConfigError, NoConfig, Problem, documented, secret
 from rrgate.exchange import Exchange
+from rrgate.json_text import json_text
 from rrgate.messages import (
     Denied,
     Fields,
@@ -57,6 +58,7 @@ __all__ = [
     "Kind",
     "LogsRequests",
     "Migrations",
+    "NeedsBody",
     "NoConfig",
     "OutsideAnswer",
     "OutsideError",
@@ -83,6 +85,7 @@ __all__ = [
     "fold_parameter",
     "hookimpl",
     "is_token",
+    "json_text",
     "secret",
 ]
 
@@ -117,7 +120,7 @@ class Kind(IntEnum):
 class BodyNeed:
     """How much of the caller's body a plugin needs before `prepare`: nothing (None), or all up to `limit` bytes.
 
-    A body over the smallest `limit` of a chain answers 413.
+    Of every request; `body_needed` decides for each. A body over the smallest `limit` of a chain answers 413.
     """
 
     limit: int | None = None
@@ -211,6 +214,16 @@ class Authorizes(Protocol):
         """May this identity do this? None: no objection. Raising answers 500 and forwards nothing."""
 
 
+class NeedsBody(Protocol):
+    """Plugins that need the caller's body whole for some requests, and not for others."""
+
+    def body_needed(self, ex: Exchange) -> int | None:
+        """Bytes up to which this request's body is held before `prepare`, as `ex.held_body`. None: not for me.
+
+        A body over the smallest number answers 413. Not `async`. Raising answers 500 and forwards nothing.
+        """
+
+
 class Prepares(Protocol):
     """Injection and target credentials."""
 
@@ -227,8 +240,8 @@ class TransformsRequestBody(Protocol):
     def on_request_body(self, ex: Exchange, chunk: bytes, last: bool) -> bytes | Awaitable[bytes]:
         """The bytes to send for `chunk`, possibly none. Called once more with `last` and what is left to say.
 
-        A body that is held whole (`body_need`), and one that is not there, come in this one call. Raising answers 500,
-        or 502 once bytes went to the target.
+        A body that is held whole (`body_need`, `body_needed`), and one that is not there, come in this one call.
+        Raising answers 500, or 502 once bytes went to the target.
         """
 
 

@@ -52,6 +52,7 @@ class Chain:
 
     authenticate: tuple[Step, ...] = ()
     authorize: tuple[Step, ...] = ()
+    body_needed: tuple[Step, ...] = ()
     prepare: tuple[Step, ...] = ()
     on_request_body: tuple[Step, ...] = ()
     on_response: tuple[Step, ...] = ()
@@ -59,12 +60,12 @@ class Chain:
     next_attempt: tuple[Step, ...] = ()
     on_log: tuple[Step, ...] = ()
     body_limit: int | None = None
-    """The caller's body is needed whole before `prepare`, up to so many bytes; None: it streams."""
+    """The body of every request is needed whole before `prepare`, up to so many bytes; None: `body_needed` decides."""
     entered_by_sending: int = 0
     """Marks of the plugins that have no method on the way in."""
 
 
-_WAY_IN = ("authenticate", "authorize", "prepare")
+_WAY_IN = ("authenticate", "authorize", "body_needed", "prepare")
 
 
 def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Chain:

@@ -5,7 +5,6 @@ Belongs here: what is worked out once a change, so that a request need not. Does
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import Checks
 from rrgate.configuring import configure
 from rrgate.directory import Directory
+from rrgate.json_text import read_json
 from rrgate.model import Credential, Parts, Proxy, Side, Target
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
@@ -145,7 +145,7 @@ class Compiler:
     ) -> Chain:
         members: list[Member] = []
         if caller_plugin is not None:
-            members.append(Member(caller_plugin, Kind.CALLER, without=frozenset({"prepare"})))
+            members.append(Member(caller_plugin, Kind.CALLER, without=frozenset({"body_needed", "prepare"})))
         if parts is not None:
             context = evolve(self._context, proxy=proxy, http=self._http(proxy.client_id))
             for plugin in self._registry.plugins:
@@ -168,7 +168,7 @@ class Compiler:
                 Problem("credentialAuthType", f"no installed plugin serves {credential.auth_type!r} any more")
             )
         with _named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
-            secret = json.loads(self._unsealer.unseal_credential(credential))
+            secret = read_json(self._unsealer.unseal_credential(credential))
         context = evolve(self._context, credential=credential, http=self._http(credential.client_id))
         with _named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
             plugin = plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)

@@ -1,6 +1,6 @@
 """The request that goes to the target, before plugins write into it: what of the caller's crosses, and what is cut.
 
-Belongs here: gateway-api.md 3 and 5 for requests, and the body on its way through `on_request_body`. Does not:
+Belongs here: gateway-api.md 3 and 5 for requests, holding the body, and its way through `on_request_body`. Does not:
 injection (plugins), bytes on the wire (wire/target_head.py).
 """
 
@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rrgate.body import Body
-from rrgate.chain import Step
+from rrgate.body import Body, BodyTooLarge
+from rrgate.chain import Chain, Step
 from rrgate.exchange import Exchange
 from rrgate.messages import TargetRequest, cut_parameters
 from rrgate.names import CALLER_ADDRESS_PREFIXES
 from rrgate.route import Route
-from rrgate.steps import body_steps
+from rrgate.steps import body_limit, body_steps
+
+
+async def hold_body(ex: Exchange, chain: Chain) -> None:
+    """Wait for the whole body if a plugin needs it; it is `ex.held_body` then.
+
+    Raises BodyTooLarge, BodyBroken, PluginFault.
+    """
+    limit = body_limit(ex, chain.body_needed, chain.body_limit)
+    if limit is None:
+        return
+    length = ex.content_length if ex.held_body is None else len(ex.held_body)
+    if length is not None and length > limit:
+        raise BodyTooLarge(limit)
+    if ex.held_body is None:
+        ex.held_body = await ex.request_body.whole(limit)
 
 
 def begin_target_request(ex: Exchange, route: Route) -> TargetRequest:

@@ -22,7 +22,7 @@ from rrgate.checks import Checks
 from rrgate.directory import Directory
 from rrgate.exchange import Exchange
 from rrgate.messages import InjectionError, Reply
-from rrgate.outgoing import begin_target_request, change_body
+from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.record import CALLER_LEFT, encode, snapshot
 from rrgate.record_view import published
@@ -177,10 +177,8 @@ class Pipeline:
         assert route is not None
         chain = route.chain
         try:
-            if chain.body_limit is not None and ex.held_body is None:
-                if ex.content_length is not None and ex.content_length > chain.body_limit:
-                    raise BodyTooLarge(chain.body_limit)
-                ex.held_body = await ex.request_body.whole(chain.body_limit)
+            if chain.body_needed or chain.body_limit is not None:
+                await hold_body(ex, chain)
             request = ex.target_request = begin_target_request(ex, route)
             reply = await way_in(ex, chain.prepare)
             if reply is not None:

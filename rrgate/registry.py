@@ -165,7 +165,7 @@ def _undeclared(plugin: type[Plugin]) -> str:
         return "its `serves` must be a frozenset of str"
     if not isinstance(plugin.body_need, BodyNeed):
         return "its `body_need` must be a rrgate.api.BodyNeed"
-    for method in ("on_log", "next_attempt"):
+    for method in ("body_needed", "on_log", "next_attempt"):
         if inspect.iscoroutinefunction(getattr(plugin, method, None)):
             return f"its `{method}` must not be async"
     return ""

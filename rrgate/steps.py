@@ -72,6 +72,23 @@ async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
     return None
 
 
+def body_limit(ex: Exchange, steps: Sequence[Step], limit: int | None) -> int | None:
+    """The smallest of `limit` and what `body_needed` answers; None: nobody needs the body. Raises PluginFault."""
+    for step in steps:
+        ex.entered |= step.mark
+        try:
+            needed = step.call(ex)
+        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+            raise PluginFault(step, Failure()) from None
+        if needed is None:
+            continue
+        if type(needed) is not int or needed < 0:
+            raise _wrong(step, needed)
+        if limit is None or needed < limit:
+            limit = needed
+    return limit
+
+
 async def answer_steps(ex: Exchange, steps: Sequence[Step], reply: Reply | None) -> Reply | None:
     """Run `on_response` of the plugins that were entered, on the target's answer or on `reply` of ours.
 

@@ -5,7 +5,6 @@ Belongs here: the forms of core-api.md 1. Does not: writing them to a connection
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from attrs import field, frozen
 
 from rrgate.api import ConfigError, Problem
+from rrgate.json_text import json_text
 
 
 @frozen
@@ -28,7 +28,7 @@ class Answer:
         """The content, or the document's bytes."""
         if self.content is not None:
             return self.content
-        return json.dumps(self.document, ensure_ascii=False, separators=(",", ":")).encode()
+        return json_text(self.document).encode()
 
 
 def shown(plural: str, *documents: Mapping[str, Any]) -> Answer:

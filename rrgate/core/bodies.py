@@ -11,6 +11,7 @@ from typing import Any, Final
 from rrgate.api import Problem
 from rrgate.complaints import shown_name
 from rrgate.core.answers import Refused, not_right
+from rrgate.json_text import read_json
 
 DEEPEST: Final = 64
 """How far objects and arrays may nest."""
@@ -20,14 +21,15 @@ def read_object(content_types: list[bytes], content_encodings: list[bytes], body
     """The JSON object in `body`.
 
     Raises Refused: 415 unless its type is JSON in UTF-8, 400 unless it is one strict JSON object: no member twice,
-    no NaN, no lone surrogates.
+    no NaN, no lone surrogates. Numbers keep
+    their spelling (json_text.py).
     """
     if len(content_types) != 1 or not _is_json(content_types[0]):
         raise Refused(415, "The body must be JSON: send Content-Type: application/json.")
     if any(encoding.strip().lower() not in (b"", b"identity") for encoding in content_encodings):
         raise Refused(415, "The body must not be compressed: leave Content-Encoding out.")
     try:
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_constant)
+        document = read_json(body.decode("utf-8"), members=_members, constant=_constant)
         # Half a surrogate pair passes the parser and no encoder.
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeError:

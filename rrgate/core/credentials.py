@@ -5,7 +5,6 @@ Belongs here: checking a secret with its auth type's plugin, and sealing it. Doe
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from attrs import evolve
@@ -18,6 +17,7 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route
 from rrgate.ids import new_id
+from rrgate.json_text import json_text
 from rrgate.model import Credential, Side
 from rrgate.model.documents import Extra, publish, read_changes, read_new
 from rrgate.store.secrets import credential_row
@@ -53,7 +53,7 @@ def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> None:
 def sealed(house: CoreHouse, client_id: str, credential_id: str, secret: Any) -> dict[str, Any]:
     """The attributes that hold `secret`: sealed, and its fingerprint."""
     # Sorted, so that the same secret written another way has the same fingerprint.
-    plaintext = json.dumps(secret, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    plaintext = json_text(secret, sort=True).encode()
     row = credential_row(credential_id)
     return {
         "sealed_secret": house.store.secrets.seal(client_id, row, plaintext),

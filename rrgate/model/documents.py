@@ -13,6 +13,7 @@ from attrs import frozen
 
 from rrgate.api import ConfigError, Problem
 from rrgate.complaints import WrongValue, unknown_field
+from rrgate.json_text import same_json
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
 from rrgate.model.times import format_milliseconds, parse_milliseconds
 from rrgate.structuring import CONVERTER, structure
@@ -102,7 +103,7 @@ def read_changes(
         elif name in fields and fields[name].writable is Writable.ALWAYS:
             _read(fields[name], value, changes, problems)
         elif name in present:
-            if not name.endswith("UpdatedAt") and not _same(value, present[name]):
+            if not name.endswith("UpdatedAt") and not same_json(value, present[name]):
                 problems.append(Problem(name, _fixed(fields.get(name))))
         else:
             problems.append(unknown_field(name, {*present, *extra_names}))
@@ -111,7 +112,7 @@ def read_changes(
     return {
         attribute: value
         for attribute, value in changes.items()
-        if attribute in extra_names or not _same(value, getattr(noun, attribute))
+        if attribute in extra_names or not same_json(value, getattr(noun, attribute))
     }
 
 
@@ -119,11 +120,6 @@ def _fixed(known: PublishedField | None) -> str:
     if known is not None and known.writable is Writable.ON_CREATION:
         return "cannot be changed after creation"
     return "is read only: leave it out, or send its present value"
-
-
-def _same(one: Any, other: Any) -> bool:
-    # `True == 1` in Python, and not in JSON.
-    return type(one) is type(other) and bool(one == other)
 
 
 def _read(known: PublishedField, value: Any, values: dict[str, Any], problems: list[Problem]) -> None:

@@ -16,7 +16,7 @@ from rrgate.model.values import alias, effect, header_names, name, one_of, regio
 
 @frozen(kw_only=True)
 class Proxy:
-    """A proxy. Times are milliseconds since the epoch; sizes are bytes."""
+    """A proxy. Times are milliseconds since the epoch; sizes are bytes. What is injected is not in `repr`."""
 
     id: str = published("sKey", writable=Writable.NEVER)
     client_id: str = published("clientId", writable=Writable.NEVER)
@@ -43,16 +43,28 @@ class Proxy:
         "proxyAdditionalHeaders",
         factory=dict,
         by_plugin=True,
+        repr=False,
         help="Sent with every request, in place of the caller's.",
     )
     additional_query_params: Mapping[str, str] = published(
         "proxyAdditionalQueryParams",
         factory=dict,
         by_plugin=True,
+        repr=False,
         help="Sent with every request, in place of the caller's.",
     )
     additional_data: Mapping[str, Any] = published(
-        "proxyAdditionalData", factory=dict, by_plugin=True, help="Merged into bodies of POST, PUT and PATCH."
+        "proxyAdditionalData",
+        factory=dict,
+        by_plugin=True,
+        repr=False,
+        help="Merged into bodies of POST, PUT and PATCH.",
+    )
+    additional_data_strict: bool = published(
+        "proxyAdditionalDataStrict",
+        default=False,
+        by_plugin=True,
+        help="Refuse multipart bodies, which additional data cannot be merged into, with 415.",
     )
     max_response_bytes: int | None = published(
         "proxyMaxResponseBytes",

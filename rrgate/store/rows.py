@@ -5,7 +5,6 @@ Belongs here: which class lies in which table. Does not: SQL transactions (store
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +12,7 @@ import attrs
 from attrs import frozen
 from cattrs import BaseValidationError, Converter
 
+from rrgate.json_text import json_text, read_json
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
 from rrgate.store.errors import StoreError
 from rrgate.store.inventory import Member, Noun
@@ -52,7 +52,7 @@ class NounTable(Generic[N]):
         document: dict[str, Any] = _converter.unstructure(noun)
         values = [document.pop(name) for name in self.columns]
         # Escaped to ASCII: SQLite takes no lone surrogates, which JSON strings may hold.
-        return *values, json.dumps(document, allow_nan=False, separators=(",", ":"))
+        return *values, json_text(document, ascii=True)
 
     def key_of(self, noun: N) -> tuple[str, ...]:
         """The values for `delete`."""
@@ -61,7 +61,7 @@ class NounTable(Generic[N]):
     def noun_of(self, row: Mapping[str, Any]) -> N:
         """The noun in `row`. Raises StoreError, without content, if it is none."""
         try:
-            document = json.loads(row["document"])
+            document = read_json(row["document"])
             return _converter.structure({**document, **{name: row[name] for name in self.columns}}, self.noun)
         except (BaseValidationError, ValueError, TypeError):
             where = "/".join(str(row[name]) for name in self.key)

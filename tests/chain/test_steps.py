@@ -389,6 +389,66 @@ def test_a_body_at_the_need() -> None:
     assert house.upstream.sent[0][1] == b"x" * 10
 
 
+def needing(*answers: Any) -> list[Plugin]:
+    """Plugins that answer these as `body_needed`."""
+    return [
+        plugin(f"p{place}", body_needed=lambda ex, answer=answer: answer, prepare=lambda ex: None)
+        for place, answer in enumerate(answers)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "held"),
+    [((None,), None), ((None, None), None), ((4,), b"body"), ((None, 5, 4), b"body"), ((1 << 60, None), b"body")],
+)
+def test_a_plugin_says_for_each_request_whether_it_needs_the_body(answers: Any, held: bytes | None) -> None:
+    house = House(letting_in(), *needing(*answers))
+    request = house.call(b"body")
+    assert request.result == OK
+    assert request.ex.held_body == held
+    ((sent, received),) = house.upstream.sent
+    assert received == b"body"
+    assert (sent.stream is None) == (held is not None)
+
+
+@pytest.mark.parametrize(("answers", "need"), [((3,), None), ((None, 3, 8), None), ((0,), None), ((8,), 3), ((3,), 8)])
+@pytest.mark.parametrize("length", [4, None])
+def test_the_smallest_need_counts(answers: Any, need: int | None, length: int | None) -> None:
+    house = House(letting_in(), *needing(*answers), plugin("a", need=BodyNeed(need), prepare=lambda ex: None))
+    body = Body.of(b"body")
+    assert house.call(body, length=length).result == (413, b"request-too-large")
+    assert house.upstream.sent == []
+
+
+def test_a_body_that_somebody_held_already_is_measured() -> None:
+    async def holding(ex: Exchange) -> None:
+        ex.held_body = await ex.request_body.whole(100)
+
+    for limit, result in ((4, OK), (3, (413, b"request-too-large")), (None, OK)):
+        house = House(letting_in(), plugin("rule", Kind.RULES, authorize=holding), *needing(limit))
+        assert house.call(b"body").result == result
+        assert [received for _, received in house.upstream.sent] == [b"body"] * (result == OK)
+
+
+@pytest.mark.parametrize("wrong", [True, -1, 1.0, "1", b"", BodyNeed(1), succeed(None), Denied("no", 403)], ids=repr)
+def test_a_need_that_is_none(wrong: Any) -> None:
+    house = House(letting_in(), *needing(wrong))
+    assert house.call(b"body").result == CLOSED
+    assert house.phases == ["p0 body_needed"]
+
+
+def test_whoever_was_asked_counts_as_entered() -> None:
+    seen: list[str] = []
+    house = House(
+        letting_in(),
+        plugin("first", body_needed=lambda ex: None, on_response=lambda ex: seen.append("first")),
+        plugin("broken", body_needed=raising, on_response=lambda ex: seen.append("broken")),
+        plugin("never", body_needed=lambda ex: None, on_response=lambda ex: seen.append("never")),
+    )
+    assert house.call(b"body").result == CLOSED
+    assert seen == ["broken", "first"]
+
+
 def test_answers_bodies_are_changed_in_reverse_order() -> None:
     house = House(letting_in(), plugin("a", on_body=doubled), plugin("b", on_body=upper))
     request = house.call()

@@ -26,6 +26,7 @@ FLOORS = (
         "rrgate.config_values",
         "rrgate.exchange",
         "rrgate.ids",
+        "rrgate.json_text",
         "rrgate.log_output",
         "rrgate.messages",
         "rrgate.model",

@@ -175,6 +175,12 @@ class AsyncLog(Plugin):
     async def on_log(self, ex: object, record: object) -> None: ...
 
 
+class AsyncNeed(Plugin):
+    name = "no"
+
+    async def body_needed(self, ex: object) -> None: ...
+
+
 class NoAuthenticate(Plugin):
     name = "no"
     sides = frozenset({Side.PROXY})
@@ -201,6 +207,7 @@ class NoPrepare(Plugin):
         (OddSides, "its `sides` must be"),
         (OddServes, "its `serves` must be"),
         (OddNeed, "its `body_need` must be"),
+        (AsyncNeed, "its `body_needed` must not be async"),
         (AsyncLog, "its `on_log` must not be async"),
         (NoAuthenticate, "needs the method `authenticate`"),
         (NoPrepare, "needs the method `prepare`"),
