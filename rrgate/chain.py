@@ -7,10 +7,10 @@ A compiled tuple costs 0.1–0.5 µs a request where a pluggy call costs 1.3–4
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from rrgate.api import Kind, Plugin
 from rrgate.patience import ENDLESS, Patience
@@ -35,15 +35,21 @@ class Step:
 
 @frozen(slots=True, eq=False)
 class Member:
-    """A plugin object and its place. `without`: phases it stays out of here (an auth type works on one side)."""
+    """A plugin object and its place. `without`: phases it stays out of here (an auth type works on one side).
+
+    `instead`: methods in the place of its own, by phase.
+    """
 
     plugin: Plugin
     kind: Kind
     without: frozenset[str] = frozenset()
+    instead: Mapping[str, Callable[..., Any]] = field(factory=dict)
 
     def method(self, phase: str) -> Callable[..., Any] | None:
         """Its method for `phase`, or None where it has no part in it."""
-        return None if phase in self.without else getattr(self.plugin, phase, None)
+        if phase in self.without:
+            return None
+        return self.instead.get(phase) or getattr(self.plugin, phase, None)
 
 
 @frozen(slots=True, eq=False)

@@ -16,7 +16,7 @@ import idna
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 
-from rrgate.api import CallsOutside, ConfigError, Event, Kind, Plugin, PluginContext, Problem
+from rrgate.api import CallsOutside, ConfigError, Consumes, Event, Kind, Plugin, PluginContext, Problem
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import Checks
@@ -26,6 +26,7 @@ from rrgate.json_text import read_json
 from rrgate.model import Credential, Parts, Proxy, Side, Target
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
+from rrgate.overlap import EitherSecret
 from rrgate.patience import ENDLESS, Patience
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route
@@ -36,6 +37,9 @@ class Unsealer(Protocol):
 
     def unseal_credential(self, credential: Credential) -> bytes:
         """The secret as JSON bytes. Raises what says that it cannot be opened."""
+
+    def unseal_previous(self, credential: Credential) -> bytes:
+        """The same for the secret of a `Credential.before`."""
 
 
 NOWHERE = Endpoint(False, "", 0)
@@ -74,7 +78,8 @@ class Compiler:
         self._tell = tell
         self._patience = patience
         self._own_prefix = fold(prefix.encode())
-        self._credential_plugins: dict[str, tuple[Credential, Plugin]] = {}
+        self._log = CarefulLogger("rrgate.compiling")
+        self._credential_plugins: dict[str, dict[int, Plugin]] = {}
 
     def build(self, directory: Directory, proxy: Proxy) -> Route:
         """The Route of `proxy` as everything stands now. A part that is missing or foreign is left out and not an
@@ -89,7 +94,7 @@ class Compiler:
             raise
 
     def forget(self, credential_id: str) -> None:
-        """This credential is no more: neither is its plugin object, once the requests that have it are done."""
+        """This credential is no more: neither are its plugin objects, once the requests that have it are done."""
         self._credential_plugins.pop(credential_id, None)
 
     def _build(self, directory: Directory, proxy: Proxy) -> Route:
@@ -104,9 +109,8 @@ class Compiler:
             target_side = None
         if target is not None and not checks & Checks.TARGET_RELATIONSHIP:
             target = None
-        caller_plugin = self._credential_plugin(caller_side) if caller_side is not None else None
-        chain = self._chain(proxy, directory.parts(proxy), caller_plugin, target_side)
-        consumes = caller_plugin.consumes if caller_plugin is not None else None
+        caller, consumes = self._caller(caller_side) if caller_side is not None else (None, None)
+        chain = self._chain(proxy, directory.parts(proxy), caller, target_side)
         passed = {fold(name.encode()) for name in proxy.pass_headers}
         cut_headers = NEVER_TO_TARGET if proxy.cookies == "pass" else NEVER_TO_TARGET | {b"cookie"}
         if consumes is not None:
@@ -141,11 +145,9 @@ class Compiler:
         )
 
     def _chain(
-        self, proxy: Proxy, parts: Parts | None, caller_plugin: Plugin | None, target_side: Credential | None
+        self, proxy: Proxy, parts: Parts | None, caller: Member | None, target_side: Credential | None
     ) -> Chain:
-        members: list[Member] = []
-        if caller_plugin is not None:
-            members.append(Member(caller_plugin, Kind.CALLER, without=frozenset({"body_needed", "prepare"})))
+        members: list[Member] = [] if caller is None else [caller]
         if parts is not None:
             context = evolve(self._context, proxy=proxy, http=self._http(proxy.client_id))
             for plugin in self._registry.plugins:
@@ -158,22 +160,47 @@ class Compiler:
             members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))
         return compile_chain(members, self._patience)
 
-    def _credential_plugin(self, credential: Credential) -> Plugin:
-        known = self._credential_plugins.get(credential.id)
-        if known is not None and known[0].secret_version == credential.secret_version:
-            return known[1]
+    def _caller(self, credential: Credential) -> tuple[Member, Consumes]:
+        """Who authenticates by `credential`, and from where; by either secret while two are in force."""
+        present = self._credential_plugin(credential)
+        member = Member(present, Kind.CALLER, without=frozenset({"body_needed", "prepare"}))
+        before, until = credential.before, credential.previous_secret_expires_at
+        if before is None or until is None or until <= self._context.wall() * 1000:
+            return member, present.consumes
+        try:
+            previous = self._credential_plugin(credential, before)
+        except ConfigError as error:
+            # The present secret serves: who shows the other one is refused.
+            self._log.error("the previous secret of credential {id} does not work: {error}", id=before.id, error=error)
+            return member, present.consumes
+        either = EitherSecret(present, previous, until, self._context.wall)
+        return evolve(member, instead=either.methods()), either.consumes
+
+    def _credential_plugin(self, credential: Credential, before: Credential | None = None) -> Plugin:
+        """The plugin object of `credential`, or of what it was `before`, kept for as long as that version is in use."""
+        in_force = (credential.secret_version, credential.previous_secret_version)
+        known = self._credential_plugins.get(credential.id, {})
+        known = {version: plugin for version, plugin in known.items() if version in in_force}
+        self._credential_plugins[credential.id] = known
+        unseal = self._unsealer.unseal_credential
+        if before is not None:
+            credential, unseal = before, self._unsealer.unseal_previous
+        plugin = known.get(credential.secret_version)
+        if plugin is None:
+            plugin = known[credential.secret_version] = self._new_credential_plugin(credential, unseal)
+        return plugin
+
+    def _new_credential_plugin(self, credential: Credential, unseal: Callable[[Credential], bytes]) -> Plugin:
         plugin_class = self._registry.auth_type(credential.auth_type, credential.side)
         if plugin_class is None:
             raise ConfigError(
                 Problem("credentialAuthType", f"no installed plugin serves {credential.auth_type!r} any more")
             )
         with _named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
-            secret = read_json(self._unsealer.unseal_credential(credential))
+            secret = read_json(unseal(credential))
         context = evolve(self._context, credential=credential, http=self._http(credential.client_id))
         with _named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
-            plugin = plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)
-        self._credential_plugins[credential.id] = (credential, plugin)
-        return plugin
+            return plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)
 
 
 class _Named(ConfigError):

@@ -24,6 +24,7 @@ from rrgate.careful_log import CarefulLogger
 from rrgate.compiling import Compiler
 from rrgate.core.house import CoreHouse
 from rrgate.core.pages import core_takes, page_routes
+from rrgate.core.rotation import end_overlaps
 from rrgate.core.site import core_site
 from rrgate.directory import Directory, Noun
 from rrgate.exchange import Exchange
@@ -39,7 +40,7 @@ from rrgate.record_view import published
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store
-from rrgate.store.secrets import Secrets, credential_row
+from rrgate.store.secrets import Secrets, credential_row, previous_row
 from rrgate.waiting import run_deferred
 from rrgate.watchdog import Watchdog
 from rrgate.wire.dialer import Dialer, Resolver
@@ -51,6 +52,8 @@ from rrgate.wire.pool import Pool
 
 TOKEN_CHECK = 1.0
 """Seconds between two looks whether `rrgate token` has changed the tokens on disk."""
+OVERLAP_CHECK = 60.0
+"""Seconds between two looks for replaced secrets whose time is over."""
 
 
 @frozen
@@ -61,6 +64,9 @@ class _Unsealer:
 
     def unseal_credential(self, credential: Credential) -> bytes:
         return self.secrets.unseal(credential.client_id, credential_row(credential.id), credential.sealed_secret)
+
+    def unseal_previous(self, credential: Credential) -> bytes:
+        return self.secrets.unseal(credential.client_id, previous_row(credential.id), credential.sealed_secret)
 
 
 class Gateway(Service):
@@ -109,6 +115,9 @@ class Gateway(Service):
         self._watch_tokens = LoopingCall(self._read_changed_tokens)
         self._watch_tokens.clock = self.reactor
         self._watch_tokens.start(TOKEN_CHECK, now=False)
+        self._watch_overlaps = LoopingCall(lambda: run_deferred(end_overlaps(self._house)))
+        self._watch_overlaps.clock = self.reactor
+        self._watch_overlaps.start(OVERLAP_CHECK)
         if self.settings.block_warning:
             watchdog = Watchdog(self.reactor, self.settings.block_warning, self.boot.tell)
             watchdog.start()
@@ -204,7 +213,7 @@ class Gateway(Service):
         settings = self.settings
         port = self._opened_port(settings.listen, self.listener)
         self.public_url = settings.public_url or url_of(port, settings.listen)
-        house = CoreHouse(
+        house = self._house = CoreHouse(
             directory=self.directory,
             store=self.store,
             request_log=self.request_log,
@@ -270,6 +279,7 @@ class Gateway(Service):
     async def _drain(self) -> None:
         self._ready = False
         self._watch_tokens.stop()
+        self._watch_overlaps.stop()
         await defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports], consumeErrors=True)
         self.boot.stopping()
         self.listener.drain()

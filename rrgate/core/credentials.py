@@ -1,10 +1,12 @@
 """/clients/{clientId}/credentials: secrets, and on which side they work.
 
-Belongs here: checking a secret with its auth type's plugin, and sealing it. Does not: opening one; nothing here can.
+Belongs here: checking a secret with its auth type's plugin. Does not: sealing and replacing it (rotation.py), opening
+one; nothing here can.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve
@@ -15,14 +17,12 @@ from rrgate.core.answers import Answer, deleted, listed, shown
 from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
+from rrgate.core.rotation import SECRET, UNTIL, check_overlap, plaintext_of, rotated, sealed
 from rrgate.core.routes import Call, Role, Route
 from rrgate.ids import new_id
-from rrgate.json_text import json_text
 from rrgate.model import Credential, Side
 from rrgate.model.documents import Extra, publish, read_changes, read_new
-from rrgate.store.secrets import credential_row
 
-SECRET = "credentialSecret"
 EXTRAS = (
     Extra(
         SECRET,
@@ -50,17 +50,6 @@ def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> None:
     configure(auth_type(house, name, side).Config, secret, SECRET)
 
 
-def sealed(house: CoreHouse, client_id: str, credential_id: str, secret: Any) -> dict[str, Any]:
-    """The attributes that hold `secret`: sealed, and its fingerprint."""
-    # Sorted, so that the same secret written another way has the same fingerprint.
-    plaintext = json_text(secret, sort=True).encode()
-    row = credential_row(credential_id)
-    return {
-        "sealed_secret": house.store.secrets.seal(client_id, row, plaintext),
-        "fingerprint": house.store.secrets.fingerprint(row, plaintext),
-    }
-
-
 async def list_credentials(call: Call) -> Answer:
     # No credential is temporary yet, so that all are listed either way.
     call.query.flag("includeTemporary")
@@ -78,6 +67,8 @@ async def create_credential(call: Call) -> Answer:
         values = read_new(Credential, document, EXTRAS)
     with gathered(problems):
         check_carried_out(house, Credential, values)
+    if values.get("previous_secret_expires_at") is not None:
+        problems.append(Problem(UNTIL, "is for PUT: a new credential has no previous secret"))
     name, side = document.get("credentialAuthType"), document.get("credentialType")
     if isinstance(name, str) and side in ("proxy", "target"):
         with gathered(problems):
@@ -86,7 +77,7 @@ async def create_credential(call: Call) -> Answer:
             else:
                 auth_type(house, name, Side(side))
     refuse_if(problems)
-    secret = values.pop(SECRET)
+    plaintext = plaintext_of(values.pop(SECRET))
     now, id = house.now(), new_id()
     credential = Credential(
         id=id,
@@ -94,7 +85,7 @@ async def create_credential(call: Call) -> Answer:
         user_id=call.user.id,
         created_at=now,
         updated_at=now,
-        **sealed(house, call.client.id, id, secret),
+        **sealed(house, call.client.id, id, plaintext),
         **values,
     )
     await house.save(credential)
@@ -117,13 +108,22 @@ async def update_credential(call: Call) -> Answer:
     if SECRET in document:
         with gathered(problems):
             check_secret(house, credential.auth_type, credential.side, document[SECRET])
+    until = _previous_until(credential, document, changes)
+    with gathered(problems):
+        check_overlap(house, credential, document, until)
     refuse_if(problems)
-    if SECRET in changes:
-        changes.update(sealed(house, credential.client_id, credential.id, changes.pop(SECRET)))
-        changes["secret_version"] = credential.secret_version + 1
+    changes.update(rotated(house, credential, changes.pop(SECRET, None), until))
     credential = evolve(credential, **changes, updated_at=max(house.now(), credential.updated_at))
     await house.save(credential)
     return shown("credentials", publish(credential))
+
+
+def _previous_until(credential: Credential, document: Mapping[str, Any], changes: Mapping[str, Any]) -> int | None:
+    """Until when the previous secret works, as a PUT has it: a new secret alone ends it at once."""
+    if UNTIL in document:
+        until: int | None = changes.get("previous_secret_expires_at", credential.previous_secret_expires_at)
+        return until
+    return None if SECRET in document else credential.previous_secret_expires_at
 
 
 async def delete_credential(call: Call) -> Answer:
@@ -162,7 +162,7 @@ ROUTES = (
         handler=update_credential,
         needs=Role.ADMIN,
         noun=Credential,
-        help="Change a credential; a new secret replaces the old one whole, at once.",
+        help="Change a credential; a new secret replaces the old one whole, at once or with an overlap.",
     ),
     Route(
         method="DELETE",

@@ -4,10 +4,10 @@ Belongs here: what a client, credential, target or proxy is. Does not: how it is
 """
 
 from rrgate.model.client import Client
-from rrgate.model.credential import Credential, Side
+from rrgate.model.credential import NO_PREVIOUS_SECRET, Credential, Side
 from rrgate.model.parts import Parts
 from rrgate.model.proxy import Proxy
 from rrgate.model.target import Target
 from rrgate.model.user import Token, User
 
-__all__ = ["Client", "Credential", "Parts", "Proxy", "Side", "Target", "Token", "User"]
+__all__ = ["NO_PREVIOUS_SECRET", "Client", "Credential", "Parts", "Proxy", "Side", "Target", "Token", "User"]

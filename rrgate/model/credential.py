@@ -5,9 +5,11 @@ Belongs here: its fields. Does not: the secret in clear, which only store/secret
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from rrgate.model.published import Milliseconds, Writable, published
 from rrgate.model.values import effect, name, region
@@ -22,7 +24,11 @@ class Side(Enum):
 
 @frozen(kw_only=True)
 class Credential:
-    """A credential. Times are milliseconds since the epoch; `sealed_secret` is encrypted."""
+    """A credential. Times are milliseconds since the epoch; the sealed secrets are encrypted.
+
+    While a replaced secret still works, it is kept with the version that it had and the time when that ends; all
+    three are None else.
+    """
 
     id: str = published("sKey", writable=Writable.NEVER)
     client_id: str = published("clientId", writable=Writable.NEVER)
@@ -44,6 +50,11 @@ class Credential:
         help="`allow` or `deny` where no rule matches.",
     )
     expires_at: Milliseconds | None = published("credentialExpiresAt", default=None, help="When it stops working.")
+    previous_secret_expires_at: Milliseconds | None = published(
+        "credentialPreviousSecretExpiresAt",
+        default=None,
+        help="Until when callers may still show the secret that was replaced; null: not at all.",
+    )
     fingerprint: str = published(
         "credentialFingerprint", default="", writable=Writable.NEVER, help="Tells two secrets apart; 8 hex digits."
     )
@@ -51,3 +62,26 @@ class Credential:
     updated_at: Milliseconds = published("credentialUpdatedAt", writable=Writable.NEVER)
     sealed_secret: bytes = field(repr=False)
     secret_version: int = 1
+    previous_sealed_secret: bytes | None = field(default=None, repr=False)
+    previous_secret_version: int | None = None
+
+    @property
+    def before(self) -> Credential | None:
+        """The credential as it was with the secret that was replaced, if that is kept; whether it still works is told
+        by `previous_secret_expires_at`. Its `sealed_secret` is sealed for a row of its own."""
+        if self.previous_sealed_secret is None or self.previous_secret_version is None:
+            return None
+        return evolve(
+            self,
+            sealed_secret=self.previous_sealed_secret,
+            secret_version=self.previous_secret_version,
+            **NO_PREVIOUS_SECRET,
+        )
+
+
+NO_PREVIOUS_SECRET: Final[Mapping[str, Any]] = {
+    "previous_sealed_secret": None,
+    "previous_secret_version": None,
+    "previous_secret_expires_at": None,
+}
+"""What an overlap's end changes."""

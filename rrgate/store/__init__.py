@@ -20,7 +20,7 @@ from rrgate.store.errors import (
 from rrgate.store.inventory import Inventory, Member, Noun
 from rrgate.store.plugin_steps import PluginSteps
 from rrgate.store.request_log import LogRow, RequestLog, RequestPage
-from rrgate.store.secrets import Secrets, credential_row
+from rrgate.store.secrets import Secrets, credential_row, previous_row
 from rrgate.store.store import Store
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "StoreError",
     "WrongKey",
     "credential_row",
+    "previous_row",
 ]

@@ -15,7 +15,7 @@ from rrgate.store.database import connect, refuse_newer
 from rrgate.store.errors import SecretError, StoreError
 from rrgate.store.log_migrations import migrations as log_migrations
 from rrgate.store.migrations import migrations
-from rrgate.store.secrets import credential_row
+from rrgate.store.secrets import credential_row, previous_row
 from rrgate.store.store import open_secrets
 
 
@@ -66,12 +66,20 @@ def check_key(path: Path, key_file: Path) -> int:
 def _unseal_all(database: Database, master: keyfile.MasterKeys) -> int:
     secrets = open_secrets(database, master)
     problems, count = [], 0
-    for row in database.query("SELECT id, client_id, sealed_secret FROM credentials ORDER BY rowid"):
-        count += 1
-        try:
-            secrets.unseal(row["client_id"], credential_row(row["id"]), row["sealed_secret"])
-        except SecretError as error:
-            problems.append(str(error))
+    for row in database.query("SELECT * FROM credentials ORDER BY rowid"):
+        sealed = {
+            credential_row(row["id"]): row["sealed_secret"],
+            # A copy of a database from before there was an overlap has no such column.
+            previous_row(row["id"]): row.get("previous_sealed_secret"),
+        }
+        for where, secret in sealed.items():
+            if secret is None:
+                continue
+            count += 1
+            try:
+                secrets.unseal(row["client_id"], where, secret)
+            except SecretError as error:
+                problems.append(str(error))
     if problems:
         shown = "; ".join(problems[:5])
         raise SecretError(f"{len(problems)} of {count} secrets cannot be read: {shown}")

@@ -84,3 +84,9 @@ def step_0003_keys(database: Database) -> None:
     wrapped = {"wrapped": bytes, "master_key_id": str}
     _table(database, "data_keys", {"client_id": str, **wrapped}, "client_id")
     _table(database, "instance_keys", {"name": str, **wrapped}, "name")
+
+
+@migrations()
+def step_0004_previous_secrets(database: Database) -> None:
+    """The sealed secret of a credential that was replaced and still works for a while."""
+    database.table("credentials").add_column("previous_sealed_secret", bytes)

@@ -78,7 +78,11 @@ TABLES: tuple[NounTable[Any], ...] = (
     NounTable(Client, "clients", ("id", "user_id", *_STAMPS)),
     NounTable(Token, "tokens", ("id", "user_id", "token_hash", "created_at")),
     NounTable(Member, "members", ("user_id", "client_id"), ("user_id", "client_id")),
-    NounTable(Credential, "credentials", ("id", "client_id", "user_id", "sealed_secret", *_STAMPS)),
+    NounTable(
+        Credential,
+        "credentials",
+        ("id", "client_id", "user_id", "sealed_secret", "previous_sealed_secret", *_STAMPS),
+    ),
     NounTable(Target, "targets", ("id", "client_id", "user_id", *_STAMPS)),
     NounTable(Proxy, "proxies", ("id", "client_id", "user_id", "alias", *_STAMPS)),
 )

@@ -19,7 +19,7 @@ from attrs import field, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from rrgate.store.errors import BrokenSecret, MissingKey, WrongKey
+from rrgate.store.errors import BrokenSecret, MissingKey, SecretError, WrongKey
 from rrgate.store.keyfile import KEY_BYTES, MasterKeys
 
 _NONCE_BYTES: Final = 12
@@ -38,6 +38,11 @@ class WrappedKey:
 def credential_row(credential_id: str) -> str:
     """The `row` under which a credential's secret is sealed."""
     return f"credentials/{credential_id}"
+
+
+def previous_row(credential_id: str) -> str:
+    """The `row` under which the secret that was replaced is sealed while it still works."""
+    return f"credentials/{credential_id}/previous"
 
 
 class Secrets:
@@ -84,6 +89,20 @@ class Secrets:
             raise BrokenSecret(
                 f"the secret of {row} was changed or belongs elsewhere; set it again or restore a backup"
             ) from None
+
+    def reseal(self, client_id: str, row: str, sealed: bytes, new_row: str) -> bytes:
+        """What is `sealed` for `row`, sealed for `new_row`; its plaintext is shown to nobody.
+
+        Raises what `unseal` raises.
+        """
+        return self.seal(client_id, new_row, self.unseal(client_id, row, sealed))
+
+    def holds(self, client_id: str, row: str, sealed: bytes, plaintext: bytes) -> bool:
+        """Whether this is what is `sealed` for `row`; false for what does not open."""
+        try:
+            return hmac.compare_digest(self.unseal(client_id, row, sealed), plaintext)
+        except SecretError:
+            return False
 
     def fingerprint(self, row_id: str, plaintext: bytes) -> str:
         """8 hex digits that tell two secrets of one row apart; the same secret elsewhere has another."""

@@ -75,6 +75,8 @@ class _NotSealed:
     def unseal_credential(self, credential: Credential) -> bytes:
         return credential.sealed_secret
 
+    unseal_previous = unseal_credential
+
 
 class MemoryGateway:
     """Everything between a caller's bytes and a target's is the real thing, but for sockets, names, TLS and files.

@@ -115,8 +115,11 @@ def test_a_secret_that_does_not_open(run: Run, first: dict[str, str], data: Path
     seal(data, first)
     with sqlite3.connect(data / "rrgate.db") as connection:
         connection.execute("UPDATE credentials SET sealed_secret = ?", (b"\x01" + bytes(40),))
+        connection.execute("UPDATE credentials SET previous_sealed_secret = sealed_secret")
     connection.close()
-    assert "1 of 1 secrets cannot be read: the secret of credentials/k1" in found(run, data, config)
+    text = found(run, data, config)
+    assert "2 of 2 secrets cannot be read: the secret of credentials/k1 " in text
+    assert "the secret of credentials/k1/previous " in text
 
 
 def test_a_damaged_database(run: Run, first: dict[str, str], data: Path, config: Path) -> None:

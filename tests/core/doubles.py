@@ -19,7 +19,7 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
 from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
-from rrgate.store import Member
+from rrgate.store import BrokenSecret, Member
 from rrgate.store.request_log import RequestPage
 from tests.core.made_up_plugins import registry
 
@@ -32,6 +32,18 @@ class MemorySecrets:
 
     def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes:
         return f"{client_id}|{row}|".encode() + plaintext[::-1]
+
+    def reseal(self, client_id: str, row: str, sealed: bytes, new_row: str) -> bytes:
+        return self.seal(client_id, new_row, self.opened(client_id, row, sealed))
+
+    def holds(self, client_id: str, row: str, sealed: bytes, plaintext: bytes) -> bool:
+        return sealed == self.seal(client_id, row, plaintext)
+
+    def opened(self, client_id: str, row: str, sealed: bytes) -> bytes:
+        prefix = f"{client_id}|{row}|".encode()
+        if not sealed.startswith(prefix):
+            raise BrokenSecret("it belongs elsewhere")
+        return sealed[len(prefix) :][::-1]
 
     def fingerprint(self, row_id: str, plaintext: bytes) -> str:
         return hashlib.sha256(row_id.encode() + plaintext).hexdigest()[:8]

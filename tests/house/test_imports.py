@@ -51,6 +51,7 @@ FLOORS = (
         "rrgate.configuring",
         "rrgate.hookspecs",
         "rrgate.model.documents",
+        "rrgate.overlap",
         "rrgate.registry",
         "rrgate.route",
         "rrgate.store",

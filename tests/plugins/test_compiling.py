@@ -148,6 +148,8 @@ class House:
             raise found
         return found
 
+    unseal_previous = unseal_credential
+
     def fails(self) -> str:
         """The text of the ConfigError, which is told as well, and holds no secret."""
         with pytest.raises(ConfigError) as caught:

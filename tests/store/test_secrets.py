@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rrgate.model import Credential
 from rrgate.store import BrokenSecret, KeyFileError, MissingKey, SecretError, Secrets, Store, WrongKey, keyfile
 from rrgate.store.keyfile import MasterKeys, new_master_keys
-from rrgate.store.secrets import WrappedKey, new_instance_key
+from rrgate.store.secrets import WrappedKey, credential_row, new_instance_key, previous_row
 
 MASTER = new_master_keys()
 INSTANCE = new_instance_key(MASTER)
@@ -57,6 +57,31 @@ def test_another_row_client_or_byte_does_not_open() -> None:
             secrets.unseal("c1", "credentials/k1", short)
     with pytest.raises(MissingKey, match="no data key for client c3"):
         secrets.unseal("c3", "credentials/k1", sealed)
+
+
+def test_what_is_resealed_opens_for_its_new_row_only() -> None:
+    secrets = fresh()
+    sealed = secrets.seal("c1", credential_row("k1"), b"hush")
+    moved = secrets.reseal("c1", credential_row("k1"), sealed, previous_row("k1"))
+    assert secrets.unseal("c1", previous_row("k1"), moved) == b"hush"
+    for row, each in ((credential_row("k1"), moved), (previous_row("k1"), sealed), (previous_row("k2"), moved)):
+        with pytest.raises(BrokenSecret):
+            secrets.unseal("c1", row, each)
+    with pytest.raises(BrokenSecret):
+        secrets.reseal("c1", credential_row("k1"), moved, previous_row("k1"))
+
+
+def test_whether_this_is_what_is_sealed() -> None:
+    secrets = fresh()
+    sealed = secrets.seal("c1", "row", b"hush")
+    assert secrets.holds("c1", "row", sealed, b"hush")
+    for client, row, each, plaintext in (
+        ("c1", "row", sealed, b"hus"),
+        ("c1", "other", sealed, b"hush"),
+        ("c2", "row", sealed, b"hush"),
+        ("c1", "row", sealed[:-1], b"hush"),
+    ):
+        assert not secrets.holds(client, row, each, plaintext)
 
 
 def test_keys_that_do_not_fit() -> None:

@@ -195,6 +195,9 @@ any_noun = st.one_of(
         expires_at=st.none() | times,
         sealed_secret=st.binary(),
         secret_version=times,
+        previous_sealed_secret=st.none() | st.binary(),
+        previous_secret_version=st.none() | times,
+        previous_secret_expires_at=st.none() | times,
     ),
     st.builds(
         Target,
