@@ -7,6 +7,7 @@ docs/plugin-guide.md shows their use.
 from rrgate.testing.calls import Call, StillWaiting
 from rrgate.testing.canary import Canary, Finding
 from rrgate.testing.clock import Clock
+from rrgate.testing.contract import Ask, BrokenPromise, BrokenPromises, check_plugin
 from rrgate.testing.gateway import MemoryGateway
 from rrgate.testing.messages import Answer, Received
 from rrgate.testing.operator_log import OperatorLog, operator_log
@@ -15,6 +16,9 @@ from rrgate.testing.target import Says, StubTarget
 
 __all__ = [
     "Answer",
+    "Ask",
+    "BrokenPromise",
+    "BrokenPromises",
     "Call",
     "Canary",
     "Clock",
@@ -27,5 +31,6 @@ __all__ = [
     "StillWaiting",
     "StubOutside",
     "StubTarget",
+    "check_plugin",
     "operator_log",
 ]

@@ -22,7 +22,7 @@ from typing import Final
 from attrs import field, frozen
 
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
-_LEAST: Final = 16
+LEAST: Final = 16
 """Characters of a secret, and of a part of one, that do not occur by chance."""
 
 
@@ -55,8 +55,8 @@ class Canary:
 
     def know(self, name: str, value: str) -> None:
         """Look for `value`, made elsewhere, too. Raises ValueError if it is so short that it may occur by chance."""
-        if len(value) < _LEAST:
-            raise ValueError(f"{name} is shorter than {_LEAST} characters: it would be found where it is not")
+        if len(value) < LEAST:
+            raise ValueError(f"{name} is shorter than {LEAST} characters: it would be found where it is not")
         self._spellings += [(name, spelling, pattern) for spelling, pattern in _spellings(value.encode())]
 
     def add(self, sink: str, content: bytes | str | Path) -> None:
@@ -79,7 +79,7 @@ class Canary:
 
 def _spellings(value: bytes) -> list[tuple[str, re.Pattern[bytes]]]:
     """Patterns for `value` as it is, in parts, and in every encoding that a gateway meets."""
-    half = max(_LEAST, len(value) // 2)
+    half = max(LEAST, len(value) // 2)
     hexadecimal = [b"%02x" % byte for byte in value]
     return [
         # Whole or cut off: messages are shortened.
