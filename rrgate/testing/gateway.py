@@ -23,6 +23,7 @@ from rrgate.directory import Directory
 from rrgate.ids import new_id
 from rrgate.model import Client, Credential, Proxy, Side, Target
 from rrgate.model.documents import read_new
+from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
 from rrgate.record import encode, snapshot
 from rrgate.record_view import Document, published
@@ -108,6 +109,7 @@ class MemoryGateway:
             query_credentials=self.settings.query_credentials,
             http=lambda client_id: self.outside,
             tell=self.events.append,
+            patience=Patience(clock, self.settings.plugin_timeout),
         )
         self.directory = Directory(compiler.build, self.settings.default_client, forget=compiler.forget)
         self.dialer = MemoryDialer(clock)

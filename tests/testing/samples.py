@@ -47,6 +47,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "accepted": lambda received: received.every("Authorization") == [f"Bearer {SECRET}"],
     },
     "none": {},
+    "data-injection": {
+        "settings": {"proxyAdditionalData": {"added": "yes"}},
+        "good": Ask("POST", "/", {"Content-Type": "application/json"}, b'{"own":1}'),
+        "bad": {"a body that is no JSON": Ask("POST", "/", {"Content-Type": "application/json"}, b"{own:")},
+        "accepted": lambda received: received.body == b'{"own":1,"added":"yes"}',
+    },
     "header-injection": {
         "settings": {"proxyAdditionalHeaders": {"X-Added": "yes"}},
         "bad_configs": [

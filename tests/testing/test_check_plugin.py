@@ -408,7 +408,7 @@ class PreparesOnce(Word):
             super().prepare(ex)
 
 
-@breaks("it ends when the caller leaves", "the request is sent")
+@breaks("it ends when the caller leaves", "authenticate goes on when the caller has left")
 class SwallowsCancellation(Word):
     async def _agreed(self) -> Any:
         try:
@@ -417,7 +417,16 @@ class SwallowsCancellation(Word):
             return Identity("word")
 
 
-@breaks("it ends when the caller leaves", "it fails when the caller leaves")
+@breaks("it ends when the caller leaves", "waits again")
+class TriesAgain(Word):
+    async def _agreed(self) -> Any:
+        try:
+            return await super()._agreed()
+        except CancelledError:
+            return await super()._agreed()
+
+
+@breaks("it ends when the caller leaves", "raises RuntimeError when the caller leaves")
 class TakesCancellationForAnError(Word):
     async def _agreed(self) -> Any:
         try:

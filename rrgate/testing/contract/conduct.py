@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twisted.internet.defer import CancelledError
+
 from rrgate.api import OutsideError, Side
 from rrgate.testing.contract.samples import Samples, made
 from rrgate.testing.contract.trial import HOUR, Trial
 from rrgate.testing.contract.watched import Broken
 
-_WAY_IN = ("authenticate", "authorize", "prepare")
+_WAY_IN = ("authenticate", "authorize", "body_needed", "prepare")
 
 
 def does_its_work(samples: Samples) -> Iterator[str]:
@@ -33,26 +35,31 @@ def does_its_work(samples: Samples) -> Iterator[str]:
 
 
 def heeds_cancellation(samples: Samples) -> Iterator[str]:
-    """When the caller leaves, whatever it waits for ends, and nothing is sent."""
+    """When the caller leaves, whatever it waits for ends with CancelledError, and nothing is sent."""
     for side in samples.sides:
         for name, asks in samples.good_on(side).items():
             trial = Trial(samples, side)
             trial.gateway.outside.after = None
             with trial.noting():
                 call = trial.begin(made(asks, trial.now))
-                waits = trial.gateway.in_flight > 0 and not call.ended
+                if call.ended:
+                    continue
                 sent = len(trial.gateway.target.bytes)
+                answered, failed = len(trial.notes.answers), len(trial.notes.errors)
                 call.leave()
                 in_flight = trial.gateway.in_flight
                 trial.gateway.clock.advance(HOUR)
-            if not waits:
-                continue
-            if in_flight:
-                yield f"{name}: it goes on waiting when the caller has left"
-            if len(trial.gateway.target.bytes) > sent:
-                yield f"{name}: it goes on when the caller has left, and the request is sent: re-raise CancelledError"
-            if trial.gateway.events:
-                yield f"{name}: it fails when the caller leaves ({trial.gateway.events[0].message})"
+            if in_flight or len(trial.gateway.target.bytes) > sent:
+                yield f"{name}: it goes on when the caller has left"
+            for phase, _ in trial.notes.answers[answered:]:
+                if phase != "on_log":
+                    yield f"{name}: its {phase} goes on when the caller has left: re-raise CancelledError"
+            for phase, error in trial.notes.errors[failed:]:
+                if isinstance(error, GeneratorExit):
+                    yield f"{name}: its {phase} waits again when the caller has left: re-raise CancelledError"
+                elif not isinstance(error, CancelledError):
+                    raised = type(error).__name__
+                    yield f"{name}: its {phase} raises {raised} when the caller leaves: re-raise CancelledError"
 
 
 def fails_closed(samples: Samples) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rrgate.api import Plugin, PluginContext
 from rrgate.chain import Chain
 from rrgate.testing.contract.blocking import watching
 
-PHASES: Final = tuple(name for name in Chain.__annotations__ if name not in ("body_limit", "entered_by_sending"))
+PHASES: Final = tuple(name for name, type_ in Chain.__annotations__.items() if "Step" in str(type_))
 
 
 class Broken(Exception):
