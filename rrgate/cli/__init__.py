@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from rrgate import __version__
+from rrgate.cli.audit import audit
 from rrgate.cli.backup import backup, restore
 from rrgate.cli.demo import demo
 from rrgate.cli.doctor import doctor
@@ -21,5 +22,5 @@ def main() -> None:
     """Care for the state of an rrgate gateway. The gateway itself is started with: twistd rrgate"""
 
 
-for command in (init, demo, token, backup, restore, doctor):
+for command in (init, demo, token, audit, backup, restore, doctor):
     main.add_command(command)

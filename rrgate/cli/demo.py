@@ -19,6 +19,7 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
+from rrgate.cli.audit import token_ended, token_made
 from rrgate.cli.init import create_state, new_token
 from rrgate.cli.options import told_plainly
 from rrgate.ids import new_id
@@ -28,6 +29,7 @@ from rrgate.store import Store
 from rrgate.store.folder import DATABASE
 
 _TOKEN_NAME = "demo"
+_VIA = "rrgate demo"
 
 
 def fresh_token(data: Path) -> str:
@@ -38,16 +40,17 @@ def fresh_token(data: Path) -> str:
         operators = [user for user in inventory.users if user.operator]
         if not operators:
             raise click.ClickException(f"the state in {data} has no operator; choose another directory with --data")
-        store.delete(*(token for token in inventory.tokens if token.name == _TOKEN_NAME))
-        store.save(
-            Token(
-                id=new_id(),
-                user_id=operators[0].id,
-                name=_TOKEN_NAME,
-                token_hash=store.secrets.token_hash(text),
-                created_at=int(time.time() * 1000),
-            )
+        now = int(time.time() * 1000)
+        old = [token for token in inventory.tokens if token.name == _TOKEN_NAME]
+        made = Token(
+            id=new_id(),
+            user_id=operators[0].id,
+            name=_TOKEN_NAME,
+            token_hash=store.secrets.token_hash(text),
+            created_at=now,
         )
+        store.delete(*old, audit=[token_ended(_VIA, now, token) for token in old])
+        store.save(made, audit=[token_made(_VIA, made)])
     return text
 
 

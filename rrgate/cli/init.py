@@ -14,11 +14,15 @@ import click
 from attrs import field, frozen
 from rich.console import Console
 
+from rrgate.cli.audit import by_hand, token_made
 from rrgate.cli.options import data_option, told_plainly
 from rrgate.ids import new_id
 from rrgate.model import Client, Token, User
+from rrgate.model.documents import publish
 from rrgate.store import Member, Store
 from rrgate.store.folder import filled_at_once
+
+_VIA = "rrgate init"
 
 
 @frozen
@@ -46,17 +50,35 @@ def create_state(data: Path) -> FirstUser:
     with filled_at_once(data) as staging:
         store = Store.create(staging)
         try:
+            user = User(id=first.user_id, operator=True, created_at=now, updated_at=now)
+            client = Client(id=first.client_id, user_id=user.id, name="default", created_at=now, updated_at=now)
+            member = Member(user_id=user.id, client_id=client.id, roles=("owner", "admin"))
+            token = Token(
+                id=new_id(),
+                user_id=user.id,
+                name="init",
+                token_hash=store.secrets.token_hash(first.token),
+                created_at=now,
+            )
+            members = [{"userId": user.id, "roles": list(member.roles)}]
             store.save(
-                User(id=first.user_id, operator=True, created_at=now, updated_at=now),
-                Client(id=first.client_id, user_id=first.user_id, name="default", created_at=now, updated_at=now),
-                Member(user_id=first.user_id, client_id=first.client_id, roles=("owner", "admin")),
-                Token(
-                    id=new_id(),
-                    user_id=first.user_id,
-                    name="init",
-                    token_hash=store.secrets.token_hash(first.token),
-                    created_at=now,
-                ),
+                user,
+                client,
+                member,
+                token,
+                audit=[
+                    by_hand(_VIA, now, "create", "users", user.id, after={"sKey": user.id, "userOperator": True}),
+                    by_hand(
+                        _VIA,
+                        now,
+                        "create",
+                        "clients",
+                        client.id,
+                        client_id=client.id,
+                        after=publish(client, clientMembers=members),
+                    ),
+                    token_made(_VIA, token),
+                ],
             )
         finally:
             store.close()

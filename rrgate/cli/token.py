@@ -19,6 +19,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from rrgate.cli.audit import token_ended, token_made
 from rrgate.cli.init import new_token
 from rrgate.cli.options import data_option, told_plainly
 from rrgate.ids import new_id
@@ -53,7 +54,7 @@ def new(data: Path, user_id: str | None, name: str, days: int | None, as_json: b
             created_at=now,
             expires_at=None if days is None else now + days * _DAY,
         )
-        store.save(made)
+        store.save(made, audit=[token_made("rrgate token new", made)])
     if as_json:
         click.echo(json.dumps({"tokenId": made.id, "userId": user.id, "userToken": text}))
     else:
@@ -87,7 +88,8 @@ def revoke(data: Path, token_id: str) -> None:
         if not found:
             # Whoever gives the token in place of its id is not to see it again in an error.
             raise click.ClickException("there is no token with this id; see: rrgate token list")
-        store.delete(*found)
+        now = int(time.time() * 1000)
+        store.delete(*found, audit=[token_ended("rrgate token revoke", now, known) for known in found])
     click.echo(f"Token {found[0].id} is revoked.")
 
 

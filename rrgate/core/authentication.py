@@ -8,13 +8,13 @@ from __future__ import annotations
 from rrgate.core.answers import Refused, missing
 from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Role
-from rrgate.model import Client, User
+from rrgate.model import Client, Token, User
 
 LONGEST_TOKEN = 512
 
 
-def identify(house: CoreHouse, authorization: list[bytes]) -> User:
-    """The user whose token stands in `Authorization`, raw or behind `Bearer `.
+def identify(house: CoreHouse, authorization: list[bytes]) -> tuple[User, Token]:
+    """The user whose token stands in `Authorization`, raw or behind `Bearer `, and that token.
 
     Looked up by a keyed hash, so that no comparison tells how near a guess was. Raises Refused with 401, the same
     for every reason.
@@ -28,7 +28,7 @@ def identify(house: CoreHouse, authorization: list[bytes]) -> User:
             if token is not None and (token.expires_at is None or house.now() < token.expires_at):
                 user = house.directory.users.get(token.user_id)
                 if user is not None:
-                    return user
+                    return user, token
     raise Refused(
         401,
         "A valid user token is needed in the Authorization header.",

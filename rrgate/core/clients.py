@@ -14,7 +14,6 @@ from rrgate.core.authentication import role_in
 from rrgate.core.house import CoreHouse, members_of
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route, Who
-from rrgate.directory import Noun
 from rrgate.ids import new_id
 from rrgate.model import Client
 from rrgate.model.documents import Extra, publish, read_changes, read_new
@@ -50,7 +49,8 @@ async def create_client(call: Call) -> Answer:
     values = read_new(Client, call.document)
     now = house.now()
     client = Client(id=new_id(), user_id=call.user.id, created_at=now, updated_at=now, **values)
-    await house.save(client, Member(user_id=call.user.id, client_id=client.id, roles=FIRST_ROLES))
+    member = Member(user_id=call.user.id, client_id=client.id, roles=FIRST_ROLES)
+    await call.save(client, member, clientMembers=[{"userId": member.user_id, "roles": list(member.roles)}])
     return shown("clients", document_of(house, client))
 
 
@@ -62,7 +62,7 @@ async def update_client(call: Call) -> Answer:
     house, client = call.house, call.client
     changes = read_changes(client, document_of(house, client), call.document)
     client = evolve(client, **changes, updated_at=max(house.now(), client.updated_at))
-    await house.save(client)
+    await call.save(client)
     return shown("clients", document_of(house, client))
 
 
@@ -80,8 +80,7 @@ async def delete_client(call: Call) -> Answer:
             "delete them first, or add ?force=true",
         )
     # Proxies first: at no moment does one stand there without what it names.
-    resources: list[Noun] = [*proxies, *targets, *credentials, client]
-    await house.delete(*resources)
+    await call.delete(client, (*proxies, *targets, *credentials))
     return deleted("Client")
 
 

@@ -88,7 +88,7 @@ async def create_credential(call: Call) -> Answer:
         **sealed(house, call.client.id, id, plaintext),
         **values,
     )
-    await house.save(credential)
+    await call.save(credential)
     return shown("credentials", publish(credential))
 
 
@@ -114,7 +114,7 @@ async def update_credential(call: Call) -> Answer:
     refuse_if(problems)
     changes.update(rotated(house, credential, changes.pop(SECRET, None), until))
     credential = evolve(credential, **changes, updated_at=max(house.now(), credential.updated_at))
-    await house.save(credential)
+    await call.save(credential)
     return shown("credentials", publish(credential))
 
 
@@ -128,7 +128,7 @@ def _previous_until(credential: Credential, document: Mapping[str, Any], changes
 
 async def delete_credential(call: Call) -> Answer:
     # Always works: a secret that has leaked must be stopped at once, whatever still uses it.
-    await call.house.delete(owned(call.house.directory.credentials, call, "credentialId"))
+    await call.delete(owned(call.house.directory.credentials, call, "credentialId"))
     return deleted("Credential")
 
 

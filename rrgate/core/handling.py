@@ -15,7 +15,7 @@ from rrgate.core.bodies import read_object
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import Query
 from rrgate.core.routes import Call, Role, Route, Router, Who
-from rrgate.model import Client, User
+from rrgate.model import Client, Token, User
 from rrgate.store.errors import Conflict
 
 log = CarefulLogger("rrgate.core")
@@ -48,12 +48,12 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         if route.takes_body:
             document = read_object(request.content_types, request.content_encodings, request.body)
         if not route.writes:
-            return await route.handler(_call(house, ids, query, raw_query, document, admitted))
+            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted))
         await house.writing.acquire()
         try:
             # Judged again: while this waited, the token may have gone, or the role.
             admitted = admit(house, route, ids, request.authorization)
-            return await route.handler(_call(house, ids, query, raw_query, document, admitted))
+            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted))
         finally:
             house.writing.release()
     except Refused as refused:
@@ -80,36 +80,39 @@ def check_host(house: CoreHouse, hosts: list[bytes]) -> None:
         raise Refused(421, "This host is not served here: the setting `hosts` lists those that are.")
 
 
-_Admitted = tuple[User | None, Client | None, Role | None]
+_Admitted = tuple[User | None, Token | None, Client | None, Role | None]
 
 
 def admit(house: CoreHouse, route: Route, ids: dict[str, str], authorization: list[bytes]) -> _Admitted:
     """Who asks, and as what in which client. Raises Refused with 401, 403 or 404."""
     if route.needs is Who.ANYBODY:
-        return None, None, None
-    user = identify(house, authorization)
+        return None, None, None, None
+    user, token = identify(house, authorization)
     if isinstance(route.needs, Role):
         client, role = enter(house, user, ids["clientId"], route.needs)
-        return user, client, role
-    return user, None, None
+        return user, token, client, role
+    return user, token, None, None
 
 
 def _call(
     house: CoreHouse,
+    route: Route,
     ids: dict[str, str],
     query: Query,
     raw_query: str,
     document: dict[str, object],
     admitted: _Admitted,
 ) -> Call:
-    user, client, role = admitted
+    user, token, client, role = admitted
     return Call(
         house=house,
+        route=route,
         ids=ids,
         query=query,
         raw_query=raw_query,
         document=document,
         asking=user,
+        token=token,
         in_client=client,
         role=role,
     )

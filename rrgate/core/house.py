@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from rrgate.api import Plugin
 from rrgate.directory import Noun
 from rrgate.model import Client, Credential, Parts, Proxy, Side, Target, Token, User
+from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.inventory import Member
 from rrgate.store.inventory import Noun as StoredNoun
 from rrgate.store.request_log import RequestPage
@@ -54,8 +55,18 @@ class Keeping(Protocol):
 
     @property
     def secrets(self) -> Sealing: ...
-    def save(self, *nouns: StoredNoun) -> Deferred[None]: ...
-    def delete(self, *nouns: StoredNoun) -> Deferred[None]: ...
+    def save(self, *nouns: StoredNoun, audit: Iterable[AuditEntry]) -> Deferred[None]: ...
+    def delete(self, *nouns: StoredNoun, audit: Iterable[AuditEntry]) -> Deferred[None]: ...
+    def audit(
+        self,
+        *,
+        client_id: str | None,
+        noun_id: str | None,
+        after: int | None,
+        before: int | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Deferred[AuditPage]: ...
 
 
 class ReadingLog(Protocol):
@@ -119,18 +130,21 @@ class CoreHouse:
         """Milliseconds since the epoch."""
         return int(self.wall() * 1000)
 
-    async def save(self, *nouns: StoredNoun) -> None:
-        """Keep `nouns`, then put them into force. Raises what the store raises; then nothing has changed."""
-        await self.store.save(*nouns)
+    async def save(self, *nouns: StoredNoun, audit: AuditEntry) -> None:
+        """Keep `nouns` and the entry that tells of it, then put them into force; handlers call `Call.save`.
+
+        Raises what the store raises; then nothing has changed.
+        """
+        await self.store.save(*nouns, audit=(audit,))
         for noun in nouns:
             if isinstance(noun, Member):
                 self.directory.put_member(noun.user_id, noun.client_id, noun.roles)
             else:
                 self.directory.put(noun)
 
-    async def delete(self, *nouns: Noun) -> None:
+    async def delete(self, *nouns: Noun, audit: AuditEntry) -> None:
         """The same for removing them, in this order. A client's members go with it."""
-        await self.store.delete(*nouns)
+        await self.store.delete(*nouns, audit=(audit,))
         for noun in nouns:
             self.directory.drop(noun)
 

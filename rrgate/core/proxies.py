@@ -107,7 +107,7 @@ async def create_proxy(call: Call) -> Answer:
     )
     check_plugins(house, proxy)
     check_alias(house, proxy)
-    await house.save(proxy)
+    await call.save(proxy)
     return shown("proxies", document_of(house, proxy))
 
 
@@ -133,12 +133,12 @@ async def update_proxy(call: Call) -> Answer:
     proxy = evolve(proxy, **changes, updated_at=max(house.now(), proxy.updated_at))
     check_plugins(house, proxy)
     check_alias(house, proxy)
-    await house.save(proxy)
+    await call.save(proxy)
     return shown("proxies", document_of(house, proxy))
 
 
 async def delete_proxy(call: Call) -> Answer:
-    await call.house.delete(owned(call.house.directory.proxies, call, "proxyId"))
+    await call.delete(owned(call.house.directory.proxies, call, "proxyId"))
     return deleted("Proxy")
 
 

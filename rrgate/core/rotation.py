@@ -14,6 +14,7 @@ from attrs import evolve
 from rrgate.api import ConfigError, Problem
 from rrgate.careful_log import CarefulLogger
 from rrgate.core.answers import conflict
+from rrgate.core.changes import Actor, saving
 from rrgate.core.house import CoreHouse
 from rrgate.json_text import json_text
 from rrgate.model import NO_PREVIOUS_SECRET, Credential, Side
@@ -24,6 +25,8 @@ SECRET: Final = "credentialSecret"
 UNTIL: Final = "credentialPreviousSecretExpiresAt"
 
 LONGEST_OVERLAP_DAYS: Final = 30
+
+_OVERLAP_ENDS: Final = Actor("", "", UNTIL)
 
 log = CarefulLogger("rrgate.core")
 
@@ -106,7 +109,8 @@ async def end_overlaps(house: CoreHouse) -> None:
         try:
             credential = house.directory.credentials.get(credential_id)
             if credential is not None and _is_over(house, credential):
-                await house.save(evolve(credential, **NO_PREVIOUS_SECRET))
+                ended = evolve(credential, **NO_PREVIOUS_SECRET)
+                await house.save(ended, audit=saving(house, _OVERLAP_ENDS, ended, {}))
         except Exception:  # noqa: BLE001 - the secret does not work any more, whether it is removed or not
             log.failure("the previous secret of credential {id} could not be removed", id=credential_id)
         finally:

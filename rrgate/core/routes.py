@@ -5,16 +5,18 @@ Belongs here: `Route`, `Call` and finding one for a path. Does not: the table it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import Any
 
 from attrs import field, frozen
 
 from rrgate.core.answers import Answer, Refused, missing
+from rrgate.core.changes import Actor, Resource, deleting, saving
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import Query
-from rrgate.model import Client, User
+from rrgate.model import Client, Token, User
+from rrgate.store import Member
 
 
 class Role(IntEnum):
@@ -40,11 +42,13 @@ class Call:
     """
 
     house: CoreHouse
+    route: Route
     ids: Mapping[str, str]
     query: Query
     raw_query: str = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
     asking: User | None
+    token: Token | None
     in_client: Client | None
     role: Role | None
 
@@ -59,6 +63,24 @@ class Call:
         """The client that the path names. Only on routes with `{clientId}`."""
         assert self.in_client is not None
         return self.in_client
+
+    async def save(self, noun: Resource, *members: Member, **also: Any) -> None:
+        """Put `noun` (and `members`) into force, durably, and into the audit log with who asked.
+
+        `also`: what the log tells of it besides, as published. Raises what the store raises; then nothing has changed.
+        """
+        house = self.house
+        await house.save(noun, *members, audit=saving(house, self._actor, noun, also))
+
+    async def delete(self, noun: Resource, with_it: Sequence[Resource] = ()) -> None:
+        """The same for removing `noun`, and before it all that goes `with_it`."""
+        house = self.house
+        await house.delete(*with_it, noun, audit=deleting(house, self._actor, noun, with_it))
+
+    @property
+    def _actor(self) -> Actor:
+        assert self.token is not None
+        return Actor(self.user.id, self.token.id, f"{self.route.method} {self.route.template}")
 
 
 Handler = Callable[[Call], Awaitable[Answer]]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from rrgate.core import clients, credentials, health, proxies, requests, targets
+from rrgate.core import audit, clients, credentials, health, proxies, requests, targets
 from rrgate.core.routes import Route
 from rrgate.model import Client, Credential, Proxy, Target
 from rrgate.model.documents import Extra
@@ -20,6 +20,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *targets.ROUTES,
     *proxies.ROUTES,
     *requests.ROUTES,
+    *audit.ROUTES,
     *health.ROUTES,
 )
 

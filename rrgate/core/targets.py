@@ -38,7 +38,7 @@ async def create_target(call: Call) -> Answer:
     target = Target(
         id=new_id(), client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values
     )
-    await house.save(target)
+    await call.save(target)
     return shown("targets", publish(target))
 
 
@@ -57,7 +57,7 @@ async def update_target(call: Call) -> Answer:
         check_carried_out(house, Target, changes)
     refuse_if(problems)
     target = evolve(target, **changes, updated_at=max(house.now(), target.updated_at))
-    await house.save(target)
+    await call.save(target)
     return shown("targets", publish(target))
 
 
@@ -70,7 +70,7 @@ async def delete_target(call: Call) -> Answer:
         raise conflict(
             "targetId", f"{len(using)} proxies use this target; point them elsewhere first, or add ?force=true"
         )
-    await house.delete(target)
+    await call.delete(target)
     return deleted("Target")
 
 

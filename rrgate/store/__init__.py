@@ -5,6 +5,7 @@ change them (core/). Nothing above rrgate.model is imported.
 """
 
 from rrgate.store.async_store import AsyncStore
+from rrgate.store.audit import AuditEntry, AuditPage
 from rrgate.store.errors import (
     BrokenSecret,
     Conflict,
@@ -25,6 +26,8 @@ from rrgate.store.store import Store
 
 __all__ = [
     "AsyncStore",
+    "AuditEntry",
+    "AuditPage",
     "BrokenSecret",
     "Conflict",
     "Inventory",

@@ -5,12 +5,15 @@ Belongs here: the same methods as Store, as Deferreds. Does not: any SQL.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
 from rrgate.model import Token
+from rrgate.store.audit import AuditEntry, AuditPage
 from rrgate.store.inventory import Inventory, Noun
 from rrgate.store.secrets import Secrets
 from rrgate.store.store import Store
@@ -50,13 +53,17 @@ class AsyncStore:
         """See `Store.tokens_changed`; costs two changes of thread."""
         return self._thread.call(self._store.tokens_changed)
 
-    def save(self, *nouns: Noun) -> Deferred[None]:
+    def save(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> Deferred[None]:
         """See `Store.save`; fires when the change is durable."""
-        return self._thread.call(self._store.save, *nouns)
+        return self._thread.call(self._store.save, *nouns, audit=audit)
 
-    def delete(self, *nouns: Noun) -> Deferred[None]:
+    def delete(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> Deferred[None]:
         """See `Store.delete`; fires when the change is durable."""
-        return self._thread.call(self._store.delete, *nouns)
+        return self._thread.call(self._store.delete, *nouns, audit=audit)
+
+    def audit(self, **wanted: Any) -> Deferred[AuditPage]:
+        """See `Store.audit`."""
+        return self._thread.call(self._store.audit, **wanted)
 
     def close(self) -> Deferred[None]:
         """Finish what was begun, close the file, end the thread. May be called again."""

@@ -90,3 +90,13 @@ def step_0003_keys(database: Database) -> None:
 def step_0004_previous_secrets(database: Database) -> None:
     """The sealed secret of a credential that was replaced and still works for a while."""
     database.table("credentials").add_column("previous_sealed_secret", bytes)
+
+
+@migrations()
+def step_0005_audit(database: Database) -> None:
+    """Who changed what. No foreign keys: an entry outlives what it tells of, and who did it. `number` is the order."""
+    texts = ("id", "client_id", "user_id", "token_id", "via", "action", "kind", "noun_id", "before", "after")
+    columns: dict[str, type] = {"number": int, "at": int, **dict.fromkeys(texts, str)}
+    _table(database, "audit", columns, "number", nullable=frozenset({"number", "before", "after"}))
+    database.table("audit").create_index(["client_id", "number"])
+    database.table("audit").create_index(["client_id", "noun_id", "number"])

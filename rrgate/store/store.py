@@ -6,7 +6,7 @@ Belongs here: transactions over nouns. Does not: threads (async_store.py), the r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from rrgate.model import Client, Proxy, Token
 from rrgate.store import keyfile
+from rrgate.store.audit import AuditEntry, AuditPage, read_entries, write_entries
 from rrgate.store.database import open_migrated, transaction
 from rrgate.store.errors import Conflict, StoreError
 from rrgate.store.folder import DATABASE, KEY_FILE, require_state
@@ -104,8 +105,8 @@ class Store:
         self._data_version = version
         return changed
 
-    def save(self, *nouns: Noun) -> None:
-        """Insert or change `nouns` by their ids, all or none.
+    def save(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> None:
+        """Insert or change `nouns` by their ids, and write what `audit` tells of it; all or none.
 
         Raises Conflict if a proxy's alias is taken in its client, or a noun belongs to a client or user that is not
         there; StoreError if the disk does not take it; ValueError for a value that JSON cannot hold.
@@ -123,10 +124,11 @@ class Store:
             connection.executemany("UPDATE proxies SET alias = NULL WHERE id = ?", aliased)
             for table, row in rows:
                 connection.execute(table.upsert, row)
+            write_entries(connection, audit)
         self.secrets.saved(keys)
 
-    def delete(self, *nouns: Noun) -> None:
-        """Remove `nouns` by their ids, all or none; those that are not there are passed over.
+    def delete(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> None:
+        """Remove `nouns` by their ids, and write `audit`, all or none; those that are not there are passed over.
 
         With a user go his tokens and memberships; with a client its members and its data key, so that whatever was
         sealed for it is beyond reading. Raises Conflict if a client still has credentials, targets or proxies that
@@ -138,8 +140,14 @@ class Store:
                 table = table_of(noun)
                 connection.execute(table.delete, table.key_of(noun))
             connection.executemany("DELETE FROM data_keys WHERE client_id = ?", [(client,) for client in clients])
+            write_entries(connection, audit)
         for client in clients:
             self.secrets.forget(client)
+
+    def audit(self, **wanted: Any) -> AuditPage:
+        """A page of the audit log; see `read_entries`."""
+        with _told():
+            return read_entries(self._connection, **wanted)
 
     def close(self) -> None:
         """Close the file. May be called again."""

@@ -66,7 +66,7 @@ def test_init_refuses_what_is_not_empty(run: Callable[..., Any], first: dict[str
 
 
 def test_init_leaves_nothing_half_made(run: Callable[..., Any], data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*nouns: object) -> None:
+    def fail(*nouns: object, **audit: object) -> None:
         raise StoreError("no space")
 
     monkeypatch.setattr(Store, "save", fail)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import treq
 from attrs import frozen
+from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.web.client import Agent
 
@@ -19,7 +20,9 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
 from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
-from rrgate.store import BrokenSecret, Member
+from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
+from rrgate.store.audit import read_entries, write_entries
+from rrgate.store.migrations import migrations
 from rrgate.store.request_log import RequestPage
 from tests.core.made_up_plugins import registry
 
@@ -58,25 +61,38 @@ class MemoryStore:
     def __init__(self) -> None:
         self.secrets = MemorySecrets()
         self.kept: dict[tuple[type, str], Any] = {}
+        self._rows = Database(memory=True, execute_plugins=False)
+        migrations.apply(self._rows)
         self.error: Exception | None = None
         self.waiting: list[Deferred[None]] | None = None
 
-    def save(self, *nouns: Any) -> Deferred[None]:
-        return self._then(lambda: self.kept.update({_key(noun): noun for noun in nouns}))
+    def save(self, *nouns: Any, audit: Iterable[AuditEntry]) -> Deferred[None]:
+        return self._then(lambda: self.kept.update({_key(noun): noun for noun in nouns}), audit)
 
-    def delete(self, *nouns: Any) -> Deferred[None]:
-        return self._then(lambda: [self.kept.pop(_key(noun), None) for noun in nouns])
+    def delete(self, *nouns: Any, audit: Iterable[AuditEntry]) -> Deferred[None]:
+        return self._then(lambda: [self.kept.pop(_key(noun), None) for noun in nouns], audit)
 
-    def _then(self, change: Any) -> Deferred[None]:
+    def audit(self, **wanted: Any) -> Deferred[AuditPage]:
+        return succeed(read_entries(self._rows.conn, **wanted))
+
+    @property
+    def entries(self) -> Sequence[AuditEntry]:
+        """The whole audit log, newest first."""
+        return read_entries(self._rows.conn).entries
+
+    def _then(self, change: Any, audit: Iterable[AuditEntry]) -> Deferred[None]:
+        def done(_: object = None) -> None:
+            change()
+            write_entries(self._rows.conn, audit)
+
         if self.error is not None:
             error, self.error = self.error, None
             return fail(error)
         if self.waiting is None:
-            change()
-            return succeed(None)
+            return succeed(done())
         deferred: Deferred[None] = Deferred()
         self.waiting.append(deferred)
-        return deferred.addCallback(lambda _: change() and None)
+        return deferred.addCallback(done)
 
 
 def _key(noun: Any) -> tuple[type, str]:

@@ -192,4 +192,9 @@ async def test_what_is_over_is_removed_by_the_next_change_and_by_itself(core: Co
     await end_overlaps(core.house)
     assert other.secrets == ("second", None)
     assert other.kept.updated_at == stamp
+    entry = core.store.entries[0]
+    assert (entry.via, entry.user_id, entry.token_id, entry.noun_id) == (UNTIL, "", "", other.id)
+    assert entry.before is not None
+    assert entry.before[UNTIL] is not None
+    assert entry.after == {**entry.before, UNTIL: None}
     assert not core.house.writing.locked

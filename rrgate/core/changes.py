@@ -1,0 +1,85 @@
+"""What the audit log keeps of a change: made of who asked, what was there and what is there now.
+
+Belongs here: from a change to its entry. Does not: writing it (store/), reading it (core/audit.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from attrs import frozen
+
+from rrgate.core.house import CoreHouse
+from rrgate.ids import new_id
+from rrgate.model import Client, Credential, Proxy, Target
+from rrgate.model.documents import publish
+from rrgate.store import AuditEntry
+from rrgate.store.audit import Action
+
+Resource = Client | Credential | Target | Proxy
+
+KINDS: Final[Mapping[type[Any], str]] = {
+    Client: "clients",
+    Credential: "credentials",
+    Target: "targets",
+    Proxy: "proxies",
+}
+"""What the log calls them: their plural in answers, which is also the name of their mapping in the Directory."""
+
+
+@frozen
+class Actor:
+    """Who changes something: a user by one of his tokens; `via` is the route, such as `POST /clients`.
+
+    Both ids are `""` where the gateway does it itself; then `via` is the field that told it to.
+    """
+
+    user_id: str
+    token_id: str
+    via: str
+
+
+def saving(house: CoreHouse, actor: Actor, noun: Resource, also: Mapping[str, Any]) -> AuditEntry:
+    """The entry of `noun` being saved. `also`: what else is published of it and is saved with it."""
+    before = getattr(house.directory, KINDS[type(noun)]).get(noun.id)
+    return _entry(
+        house,
+        actor,
+        "create" if before is None else "change",
+        noun,
+        before=None if before is None else publish(before),
+        after=publish(noun, **also),
+    )
+
+
+def deleting(house: CoreHouse, actor: Actor, noun: Resource, with_it: Iterable[Resource]) -> AuditEntry:
+    """The entry of `noun` being deleted; all that goes `with_it` is kept under its plural."""
+    gone: dict[str, Any] = {}
+    for each in with_it:
+        gone.setdefault(KINDS[type(each)], []).append(publish(each))
+    return _entry(house, actor, "delete", noun, before=publish(noun, **gone), after=None)
+
+
+def _entry(
+    house: CoreHouse,
+    actor: Actor,
+    action: Action,
+    noun: Resource,
+    *,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> AuditEntry:
+    return AuditEntry(
+        id=new_id(),
+        at=house.now(),
+        client_id=noun.id if isinstance(noun, Client) else noun.client_id,
+        user_id=actor.user_id,
+        token_id=actor.token_id,
+        via=actor.via,
+        action=action,
+        kind=KINDS[type(noun)],
+        noun_id=noun.id,
+        before=before,
+        after=after,
+    )

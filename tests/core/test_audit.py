@@ -1,0 +1,222 @@
+"""The audit log: every route that writes tells one truthful entry of it, what fails tells none, and no secret is in it.
+
+Belongs here: what the log holds and who reads it. Does not: its rows (tests/store/test_audit.py).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import pytest_twisted
+from attrs import frozen
+
+from rrgate.core.changes import KINDS
+from rrgate.core.routes import Route
+from rrgate.core.table import NOUNS, ROUTES
+from rrgate.store import StoreError
+from tests.core.doubles import CALLER, SECRET, TARGET, TOWARDS, Core
+
+DERIVED = frozenset({"proxyURL", "clientMembers"})
+"""Published fields that are worked out and not kept."""
+
+
+@frozen
+class Example:
+    """A request that succeeds. `body`: as it is, or the parts of a proxy where it is a str. `query`: behind `?`."""
+
+    body: Any = None
+    query: str = ""
+    action: str = "change"
+
+
+EXAMPLES = {
+    "POST /clients": Example({"clientName": "New"}, action="create"),
+    "PUT /clients/{clientId}": Example({"clientName": "Renamed"}),
+    "DELETE /clients/{clientId}": Example(query="?force=true", action="delete"),
+    "POST /clients/{clientId}/credentials": Example(CALLER, action="create"),
+    "PUT /clients/{clientId}/credentials/{credentialId}": Example(
+        {"credentialSecret": {"key": "X-API-Key", "value": SECRET + "2"}}
+    ),
+    "DELETE /clients/{clientId}/credentials/{credentialId}": Example(action="delete"),
+    "POST /clients/{clientId}/targets": Example(TARGET, action="create"),
+    "PUT /clients/{clientId}/targets/{targetId}": Example({"targetTimeout": 5}),
+    "DELETE /clients/{clientId}/targets/{targetId}": Example(query="?force=true", action="delete"),
+    "POST /clients/{clientId}/proxies": Example("parts", action="create"),
+    "PUT /clients/{clientId}/proxies/{proxyId}": Example({"proxyActive": False}),
+    "DELETE /clients/{clientId}/proxies/{proxyId}": Example(action="delete"),
+}
+"""One for each route that writes: whoever adds such a route adds its line here."""
+
+WRITING = [route for route in ROUTES if route.writes]
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.template}"
+
+
+every_writing_route = pytest.mark.parametrize("route", WRITING, ids=name_of)
+
+
+def test_every_writing_route_has_an_example() -> None:
+    assert set(EXAMPLES) == set(map(name_of, WRITING))
+
+
+def test_every_noun_has_a_kind() -> None:
+    assert set(KINDS.items()) == {(known.noun, known.plural) for known in NOUNS}
+
+
+async def asked(core: Core, route: Route) -> tuple[str, Any, str, str]:
+    """Where to ask and with what body, where the noun is read, and its id; empty for a new one."""
+    example = EXAMPLES[name_of(route)]
+    parts = await core.make_parts()
+    proxy = await core.make("proxies", parts)
+    ids = {
+        "clientId": "acme",
+        "credentialId": parts["proxyProxyCredentialId"],
+        "targetId": parts["proxyTargetId"],
+        "proxyId": proxy["sKey"],
+    }
+    path = route.template.format(**ids)
+    changed = "" if example.action == "create" else ids[route.template.rpartition("{")[2].rstrip("}")]
+    return path + example.query, parts if example.body == "parts" else example.body, path, changed
+
+
+def kept(document: Any) -> dict[str, Any]:
+    """A document without what is not kept, and without what the log tells of a noun that went with it."""
+    plurals = {known.plural for known in NOUNS}
+    return {name: value for name, value in document.items() if name not in DERIVED | plurals}
+
+
+@every_writing_route
+@pytest_twisted.ensureDeferred
+async def test_one_truthful_entry(core: Core, route: Route) -> None:
+    where, body, path, changed = await asked(core, route)
+    before = None
+    if changed:
+        told = await core.ask("GET", path)
+        (before,) = next(value for value in told.document.values() if isinstance(value, list))
+    earlier = len(core.store.entries)
+    core.seconds += 7
+    told = await core.ask(route.method, where, body)
+    assert told.status == 200, told.raw
+    assert len(core.store.entries) == earlier + 1
+    entry = core.store.entries[0]
+    kind = [part for part in route.template.split("/") if part and not part.startswith("{")][-1]
+    after = None if entry.action == "delete" else told.document[kind][0]
+    noun_id = changed or after["sKey"]
+    assert (entry.action, entry.kind, entry.noun_id) == (EXAMPLES[name_of(route)].action, kind, noun_id)
+    assert (entry.user_id, entry.token_id, entry.via) == ("alice", "t-alice", name_of(route))
+    assert entry.client_id == (noun_id if kind == "clients" else "acme")
+    assert entry.at == int(core.seconds * 1000)
+    assert (entry.before and kept(entry.before)) == (before and kept(before))
+    assert (entry.after and kept(entry.after)) == (after and kept(after))
+
+
+@every_writing_route
+@pytest_twisted.ensureDeferred
+async def test_no_entry_of_what_fails(core: Core, route: Route) -> None:
+    where, body, _, _ = await asked(core, route)
+    earlier = list(core.store.entries)
+    assert (await core.ask(route.method, where, body, token="u-bob")).status in (403, 404)
+    assert (await core.ask(route.method, where, body, token=None)).status == 401
+    if route.takes_body:
+        assert (await core.ask(route.method, where, {**body, "nothingKnowsThis": 1})).status == 400
+    core.store.error = StoreError("the disk is full")
+    assert (await core.ask(route.method, where, body)).status == 500
+    assert list(core.store.entries) == earlier
+
+
+@every_writing_route
+@pytest_twisted.ensureDeferred
+async def test_no_secret_in_it(core: Core, route: Route) -> None:
+    where, body, _, _ = await asked(core, route)
+    await core.ask(route.method, where, body)
+    entries = [entry.published() for entry in core.store.entries]
+    for hidden in (SECRET, SECRET[::-1], "u-alice", "sealed"):
+        assert hidden not in json.dumps(entries)
+        assert hidden not in repr(core.store.entries)
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_secret_shows_as_another_fingerprint(core: Core) -> None:
+    made = await core.make("credentials", TOWARDS)
+    await core.ask(
+        "PUT", f"/clients/acme/credentials/{made['sKey']}", {"credentialSecret": {"token": "another"}}
+    )
+    (entry, *_) = (await core.ask("GET", "/clients/acme/audit")).document["audit"]
+    assert entry["auditBefore"]["credentialFingerprint"] == made["credentialFingerprint"]
+    assert entry["auditAfter"]["credentialFingerprint"] != made["credentialFingerprint"]
+    assert "credentialSecret" not in {**entry["auditBefore"], **entry["auditAfter"]}
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_goes_with_a_client_is_told_too(core: Core) -> None:
+    proxy = await core.make("proxies", await core.make_parts())
+    await core.ask("DELETE", "/clients/acme?force=true")
+    before = core.store.entries[0].before
+    assert before is not None
+    assert [each["sKey"] for each in before["proxies"]] == [proxy["sKey"]]
+    assert {each["sKey"] for each in before["credentials"]} == {
+        proxy["proxyProxyCredentialId"],
+        proxy["proxyTargetCredentialId"],
+    }
+    # Nobody is a member of it any more; `rrgate audit` still shows it.
+    assert (await core.ask("GET", "/clients/acme/audit")).status == 404
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_is_read_by_page_resource_and_time(core: Core) -> None:
+    first = await core.make("targets", TARGET)
+    core.seconds += 10
+    await core.ask("PUT", f"/clients/acme/targets/{first['sKey']}", {"targetTimeout": 3}, token="u-adam")
+    core.seconds += 10
+    second = await core.make("targets", TARGET)
+    await core.make("targets", TARGET, client="other", token="u-bob")
+
+    async def read(query: str, token: str = "u-alice") -> list[tuple[str, str, str]]:
+        told = await core.ask("GET", f"/clients/acme/audit{query}", token=token)
+        assert told.document["message"] == "Success"
+        return [(each["auditResourceId"], each["auditAction"], each["userId"]) for each in told.document["audit"]]
+
+    newest_first = [
+        (second["sKey"], "create", "alice"),
+        (first["sKey"], "change", "adam"),
+        (first["sKey"], "create", "alice"),
+    ]
+    assert await read("") == await read("", token="u-adam") == newest_first
+    assert await read(f"?resourceId={first['sKey']}") == newest_first[1:]
+    assert await read("?resourceId=nothing") == []
+    created = first["targetCreatedAt"]
+    assert await read(f"?createdAfter={created}") == newest_first[:2]
+    assert await read(f"?createdBefore={created}") == []
+    assert await read(f"?createdBefore={second['targetCreatedAt']}") == newest_first[1:]
+    told = await core.ask("GET", "/clients/acme/audit?limit=2")
+    assert await read(f"?limit=2&cursor={told.document['nextCursor']}") == newest_first[2:]
+    for bad in ("cursor=x", "cursor=", "limit=0", "createdAfter=yesterday"):
+        told = await core.ask("GET", f"/clients/acme/audit?{bad}")
+        assert told.status == 400
+        assert list(told.problems) == [bad.partition("=")[0]]
+    assert (await core.ask("GET", "/clients/acme/audit", token="u-uma")).status == 403
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_entry_as_published(core: Core) -> None:
+    made = await core.make("targets", TARGET)
+    (entry,) = (await core.ask("GET", "/clients/acme/audit")).document["audit"]
+    assert entry == {
+        "pKey": "acme",
+        "sKey": entry["sKey"],
+        "userId": "alice",
+        "clientId": "acme",
+        "parentId": "acme",
+        "auditCreatedAt": made["targetCreatedAt"],
+        "auditTokenId": "t-alice",
+        "auditVia": "POST /clients/{clientId}/targets",
+        "auditAction": "create",
+        "auditResource": "targets",
+        "auditResourceId": made["sKey"],
+        "auditBefore": None,
+        "auditAfter": made,
+    }
