@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from rrgate.body import Body
+from rrgate.body import Body, BodyTooLarge
 from rrgate.checks import Checks
 from rrgate.messages import Denied, Fields, Identity, InjectionError, TargetRequest, TargetResponse, every, first
 from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, fold_parameter, is_token
@@ -200,3 +200,17 @@ class Exchange:
         if len(values) > 1 and any(value != values[0] for value in values):
             return Denied("the credential was given more than once, with different values")
         return values[0]
+
+    async def whole_body(self, limit: int) -> bytes:
+        """All of the caller's body, at most `limit` bytes; it is `held_body` from then on.
+
+        For `authenticate` and `authorize`: later it is too late. Whoever is not known yet should not be waited for.
+        What keeps it from coming whole is to be passed on: it answers 413 for a longer one, 400 for one that breaks.
+        """
+        held = self.held_body
+        length = self.content_length if held is None else len(held)
+        if length is not None and length > limit:
+            raise BodyTooLarge(limit)
+        if held is None:
+            held = self.held_body = await self.request_body.whole(limit)
+        return held

@@ -155,17 +155,24 @@ class Pipeline:
         route = ex.route
         assert route is not None
         now = 0.0 if route.caller_expires is None and route.target_expires is None else self._wall()
-        reply = await way_in(ex, route.chain.authenticate)
-        if reply is not None:
-            return reply
-        if ex.identity is None or not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE or past(route.caller_expires, now):
-            ex.identity = None
-            return answers.denied_401()
-        ex.checks |= Checks.PROXY_AUTHENTICATED
-        unavailable = route.unavailable(now)
-        if unavailable:
-            return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))
-        reply = await way_in(ex, route.chain.authorize)
+        try:
+            reply = await way_in(ex, route.chain.authenticate)
+            if reply is not None:
+                return reply
+            if (
+                ex.identity is None
+                or not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE
+                or past(route.caller_expires, now)
+            ):
+                ex.identity = None
+                return answers.denied_401()
+            ex.checks |= Checks.PROXY_AUTHENTICATED
+            unavailable = route.unavailable(now)
+            if unavailable:
+                return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))
+            reply = await way_in(ex, route.chain.authorize)
+        except (BodyTooLarge, BodyBroken) as error:
+            return self._not_sent(ex, error)
         if reply is None:
             ex.checks |= Checks.SCOPES
         return reply

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rrgate import answers
+from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.chain import Step
 from rrgate.exchange import Exchange
 from rrgate.messages import Denied, Identity, Reply
@@ -43,8 +44,8 @@ class WrongAnswer(TypeError):
 async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
     """Run `authenticate`, `authorize` or `prepare`. A Reply ends the request; None goes on.
 
-    Whoever is called counts as entered, however that ends. Raises PluginFault. What a plugin awaits is cancelled with
-    the request.
+    Whoever is called counts as entered, however that ends. Raises PluginFault, and BodyTooLarge or BodyBroken if a
+    plugin waited for the caller's body. What a plugin awaits is cancelled with the request.
     """
     request = ex.target_request
     for step in steps:
@@ -55,7 +56,7 @@ async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
             answer = step.call(ex)
             if answer is not None and (step.is_async or hasattr(answer, "__await__")):
                 answer = await step.patience.answer_of(ex, answer)
-        except CallerLeft:
+        except (CallerLeft, BodyTooLarge, BodyBroken):
             raise
         except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
             raise PluginFault(step, Failure()) from None

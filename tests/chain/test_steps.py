@@ -338,6 +338,50 @@ def test_a_method_that_holds_back_is_called_with_the_end() -> None:
     assert called == [(b"abcd", True)]
 
 
+def reading_first(phase: str, limit: int) -> list[Plugin]:
+    """Plugins of which one reads the body in `phase`."""
+
+    async def read(ex: Exchange) -> Identity | None:
+        await ex.whole_body(limit)
+        return Identity("ann") if phase == "authenticate" else None
+
+    if phase == "authenticate":
+        return [plugin("key", Kind.CALLER, authenticate=read)]
+    return [letting_in(), plugin("reads", authorize=read)]
+
+
+@pytest.mark.parametrize("phase", ["authenticate", "authorize"])
+def test_a_body_that_is_read_before_it_is_judged(phase: str) -> None:
+    house = House(*reading_first(phase, 6))
+    body = Body(Caller())
+    request = house.start(body, length=6)
+    body.feed(b"one")
+    assert not request.ended
+    body.feed(b"two")
+    body.end()
+    assert request.result == OK
+    assert request.ex.held_body == house.upstream.sent[0][1] == b"onetwo"
+
+
+@pytest.mark.parametrize("phase", ["authenticate", "authorize"])
+@pytest.mark.parametrize("length", [7, None])
+def test_one_that_is_too_long_is_the_callers_fault(phase: str, length: int | None) -> None:
+    house = House(*reading_first(phase, 6))
+    request = house.start(Body.of(b"seven b"), length=length)
+    assert request.result == (413, b"request-too-large")
+    assert (house.upstream.sent, house.told) == ([], [])
+
+
+@pytest.mark.parametrize("phase", ["authenticate", "authorize"])
+def test_one_that_breaks_off_is_the_callers_fault(phase: str) -> None:
+    house = House(*reading_first(phase, 6))
+    body = Body(Caller())
+    request = house.start(body, length=6)
+    body.fail(BodyBroken("it is not framed as it says", 400))
+    assert request.result == (400, b"bad-request")
+    assert (house.upstream.sent, house.told) == ([], [])
+
+
 def test_a_request_without_a_body() -> None:
     house = House(letting_in(), plugin("a", on_request_body=lambda ex, chunk, last: chunk))
     house.call()
