@@ -126,13 +126,13 @@ def load_registry(extra: Iterable[Any] = (), found: Iterable[EntryPoint] | None 
         try:
             manager.register(entry.load(), name=entry.name)
             manager.check_pending()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginLoadError(f"{_origin(entry)} cannot load: {type(error).__name__}: {error}") from error
     for module in extra:
         try:
             manager.register(module)
             manager.check_pending()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             named = getattr(module, "__name__", type(module).__name__)
             raise PluginLoadError(f"plugin {named!r} cannot load: {type(error).__name__}: {error}") from error
     return Registry(manager, entries)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from twisted.application.service import IService
 from twisted.internet.error import CannotListenError
@@ -91,7 +91,7 @@ class _StartedOrExit(Gateway):
         try:
             super().startService()
         except (StoreError, PluginLoadError, CannotListenError) as error:
-            sys.exit(f"rrgate cannot start: {error}")
+            _exit(error)
 
 
 def makeService(options: Options) -> IService:
@@ -101,5 +101,10 @@ def makeService(options: Options) -> IService:
     try:
         service: IService = _StartedOrExit(options.settings, reactor)
     except PluginLoadError as error:
-        raise usage.UsageError(str(error)) from error
+        # Not a UsageError: twistd is past its options, and would print the whole traceback.
+        _exit(error)
     return service
+
+
+def _exit(error: Exception) -> NoReturn:
+    sys.exit(f"rrgate cannot start: {error}")
