@@ -1,4 +1,4 @@
-"""`CarefulLogger`: a failure in the operator's log as its types and places, without what it says.
+"""`CarefulLogger`, `CarefulObserver`: failures in the operator's log as types and places, without what they say.
 
 Belongs here: that form. Exceptions quote what they could not handle (`KeyError: 's3cret'`), and plugins raise what
 they like; what is to be read in a log for years must hold no value of a request or a secret. Does not: any message.
@@ -10,8 +10,10 @@ import sqlite3
 import traceback
 from typing import Any
 
-from twisted.logger import Logger, LogLevel
+from attrs import frozen
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 
 class CarefulLogger(Logger):
@@ -24,24 +26,71 @@ class CarefulLogger(Logger):
         self, format: str, failure: Failure | None = None, level: Any = LogLevel.critical, **kwargs: Any
     ) -> None:
         """Log the exception that is being handled, or `failure`. Nothing of it is in the event but its `trace`."""
-        error = (failure or Failure()).value
-        self.emit(level, f"{format}\n{{trace}}", trace="" if error is None else trace_of(error), **kwargs)
+        self.emit(level, f"{format}\n{{trace}}", trace=trace_of(failure or Failure()), **kwargs)
 
 
-def trace_of(error: BaseException) -> str:
-    """The type and the places of `error` and of what it was raised from; one line of source for each place."""
+@implementer(ILogObserver)
+@frozen
+class CarefulObserver:
+    """Hands every event to `observer`, those that hold a failure in the form that a `CarefulLogger` gives them.
+
+    For what others log: Twisted ("Unhandled error in Deferred"), libraries, a plugin's own Logger. Texts that hold no
+    failure are handed on as they are.
+    """
+
+    observer: ILogObserver
+
+    def __call__(self, event: LogEvent) -> None:
+        """An observer of Twisted's log."""
+        failure = event.get("log_failure") or event.get("failure")
+        if not isinstance(failure, Failure):
+            self.observer(event)
+            return
+        kept = {key: event[key] for key in _ABOUT_AN_EVENT if key in event}
+        self.observer({**kept, "log_format": "{said}\n{trace}", "said": _said(event), "trace": trace_of(failure)})
+
+
+_ABOUT_AN_EVENT = ("log_level", "log_namespace", "log_system", "log_time", "log_logger", "log_source", "time", "system")
+
+
+def _said(event: LogEvent) -> str:
+    """What the event says beside its failure."""
+    if "log_text" in event:  # of twisted.python.log, where it holds the failure's text
+        return str(event.get("why") or "Unhandled error")
+    return formatEvent({key: _harmless(value) for key, value in event.items()})
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, Failure):
+        value = value.value
+    return f"{_type_of(value)} {_harmless_text(value)}" if isinstance(value, BaseException) else value
+
+
+def trace_of(failure: Failure) -> str:
+    """The type and the places of `failure` and of what it was raised from; one line of source for each place."""
+    error = failure.value
+    if error is None:
+        return ""
     parts: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error
+    # A failure that a Deferred has passed on has its places yet, though its exception has lost them.
+    trace = error.__traceback__ or failure.getTracebackObject()
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        kind = type(current)
-        text = _harmless_text(current)
-        parts.append(f"{'raised from ' if len(parts) else ''}{kind.__module__}.{kind.__qualname__} {text}")
-        places = traceback.extract_tb(current.__traceback__)
-        parts += [f"  {place.filename}:{place.lineno} in {place.name}: {place.line}" for place in places]
+        parts.append(f"{'raised from ' if len(parts) else ''}{_type_of(current)} {_harmless_text(current)}")
+        parts += [f"  {place.filename}:{place.lineno} in {place.name}: {place.line}" for place in _places(trace)]
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        trace = None if current is None else current.__traceback__
     return "\n".join(parts)
+
+
+def _places(trace: Any) -> list[traceback.FrameSummary]:
+    return [] if trace is None else list(traceback.extract_tb(trace))
+
+
+def _type_of(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
 
 
 def _harmless_text(error: BaseException) -> str:

@@ -18,6 +18,8 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
+from rrgate.careful_log import CarefulObserver
+
 _chosen: dict[str, Any] = {}
 """What `choose` was told. Of the whole process, as the log under twistd is; an embedded Gateway never comes here."""
 
@@ -35,7 +37,8 @@ def choose(twistd: MutableMapping[str, Any], level: str) -> None:
 def chosen() -> ILogObserver:
     """Writes where twistd was told to: to `--logfile`, else to standard output with `-n`, else to twistd.log.
 
-    Events below the level are dropped. Called by twistd once it has become a daemon.
+    Events below the level are dropped, and of failures it is written what they are, not what they say. Called by
+    twistd once it has become a daemon.
     """
     twistd, level = _chosen["twistd"], _chosen["level"]
     path = twistd.get("logfile")
@@ -43,5 +46,5 @@ def chosen() -> ILogObserver:
     if path != "-" and (path or not twistd.get("nodaemon")):
         stream = LogFile.fromFullPath(path or "twistd.log")
     predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
-    observer: ILogObserver = FilteringLogObserver(textFileLogObserver(stream), [predicate])
+    observer: ILogObserver = FilteringLogObserver(CarefulObserver(textFileLogObserver(stream)), [predicate])
     return observer

@@ -1,15 +1,21 @@
-"""The setting `log_level` under twistd: what is below it is not written.
+"""The log under twistd: what is below `log_level` is not written, and nothing that an exception says of itself.
 
-Belongs here: rrgate/log_output.py. Does not: what is logged where.
+Belongs here: rrgate/log_output.py, and CarefulObserver. Does not: what is logged where.
 """
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.logger import Logger, LogLevel
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+from twisted.logger import Logger, LogLevel, globalLogPublisher
+from twisted.python import log
+from twisted.python.failure import Failure
 from twisted.python.reflect import namedAny
 
 from rrgate.log_output import choose
@@ -32,3 +38,99 @@ def test_whoever_told_twistd_where_to_log_is_left_alone(told: dict[str, Any]) ->
     twistd = dict(told)
     choose(twistd, "error")
     assert twistd == told
+
+
+# Failures.
+
+SECRET = "s3cr3t-90c1"
+
+
+def raised() -> Failure:
+    try:
+        try:
+            {}[SECRET]
+        except KeyError as error:
+            raise RuntimeError(f"no {SECRET}") from error
+    except RuntimeError:
+        return Failure()
+
+
+def handled(logs: Callable[..., object]) -> None:
+    try:
+        raise RuntimeError(SECRET)
+    except RuntimeError:
+        logs()
+
+
+def unhandled_in_a_deferred() -> None:
+    fail(raised())
+    gc.collect()
+
+
+def unhandled_after_a_chain() -> None:
+    outer: Deferred[None] = Deferred()
+    outer.addCallback(lambda _: fail(raised()))
+    outer.callback(None)
+    del outer
+    gc.collect()
+
+
+def in_a_timer() -> None:
+    clock = Clock()
+    clock.callLater(1, lambda: log.err(raised(), "a timer failed"))
+    clock.advance(1)
+
+
+def quoted_by_the_message() -> None:
+    failure = raised()
+    Logger("test").failure("it failed: {log_failure}, {error}, {log_failure.value}", failure, error=failure.value)
+
+
+WAYS: dict[str, tuple[Callable[[], object], str]] = {
+    "Logger.failure": (lambda: Logger("test").failure("a plugin's words", raised()), "a plugin's words"),
+    "Logger.failure of what is handled": (lambda: handled(lambda: Logger("test").failure("words")), "words"),
+    "log.err": (lambda: log.err(raised()), "Unhandled error"),
+    "log.err with words": (lambda: log.err(raised(), "the loop failed"), "the loop failed"),
+    "log.err of what is handled": (lambda: handled(log.err), "Unhandled error"),
+    "log.err as the reactor does": (lambda: handled(lambda: log.err(system="a connection")), "[a connection]"),
+    "log.err of an exception": (lambda: log.err(RuntimeError(SECRET), "words"), "words"),
+    "log.msg": (lambda: log.msg(failure=raised(), isError=1), "Unhandled error"),
+    "unhandled in a Deferred": (unhandled_in_a_deferred, "Unhandled error in Deferred"),
+    "unhandled after a chain": (unhandled_after_a_chain, "Unhandled error in Deferred"),
+    "in a timer": (in_a_timer, "a timer failed"),
+    "quoted by the message": (quoted_by_the_message, "it failed"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("way", WAYS)
+def test_what_an_exception_says_is_not_written(tmp_path: Path, way: str) -> None:
+    twistd: dict[str, Any] = {"logfile": str(tmp_path / "log"), "nodaemon": 1}
+    choose(twistd, "info")
+    observer = namedAny(twistd["logger"])()
+    globalLogPublisher.addObserver(observer)
+    try:
+        do, words = WAYS[way]
+        do()
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    written = (tmp_path / "log").read_text()
+    assert SECRET not in written
+    assert "builtins.RuntimeError (its text is left out)" in written
+    if way != "log.err of an exception":  # which was never raised
+        assert "test_log_output.py" in written
+    assert words in written
+
+
+def test_texts_that_hold_no_values_are_written(tmp_path: Path) -> None:
+    class Plain(Exception):
+        holds_no_values = True
+
+    twistd: dict[str, Any] = {"logfile": str(tmp_path / "log"), "nodaemon": 1}
+    choose(twistd, "info")
+    observer = namedAny(twistd["logger"])()
+    Logger("test", observer=observer).failure("so it is:", Failure(Plain("the third of three")))
+    Logger("test", observer=observer).error("told in {words}", words="plain words")
+    written = (tmp_path / "log").read_text()
+    assert "Plain the third of three" in written
+    assert "told in plain words" in written
