@@ -7,7 +7,7 @@ docs/plugin-guide.md shows their use.
 from rrgate.testing.calls import Call, StillWaiting
 from rrgate.testing.canary import Canary, Finding
 from rrgate.testing.clock import Clock
-from rrgate.testing.contract import Ask, BrokenPromise, BrokenPromises, check_plugin
+from rrgate.testing.contract import Ask, BrokenPromise, BrokenPromises, Occasion, check_plugin
 from rrgate.testing.gateway import MemoryGateway
 from rrgate.testing.messages import Answer, Received
 from rrgate.testing.operator_log import OperatorLog, operator_log
@@ -24,6 +24,7 @@ __all__ = [
     "Clock",
     "Finding",
     "MemoryGateway",
+    "Occasion",
     "OperatorLog",
     "OutsideCall",
     "Received",

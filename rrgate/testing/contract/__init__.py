@@ -4,6 +4,6 @@ Belongs here: `check_plugin` and what it needs. Does not: tools that are of use 
 """
 
 from rrgate.testing.contract.check import PROMISES, BrokenPromise, BrokenPromises, check_plugin
-from rrgate.testing.contract.samples import Ask
+from rrgate.testing.contract.samples import Ask, Occasion
 
-__all__ = ["PROMISES", "Ask", "BrokenPromise", "BrokenPromises", "check_plugin"]
+__all__ = ["PROMISES", "Ask", "BrokenPromise", "BrokenPromises", "Occasion", "check_plugin"]

@@ -39,7 +39,7 @@ def lets_in(samples: Samples) -> Iterator[str]:
         return
     trial = Trial(samples, Side.PROXY)
     for name, asks in samples.good.items():
-        ask, outcome = made(asks, trial.now), trial.ask(asks)
+        ask, outcome = made(asks, trial.at), trial.ask(asks)
         identities = [each for each in outcome.notes.of("authenticate") if isinstance(each, Identity)]
         if not identities or outcome.status != 200 or not outcome.received:
             yield f"{name}: {outcome.became()}"
@@ -60,7 +60,7 @@ def knows_nobody_without(samples: Samples) -> Iterator[str]:
         return
     trial = Trial(samples, Side.PROXY)
     for name, asks in {"an empty request": Ask(), **samples.good}.items():
-        outcome = trial.ask(made(asks, trial.now).without(trial.object.consumes))
+        outcome = trial.ask(made(asks, trial.at).without(trial.object.consumes))
         answers = outcome.notes.of("authenticate")
         if _admitted(outcome):
             yield (
@@ -83,7 +83,7 @@ def refuses(samples: Samples) -> Iterator[str]:
         if _admitted(outcome) or not any(isinstance(each, Denied | Reply) for each in outcome.notes.of("authenticate")):
             yield f"{name}: {outcome.became()}; it must answer Denied"
     for name, asks in samples.good.items():
-        ask = made(asks, trial.now)
+        ask = made(asks, trial.at)
         for where in ask.shown(trial.object.consumes):
             value, place = ask.value(where), f"{where[0]} {ask.name(where)!r}"
             for changed in (f"{value}x", f"x{value}", value[:-1]):
@@ -113,7 +113,7 @@ def is_cut(samples: Samples) -> Iterator[str]:
     for name, value in samples.configured_secrets():
         secrets.know(name, value)
     for name, asks in samples.good.items():
-        ask = made(asks, trial.now)
+        ask = made(asks, trial.at)
         for what, tried in _spellings(ask, trial):
             before = len(trial.gateway.target.bytes)
             trial.ask(tried)

@@ -80,7 +80,7 @@ def check_plugin(
     - `config`: for auth types, a good `credentialSecret`, its secrets of 16 characters or more.
     - `settings`: for others, the published settings of a proxy on which it works.
     - `good`: a request that is let through (`Ask`), or several by name: each way in which a credential can be shown.
-      Where it depends on the time, a function of the wall's seconds that makes it.
+      Where it depends on the time or the proxy's address, a function that makes it for an `Occasion`.
     - `bad`: requests that are refused, by what is wrong with them.
     - `bad_configs`: (field, configuration) for each way in which one can be wrong; for others than auth types
       (published setting, settings).

@@ -41,7 +41,7 @@ def heeds_cancellation(samples: Samples) -> Iterator[str]:
             trial = Trial(samples, side)
             trial.gateway.outside.after = None
             with trial.noting():
-                call = trial.begin(made(asks, trial.now))
+                call = trial.begin(made(asks, trial.at))
                 if call.ended:
                     continue
                 sent = len(trial.gateway.target.bytes)

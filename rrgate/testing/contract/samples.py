@@ -91,8 +91,16 @@ def _consumed(name: str, consumes: Consumes) -> bool:
     return fold(name.encode("latin-1")) in consumes.headers
 
 
-Asks = Ask | Callable[[float], Ask]
-"""A request, or what makes one at a time of the wall's (seconds since the epoch)."""
+@frozen
+class Occasion:
+    """When and where a request is made. `now`: seconds since the epoch. `address`: the proxy's, `/api/{proxyId}`."""
+
+    now: float
+    address: str
+
+
+Asks = Ask | Callable[[Occasion], Ask]
+"""A request, or what makes one for an occasion."""
 
 
 def _named(asks: Asks | Mapping[str, Asks]) -> Mapping[str, Asks]:
@@ -144,7 +152,7 @@ def secret_fields(plugin: type[Plugin]) -> list[attrs.Attribute[Any]]:
     return [each for each in attrs.fields(plugin.Config) if each.metadata.get("secret")]
 
 
-def made(ask: Asks, now: float) -> Ask:
-    """The request at this time."""
-    return ask(now) if callable(ask) else ask
+def made(ask: Asks, at: Occasion) -> Ask:
+    """The request for this occasion."""
+    return ask(at) if callable(ask) else ask
 

@@ -22,7 +22,7 @@ def wins(samples: Samples) -> Iterator[str]:
     if Side.TARGET not in samples.plugin.sides:
         return
     trial = Trial(samples, Side.TARGET)
-    ask = made(next(iter(samples.good_on(Side.TARGET).values())), trial.now)
+    ask = made(next(iter(samples.good_on(Side.TARGET).values())), trial.at)
     outcome = trial.ask(ask)
     if outcome.status != 200 or outcome.ex is None:
         yield f"a request: {outcome.became()}"
@@ -105,7 +105,7 @@ def repeats(samples: Samples) -> Iterator[str]:
         if not callable(getattr(samples.plugin, "prepare", None)) or side is Side.PROXY:
             continue
         trial = Trial(samples, side)
-        ask = made(next(iter(samples.good_on(side).values())), trial.now)
+        ask = made(next(iter(samples.good_on(side).values())), trial.at)
         first, second = trial.ask(ask), trial.ask(ask)
         if first.ex is None or second.ex is None or first.ex.target_request is None or first.status != 200:
             yield f"a request: {first.became()}"

@@ -14,7 +14,7 @@ from attrs import frozen
 from rrgate.api import Denied, Exchange, Identity, Plugin, Reply, Side, TargetRequest
 from rrgate.outgoing import begin_target_request
 from rrgate.testing.calls import Call
-from rrgate.testing.contract.samples import Ask, Asks, Samples, made
+from rrgate.testing.contract.samples import Ask, Asks, Occasion, Samples, made
 from rrgate.testing.contract.watched import Notes, watch
 from rrgate.testing.gateway import AuthType, MemoryGateway
 from rrgate.testing.messages import Answer, Received
@@ -85,13 +85,14 @@ class Trial:
         return self.notes.objects[-1]
 
     @property
-    def now(self) -> float:
-        return self.gateway.clock.wall()
+    def at(self) -> Occasion:
+        """Now and here."""
+        return Occasion(self.gateway.clock.wall(), f"/api/{self.proxy.id}")
 
     def ask(self, asks: Asks) -> Outcome:
         """A request and all that becomes of it, an hour long if it takes so long."""
         with self.noting() as outcome:
-            call = self.begin(made(asks, self.now))
+            call = self.begin(made(asks, self.at))
             if not call.ended:
                 self.gateway.clock.advance(HOUR)
             self.keep_answer(call)
