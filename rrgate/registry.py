@@ -15,6 +15,7 @@ from pluggy import PluginManager
 
 from rrgate import hookspecs
 from rrgate.api import BodyNeed, Kind, Plugin, Side
+from rrgate.schemas import document_schema
 
 ENTRY_POINT_GROUP = "rrgate"
 
@@ -43,6 +44,7 @@ class Registry:
         self._auth_types: dict[tuple[str, Side], type[Plugin]] = {}
         self._by_name: dict[str, type[Plugin]] = {}
         self._taken: dict[str, str] = {}
+        self._origins: dict[type[Plugin], str] = {}
         for origin, call in self.hooks(hookspecs.rrgate_plugins):
             try:
                 classes = tuple(call())
@@ -52,6 +54,7 @@ class Registry:
             for plugin in classes:
                 self._add(plugin, origin)
         self.plugins: tuple[type[Plugin], ...] = tuple(plugin for plugin in self._by_name.values() if not plugin.sides)
+        self.auth_types: tuple[type[Plugin], ...] = tuple(plugin for plugin in self._by_name.values() if plugin.sides)
         self.served_settings: frozenset[str] = frozenset().union(*(plugin.serves for plugin in self.plugins))
 
     def hooks(self, hook: Hook) -> list[tuple[str, Callable[..., Any]]]:
@@ -89,6 +92,7 @@ class Registry:
                 raise PluginLoadError(f"{where} takes the name {name!r} that {self._taken[name]} has: give it another")
         self._taken.update(dict.fromkeys(names, f"{plugin.__module__} of {origin}"))
         self._by_name[plugin.name] = plugin
+        self._origins[plugin] = origin
         for side in plugin.sides:
             needed = "authenticate" if side is Side.PROXY else "prepare"
             if not callable(getattr(plugin, needed, None)):
@@ -99,6 +103,13 @@ class Registry:
     def auth_type(self, name: str, side: Side) -> type[Plugin] | None:
         """The class behind a `credentialAuthType` on one side, or None if none is installed."""
         return self._auth_types.get((name, side))
+
+    def brought_by(self, plugin: type[Plugin]) -> tuple[str | None, str | None]:
+        """The distribution that `plugin` came with and its version; None for what was handed over by its host."""
+        for entry in self._entries.values():
+            if entry.dist is not None and _origin(entry) == self._origins.get(plugin):
+                return entry.dist.name, entry.dist.version
+        return None, None
 
     def auth_type_names(self, side: Side) -> list[str]:
         """Every spelling of every auth type of one side, sorted."""
@@ -157,6 +168,10 @@ def _undeclared(plugin: type[Plugin]) -> str:
     """What is wrong with a declaration, or nothing."""
     if not (isinstance(plugin.Config, type) and attrs.has(plugin.Config)):
         return "its Config must be an attrs class"
+    try:
+        document_schema(plugin.Config)
+    except TypeError as error:
+        return f"its Config is not right: {error}"
     if not isinstance(plugin.aliases, tuple) or not all(isinstance(alias, str) for alias in plugin.aliases):
         return "its `aliases` must be a tuple of str"
     if not isinstance(plugin.sides, frozenset) or not all(isinstance(side, Side) for side in plugin.sides):

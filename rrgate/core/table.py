@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from rrgate.core import audit, clients, credentials, health, proxies, requests, targets
+from rrgate.core import audit, auth_types, clients, credentials, health, proxies, requests, targets
 from rrgate.core.routes import Route
 from rrgate.model import Client, Credential, Proxy, Target
 from rrgate.model.documents import Extra
@@ -21,6 +21,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *proxies.ROUTES,
     *requests.ROUTES,
     *audit.ROUTES,
+    *auth_types.ROUTES,
     *health.ROUTES,
 )
 

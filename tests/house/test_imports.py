@@ -54,6 +54,7 @@ FLOORS = (
         "rrgate.overlap",
         "rrgate.registry",
         "rrgate.route",
+        "rrgate.schemas",
         "rrgate.store",
         "rrgate.structuring",
     },
