@@ -7,6 +7,7 @@ to begin a new one. What two of them share is a module here too (merging.py).
 from rrgate.api import Plugin, hookimpl
 from rrgate_plugins.api_key import ApiKey
 from rrgate_plugins.bearer import Bearer
+from rrgate_plugins.cors import Cors
 from rrgate_plugins.data_injection import DataInjection
 from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.no_credential import NoCredential
@@ -17,4 +18,14 @@ from rrgate_plugins.response_size import ResponseSize
 
 @hookimpl
 def rrgate_plugins() -> list[type[Plugin]]:
-    return [ApiKey, Bearer, NoCredential, DataInjection, HeaderInjection, QueryInjection, RequestSize, ResponseSize]
+    return [
+        ApiKey,
+        Bearer,
+        NoCredential,
+        Cors,
+        DataInjection,
+        HeaderInjection,
+        QueryInjection,
+        RequestSize,
+        ResponseSize,
+    ]

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+import attrs
 from attrs import frozen
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from rrgate.api import ConfigError, Problem
-from rrgate.complaints import WrongValue, unknown_field
+from rrgate.complaints import WrongValue, published_name, unknown_field
 from rrgate.json_text import same_json
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
 from rrgate.model.times import format_milliseconds, parse_milliseconds
@@ -152,6 +154,12 @@ def _is_optional_time(type_: Any) -> bool:
     return any(_is_time(member) for member in get_args(type_)) and not _is_time(type_)
 
 
+def _publishing(class_: Any) -> Any:
+    names: Any = {attribute.name: override(rename=published_name(attribute)) for attribute in attrs.fields(class_)}
+    return make_dict_unstructure_fn(class_, CONVERTER, **names)
+
+
+CONVERTER.register_unstructure_hook_factory(attrs.has, _publishing)
 CONVERTER.register_structure_hook_func(_is_time, _time_from_text)
 CONVERTER.register_unstructure_hook_func(_is_time, format_milliseconds)
 CONVERTER.register_unstructure_hook_func(

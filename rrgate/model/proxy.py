@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
+from rrgate.model.cors import CorsPolicy
 from rrgate.model.published import Milliseconds, Writable, published
 from rrgate.model.values import alias, effect, header_names, name, one_of, region, size
 
@@ -92,6 +93,12 @@ class Proxy:
         default="drop",
         check=one_of("drop", "pass"),
         help="`drop` or `pass`: whether cookies cross, in both directions.",
+    )
+    cors: CorsPolicy | None = published(
+        "proxyCors",
+        default=None,
+        by_plugin=True,
+        help="Which pages of other origins may call it from a browser; none if null.",
     )
     pass_headers: tuple[str, ...] = published(
         "proxyPassHeaders",
