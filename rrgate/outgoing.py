@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rrgate.body import Body, BodyTooLarge
+from rrgate.body import Body
 from rrgate.chain import Chain, Step
 from rrgate.exchange import Exchange
 from rrgate.messages import TargetRequest, cut_parameters
@@ -23,13 +23,8 @@ async def hold_body(ex: Exchange, chain: Chain) -> None:
     Raises BodyTooLarge, BodyBroken, PluginFault.
     """
     limit = body_limit(ex, chain.body_needed, chain.body_limit)
-    if limit is None:
-        return
-    length = ex.content_length if ex.held_body is None else len(ex.held_body)
-    if length is not None and length > limit:
-        raise BodyTooLarge(limit)
-    if ex.held_body is None:
-        ex.held_body = await ex.request_body.whole(limit)
+    if limit is not None:
+        await ex.whole_body(limit)
 
 
 def begin_target_request(ex: Exchange, route: Route) -> TargetRequest:

@@ -47,6 +47,21 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "accepted": lambda received: received.every("Authorization") == [f"Bearer {SECRET}"],
     },
     "none": {},
+    "cors": {
+        "settings": {"proxyCors": {"origins": ["https://app.example.com"], "headers": ["X-Api-Key"], "maxAge": 5}},
+        "good": Ask(headers={"Origin": "https://app.example.com"}),
+        "bad": {
+            "a preflight of another origin": Ask(
+                "OPTIONS", "/", {"Origin": "https://app.example.com:8443", "Access-Control-Request-Method": "GET"}
+            ),
+        },
+        "bad_configs": [
+            ("proxyCors.origins", {"proxyCors": {"origins": []}}),
+            ("proxyCors.origins.0", {"proxyCors": {"origins": ["https://acme.test/a-path"]}}),
+            ("proxyCors.maxAge", {"proxyCors": {"origins": ["https://app.example.com"], "maxAge": -1}}),
+        ],
+        "accepted": lambda received: received.every("Origin") == ["https://app.example.com"],
+    },
     "data-injection": {
         "settings": {"proxyAdditionalData": {"added": "yes"}},
         "good": Ask("POST", "/", {"Content-Type": "application/json"}, b'{"own":1}'),
