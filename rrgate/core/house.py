@@ -133,21 +133,21 @@ class CoreHouse:
         """Milliseconds since the epoch."""
         return int(self.wall() * 1000)
 
-    async def save(self, *nouns: StoredNoun, audit: AuditEntry) -> None:
-        """Keep `nouns` and the entry that tells of it, then put them into force; handlers call `Call.save`.
+    async def save(self, *nouns: StoredNoun, audit: Iterable[AuditEntry]) -> None:
+        """Keep `nouns` and the entries that tell of it, then put them into force; handlers call `Call.save`.
 
         Raises what the store raises; then nothing has changed.
         """
-        await self.store.save(*nouns, audit=(audit,))
+        await self.store.save(*nouns, audit=audit)
         for noun in nouns:
             if isinstance(noun, Member):
                 self.directory.put_member(noun.user_id, noun.client_id, noun.roles)
             else:
                 self.directory.put(noun)
 
-    async def delete(self, *nouns: Noun, audit: AuditEntry) -> None:
+    async def delete(self, *nouns: Noun, audit: Iterable[AuditEntry]) -> None:
         """The same for removing them, in this order. A client's members go with it."""
-        await self.store.delete(*nouns, audit=(audit,))
+        await self.store.delete(*nouns, audit=audit)
         for noun in nouns:
             self.directory.drop(noun)
 

@@ -110,7 +110,7 @@ async def end_overlaps(house: CoreHouse) -> None:
             credential = house.directory.credentials.get(credential_id)
             if credential is not None and _is_over(house, credential):
                 ended = evolve(credential, **NO_PREVIOUS_SECRET)
-                await house.save(ended, audit=saving(house, _OVERLAP_ENDS, ended, {}))
+                await house.save(ended, audit=[saving(house, _OVERLAP_ENDS, ended, {})])
         except Exception:  # noqa: BLE001 - the secret does not work any more, whether it is removed or not
             log.failure("the previous secret of credential {id} could not be removed", id=credential_id)
         finally:

@@ -64,18 +64,20 @@ class Call:
         assert self.in_client is not None
         return self.in_client
 
-    async def save(self, noun: Resource, *members: Member, **also: Any) -> None:
-        """Put `noun` (and `members`) into force, durably, and into the audit log with who asked.
+    async def save(self, noun: Resource, *further: Resource | Member, **also: Any) -> None:
+        """Put `noun`, and what changes with it, into force, durably, and into the audit log with who asked.
 
-        `also`: what the log tells of it besides, as published. Raises what the store raises; then nothing has changed.
+        Each has an entry of its own, but for members. `also`: what the log tells of `noun` besides, as published.
+        Raises what the store raises; then nothing has changed.
         """
-        house = self.house
-        await house.save(noun, *members, audit=saving(house, self._actor, noun, also))
+        house, actor = self.house, self._actor
+        entries = [saving(house, actor, each, {}) for each in further if not isinstance(each, Member)]
+        await house.save(noun, *further, audit=[*entries, saving(house, actor, noun, also)])
 
     async def delete(self, noun: Resource, with_it: Sequence[Resource] = ()) -> None:
         """The same for removing `noun`, and before it all that goes `with_it`."""
         house = self.house
-        await house.delete(*with_it, noun, audit=deleting(house, self._actor, noun, with_it))
+        await house.delete(*with_it, noun, audit=[deleting(house, self._actor, noun, with_it)])
 
     @property
     def _actor(self) -> Actor:
