@@ -12,7 +12,6 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import attrs
-import idna
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 
@@ -24,6 +23,7 @@ from rrgate.configuring import configure
 from rrgate.directory import Directory
 from rrgate.json_text import read_json
 from rrgate.model import Credential, Parts, Proxy, Side, Target
+from rrgate.model.hosts import address_of
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret
@@ -142,6 +142,7 @@ class Compiler:
             ),
             caller_expires=_seconds(caller_side),
             target_expires=_seconds(target_side),
+            allowed_hosts=target_side.allowed_hosts if target_side is not None else None,
         )
 
     def _chain(
@@ -248,17 +249,9 @@ def _checks(proxy: Proxy, target: Target | None, caller: Credential | None, towa
 
 def _address(target: Target) -> tuple[Endpoint, bytes, bytes]:
     """Where `target` is dialled, its base path without a trailing `/`, its `Host`. Its URL was judged when saved."""
-    url = urlsplit(target.base_url)
-    tls = url.scheme.lower() == "https"
-    default_port = 443 if tls else 80
-    host = (url.hostname or "").rstrip(".")
-    if not host.isascii():
-        host = idna.encode(host, uts46=True).decode()
-    endpoint = Endpoint(tls, host, url.port or default_port, target.ca_bundle)
-    authority = f"[{host}]" if ":" in host else host
-    if endpoint.port != default_port:
-        authority += f":{endpoint.port}"
-    return endpoint, url.path.rstrip("/").encode("ascii"), authority.encode()
+    address = address_of(target.base_url)
+    endpoint = Endpoint(address.tls, address.host, address.port, target.ca_bundle)
+    return endpoint, urlsplit(target.base_url).path.rstrip("/").encode("ascii"), address.authority.encode()
 
 
 def _pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> str:

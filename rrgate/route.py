@@ -54,6 +54,8 @@ class Route:
     caller_expires: float | None
     """Seconds since the epoch from when on the caller's credential no longer works, or None."""
     target_expires: float | None
+    allowed_hosts: tuple[str, ...] | None = None
+    """The hosts that the target credential may be sent to, or None where it is bound to none."""
 
     def unavailable(self, now: float) -> str:
         """Why an authenticated request cannot be served at `now` (seconds since the epoch), or nothing."""

@@ -14,6 +14,7 @@ from attrs import evolve
 from rrgate.api import ConfigError, Plugin, Problem
 from rrgate.configuring import configure
 from rrgate.core.answers import Answer, deleted, listed, shown
+from rrgate.core.binding import check_side, rebound
 from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
@@ -67,6 +68,8 @@ async def create_credential(call: Call) -> Answer:
         values = read_new(Credential, document, EXTRAS)
     with gathered(problems):
         check_carried_out(house, Credential, values)
+    with gathered(problems):
+        check_side(document.get("credentialType"), values)
     if values.get("previous_secret_expires_at") is not None:
         problems.append(Problem(UNTIL, "is for PUT: a new credential has no previous secret"))
     name, side = document.get("credentialAuthType"), document.get("credentialType")
@@ -108,10 +111,13 @@ async def update_credential(call: Call) -> Answer:
     if SECRET in document:
         with gathered(problems):
             check_secret(house, credential.auth_type, credential.side, document[SECRET])
+    with gathered(problems):
+        check_side(credential.side, changes)
     until = _previous_until(credential, document, changes)
     with gathered(problems):
         check_overlap(house, credential, document, until)
     refuse_if(problems)
+    rebound(house, credential, document, changes)
     changes.update(rotated(house, credential, changes.pop(SECRET, None), until))
     credential = evolve(credential, **changes, updated_at=max(house.now(), credential.updated_at))
     await call.save(credential)

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, shown
+from rrgate.core.binding import bind
 from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
@@ -107,7 +108,7 @@ async def create_proxy(call: Call) -> Answer:
     )
     check_plugins(house, proxy)
     check_alias(house, proxy)
-    await call.save(proxy)
+    await call.save(proxy, *bind(house, proxy))
     return shown("proxies", document_of(house, proxy))
 
 
@@ -130,10 +131,10 @@ async def update_proxy(call: Call) -> Answer:
         changed = {field: document[field] for field in PARTS if field in document and document[field] != present[field]}
         check_parts(house, call.client, proxy.region, changed)
     refuse_if(problems)
-    proxy = evolve(proxy, **changes, updated_at=max(house.now(), proxy.updated_at))
+    before, proxy = proxy, evolve(proxy, **changes, updated_at=max(house.now(), proxy.updated_at))
     check_plugins(house, proxy)
     check_alias(house, proxy)
-    await call.save(proxy)
+    await call.save(proxy, *bind(house, proxy, before))
     return shown("proxies", document_of(house, proxy))
 
 

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from rrgate.api import Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, shown
+from rrgate.core.binding import check_move
 from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route
@@ -56,6 +57,8 @@ async def update_target(call: Call) -> Answer:
     with gathered(problems):
         check_carried_out(house, Target, changes)
     refuse_if(problems)
+    if "base_url" in changes:
+        check_move(house, target, changes["base_url"])
     target = evolve(target, **changes, updated_at=max(house.now(), target.updated_at))
     await call.save(target)
     return shown("targets", publish(target))

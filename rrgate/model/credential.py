@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from rrgate.model.hosts import allowed_hosts
 from rrgate.model.published import Milliseconds, Writable, published
 from rrgate.model.values import effect, name, region
 
@@ -54,6 +55,12 @@ class Credential:
         "credentialPreviousSecretExpiresAt",
         default=None,
         help="Until when callers may still show the secret that was replaced; null: not at all.",
+    )
+    allowed_hosts: tuple[str, ...] | None = published(
+        "credentialAllowedHosts",
+        default=None,
+        check=allowed_hosts,
+        help="Hosts that it may be sent to; null until it is first used with a target.",
     )
     fingerprint: str = published(
         "credentialFingerprint", default="", writable=Writable.NEVER, help="Tells two secrets apart; 8 hex digits."

@@ -42,7 +42,7 @@ def base_url(value: str) -> str:
     _, authority, path = parts.groups()
     if "@" in authority:
         raise ValueError("must have no user name or password: a credential serves for that")
-    _check_authority(authority)
+    check_authority(authority)
     _check_path(path)
     return value
 
@@ -58,7 +58,8 @@ def test_path(value: str) -> str:
     return value
 
 
-def _check_authority(authority: str) -> None:
+def check_authority(authority: str) -> None:
+    """A host, perhaps with a port, as it stands in a URL. Raises ValueError."""
     if authority.startswith("["):
         host, bracket, port = authority[1:].partition("]")
         try:

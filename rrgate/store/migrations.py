@@ -6,8 +6,12 @@ No step may commit or call `executescript`: each runs in one transaction, which 
 
 from __future__ import annotations
 
+import json
+
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import ForeignKey
+
+from rrgate.model.hosts import address_of
 
 migrations = Migrations("rrgate")
 
@@ -100,3 +104,25 @@ def step_0005_audit(database: Database) -> None:
     _table(database, "audit", columns, "number", nullable=frozenset({"number", "before", "after"}))
     database.table("audit").create_index(["client_id", "number"])
     database.table("audit").create_index(["client_id", "noun_id", "number"])
+
+
+@migrations()
+def step_0006_allowed_hosts(database: Database) -> None:
+    """Credentials that targets are shown are bound to the hosts that they are used with.
+
+    One that is used nowhere is bound when it first is, and one that holds nothing (`{}`, sealed in 31 bytes) never.
+    """
+    hosts: dict[str, set[str]] = {}
+    targets = {row["id"]: json.loads(row["document"]) for row in database.query("SELECT id, document FROM targets")}
+    for row in database.query("SELECT document FROM proxies"):
+        proxy = json.loads(row["document"])
+        target = targets.get(proxy["target_id"])
+        if target is not None:
+            hosts.setdefault(proxy["target_credential_id"], set()).add(address_of(target["base_url"]).entry)
+    query = "SELECT id, document FROM credentials WHERE length(sealed_secret) > 31"
+    for row in list(database.query(query)):
+        credential = json.loads(row["document"])
+        if credential["side"] == "target" and row["id"] in hosts and credential.get("allowed_hosts") is None:
+            credential["allowed_hosts"] = sorted(hosts[row["id"]])
+            document = json.dumps(credential, separators=(",", ":"))
+            database.execute("UPDATE credentials SET document = ? WHERE id = ?", (document, row["id"]))

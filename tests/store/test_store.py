@@ -198,6 +198,7 @@ any_noun = st.one_of(
         previous_sealed_secret=st.none() | st.binary(),
         previous_secret_version=st.none() | times,
         previous_secret_expires_at=st.none() | times,
+        allowed_hosts=st.none() | st.lists(names).map(tuple),
     ),
     st.builds(
         Target,
@@ -263,3 +264,42 @@ def test_two_processes_that_make_one_clients_data_key(
     secrets = [other.secrets.unseal("c1", f"credentials/{k.id}", k.sealed_secret) for k in other.load().credentials]
     assert secrets == [b"theirs", b"ours"]
     other.close()
+
+
+def test_credentials_of_before_there_were_hosts_are_bound_to_those_they_are_used_with(
+    data: Path, nouns: SimpleNamespace, credential: Callable[..., Credential]
+) -> None:
+    store = Store.open(data)
+    secret = b'{"token":"x"}'
+    towards = {
+        id: attrs.evolve(credential(store, id, secret if id != "empty" else b"{}"), side=Side.TARGET, allowed_hosts=None)
+        for id in ("used", "unused", "empty", "named")
+    }
+    towards["named"] = attrs.evolve(towards["named"], allowed_hosts=("kept.test",))
+    targets = [
+        attrs.evolve(nouns.target, id=f"g{number}", base_url=url)
+        for number, url in enumerate(["https://API.acme.test./v1", "http://127.0.0.1:8000", "https://acme.test:8443"])
+    ]
+    proxies = [
+        attrs.evolve(nouns.proxy, id=f"p{used}{target}", alias=None, target_id=target, target_credential_id=used)
+        for used in ("used", "empty", "named")
+        for target in ("g0", "g1", "gone")
+    ]
+    store.save(nouns.user, nouns.client, credential(store, "k1", secret), *towards.values(), *targets, *proxies)
+    # As it was before the step.
+    remove = "UPDATE credentials SET document = json_remove(document, '$.allowed_hosts') WHERE id != 'named'"
+    store._connection.execute(remove)
+    store._connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '%allowed_hosts'")
+    store.close()
+    store = Store.open(data)
+    found = {each.id: each.allowed_hosts for each in store.load().credentials}
+    assert found == {
+        "k1": None,
+        "used": ("127.0.0.1:8000", "api.acme.test"),
+        "unused": None,
+        "empty": None,
+        "named": ("kept.test",),
+    }
+    kept = next(each for each in store.load().credentials if each.id == "used")
+    assert attrs.evolve(kept, allowed_hosts=None) == towards["used"]
+    store.close()

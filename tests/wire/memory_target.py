@@ -117,6 +117,7 @@ class MemoryRoute:
     target: Times = field(factory=Times)
     authority: bytes = b"target.test"
     secret_needs_tls: bool = False
+    allowed_hosts: tuple[str, ...] | None = None
     cut_answer_headers: frozenset[bytes] = NEVER_TO_CALLER
     own_prefix: bytes = b"requestrocket-"
 
