@@ -272,7 +272,7 @@ def test_credentials_of_before_there_were_hosts_are_bound_to_those_they_are_used
     store = Store.open(data)
     secret = b'{"token":"x"}'
     towards = {
-        id: attrs.evolve(credential(store, id, secret if id != "empty" else b"{}"), side=Side.TARGET, allowed_hosts=None)
+        id: attrs.evolve(credential(store, id, b"{}" if id == "empty" else secret), side=Side.TARGET)
         for id in ("used", "unused", "empty", "named")
     }
     towards["named"] = attrs.evolve(towards["named"], allowed_hosts=("kept.test",))
@@ -290,6 +290,7 @@ def test_credentials_of_before_there_were_hosts_are_bound_to_those_they_are_used
     remove = "UPDATE credentials SET document = json_remove(document, '$.allowed_hosts') WHERE id != 'named'"
     store._connection.execute(remove)
     store._connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '%allowed_hosts'")
+    store._connection.commit()
     store.close()
     store = Store.open(data)
     found = {each.id: each.allowed_hosts for each in store.load().credentials}
