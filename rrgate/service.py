@@ -19,6 +19,7 @@ from rrgate.gateway import Gateway
 from rrgate.log_output import choose
 from rrgate.registry import PluginLoadError
 from rrgate.settings import Settings, SettingsError, load
+from rrgate.settings_sources import Assigned
 from rrgate.store import StoreError
 from rrgate.store.folder import require_state
 
@@ -66,7 +67,7 @@ class Options(usage.Options):
             name, mark, value = assignment.partition("=")
             if not mark:
                 raise usage.UsageError(f"--set {assignment}: write it as NAME=VALUE")
-            given[name.replace("-", "_")] = value
+            given[name.replace("-", "_")] = Assigned(value)
         for name in ("data", "listen", "core-listen", "public-url", "core-public-url"):
             if self[name] is not None:
                 given[name.replace("-", "_")] = self[name]

@@ -20,6 +20,10 @@ NOT_SETTINGS: Final = frozenset({"RRGATE_CONFIG", "RRGATE_REQUIRE_REAL_PARTS"})
 """Variables of other purposes: the file's path for the command line, and what the tests must not skip."""
 
 
+class Assigned(str):
+    """The value of an option that was given as `--set NAME=VALUE`; complaints name it so."""
+
+
 class _Reading:
     """What was found so far, best source first, and what is wrong with any of it."""
 
@@ -66,10 +70,12 @@ def _read_options(reading: _Reading, options: Mapping[str, object]) -> None:
         if value is None:
             continue
         name = option.replace("-", "_")
+        assigned = isinstance(value, Assigned)
+        source = f"--set {option}" if assigned else f"option --{option.replace('_', '-')}"
         if name in reading.kinds:
-            reading.take(name, value, f"option --{option.replace('_', '-')}", text=isinstance(value, str))
+            reading.take(name, value, source, text=isinstance(value, str))
         else:
-            reading.unknown(f"option --{option}", option, spelled)
+            reading.unknown(source, option, {known: known for known in reading.kinds} if assigned else spelled)
 
 
 def _read_environment(reading: _Reading, environ: Mapping[str, str]) -> None:

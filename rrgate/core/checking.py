@@ -14,7 +14,7 @@ from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import missing, not_right
 from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call
-from rrgate.model import Credential, Proxy, Target
+from rrgate.model import Credential, Parts, Proxy, Target
 from rrgate.model.published import published_fields
 
 N = TypeVar("N", Credential, Target, Proxy)
@@ -41,6 +41,15 @@ def refuse_if(problems: list[Problem]) -> None:
     """Raises Refused with 400 if there are any, each once."""
     if problems:
         raise not_right(list(dict.fromkeys(problems)))
+
+
+def plugins_say(house: CoreHouse, parts: Parts) -> list[Problem]:
+    """What every plugin has against working on a proxy that joins `parts`."""
+    problems: list[Problem] = []
+    for plugin in house.registry.plugins:
+        with gathered(problems):
+            plugin.for_proxy(parts)
+    return problems
 
 
 def check_carried_out(house: CoreHouse, noun: type[Any], values: Mapping[str, Any]) -> None:

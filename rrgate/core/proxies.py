@@ -13,7 +13,7 @@ from attrs import evolve
 from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, shown
 from rrgate.core.binding import bind
-from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
+from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route
@@ -68,13 +68,7 @@ def check_parts(house: CoreHouse, client: Client, region: object, named: Mapping
 def check_plugins(house: CoreHouse, proxy: Proxy) -> None:
     """Asks every plugin whether it can work on `proxy`. Raises ConfigError with what all of them say."""
     parts = house.directory.parts(proxy)
-    if parts is None:
-        return
-    problems: list[Problem] = []
-    for plugin in house.registry.plugins:
-        with gathered(problems):
-            plugin.for_proxy(parts)
-    if problems:
+    if parts is not None and (problems := plugins_say(house, parts)):
         raise ConfigError(*problems)
 
 

@@ -10,14 +10,32 @@ from typing import Any
 from attrs import evolve
 
 from rrgate.api import Problem
-from rrgate.core.answers import Answer, conflict, deleted, listed, shown
+from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
 from rrgate.core.binding import check_move
-from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
+from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
+from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route
 from rrgate.ids import new_id
 from rrgate.model import Target
 from rrgate.model.documents import publish, read_changes, read_new
+
+
+def check_proxies(house: CoreHouse, target: Target) -> None:
+    """Raises Refused with 409, naming each proxy and problem, if a proxy that worked would not work with `target`.
+
+    What was wrong with a proxy before is not held against the target.
+    """
+    problems: list[Problem] = []
+    for proxy in house.directory.proxies_using(target.id):
+        parts = house.directory.parts(proxy)
+        if parts is None:
+            continue
+        known = plugins_say(house, parts)
+        new = [each for each in plugins_say(house, evolve(parts, target=target)) if each not in known]
+        problems += [Problem(f"proxies.{proxy.id}.{each.field}", each.problem) for each in new]
+    if problems:
+        raise Refused(409, "Proxies that use this target would not work with it as it would be; see details.", problems)
 
 
 async def list_targets(call: Call) -> Answer:
@@ -60,6 +78,7 @@ async def update_target(call: Call) -> Answer:
     if "base_url" in changes:
         check_move(house, target, changes["base_url"])
     target = evolve(target, **changes, updated_at=max(house.now(), target.updated_at))
+    check_proxies(house, target)
     await call.save(target)
     return shown("targets", publish(target))
 

@@ -74,6 +74,8 @@ class Query(Plugin):
 
     @classmethod
     def for_proxy(cls, parts: Parts) -> Any | None:
+        if "slow" in parts.proxy.additional_query_params and parts.target.timeout < 10:
+            raise ConfigError(Problem("proxyAdditionalQueryParams.slow", "wants a targetTimeout of 10 seconds or more"))
         if "bad" in parts.proxy.additional_query_params:
             raise ConfigError(Problem("proxyAdditionalQueryParams.bad", "may not be injected"))
         return None

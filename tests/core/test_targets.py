@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from attrs import evolve
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -199,3 +200,30 @@ async def test_values(core: Core, field: str, bad: list[Any], good: list[Any]) -
         assert list(told.problems) == [field]
     for value in good:
         assert (await core.make("targets", {**TARGET, field: value}))[field] == value
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_change_that_a_proxy_would_not_work_with(core: Core) -> None:
+    parts = await core.make_parts()
+    slow = await core.make("proxies", {**parts, "proxyAdditionalQueryParams": {"slow": "1"}})
+    await core.make("proxies", parts)
+    where = f"{PATH}/{parts['proxyTargetId']}"
+    before = core.directory.targets[parts["proxyTargetId"]]
+    told = await core.ask("PUT", where, {"targetTimeout": 5})
+    assert told.status == 409
+    assert told.problems == {
+        f"proxies.{slow['sKey']}.proxyAdditionalQueryParams.slow": "wants a targetTimeout of 10 seconds or more"
+    }
+    assert core.directory.targets[before.id] is before
+    assert (await core.ask("PUT", where, {"targetTimeout": 10})).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_wrong_before_does_not_hold_a_target_up(core: Core) -> None:
+    parts = await core.make_parts()
+    slow = await core.make("proxies", {**parts, "proxyAdditionalQueryParams": {"slow": "1"}})
+    target = core.directory.targets[parts["proxyTargetId"]]
+    core.directory.put(evolve(target, timeout=5.0))
+    told = await core.ask("PUT", f"{PATH}/{target.id}", {"targetName": "Renamed", "targetTimeout": 6})
+    assert told.status == 200
+    assert slow["proxyTargetId"] == target.id

@@ -61,9 +61,9 @@ def test_a_taken_port_stops_the_start(data: Path, which: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "told"),
     [
-        (["--set", "drain-timout=3"], {}, ["drain_timout", "did you mean drain-timeout?"]),
+        (["--set", "drain-timout=3"], {}, ["--set drain_timout: no such setting; did you mean drain_timeout?"]),
         ([], {"RRGATE_JOURNAL_BATCHES": "3"}, ["RRGATE_JOURNAL_BATCHES", "RRGATE_JOURNAL_BATCH"]),
-        (["--set", "drain_timeout=soon", "--set", "regions=EU!"], {}, ["drain-timeout", "'soon'", "regions"]),
+        (["--set", "drain_timeout=soon", "--set", "regions=EU!"], {}, ["--set drain_timeout: 'soon'", "--set regions"]),
         (["--set", "drain_timeout"], {}, ["NAME=VALUE"]),
         (["--config", "/nowhere/rrgate.toml"], {}, ["/nowhere/rrgate.toml"]),
     ],
