@@ -31,6 +31,7 @@ class Directory:
         """
         self._build = build
         self._forget = forget
+        self._when_ended: list[Callable[[str], None]] = []
         self._default_client = default_client
         self.users: dict[str, User] = {}
         self.members: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -74,6 +75,10 @@ class Directory:
             route = self._routes[key] = self._build(self, self.proxies[proxy_id])
         return route
 
+    def when_ended(self, tell: Callable[[str], None]) -> None:
+        """`tell` is called with the id of each proxy or credential that is switched off or deleted, once it is."""
+        self._when_ended.append(tell)
+
     # The control plane's side.
 
     def put(self, noun: Noun) -> None:
@@ -88,19 +93,23 @@ class Directory:
                 for proxy_id in self._proxies_of.get(noun.id, ()):
                     self._routes.pop(proxy_id.encode(), None)
             case Credential():
+                before = self.credentials.get(noun.id)
                 self.credentials[noun.id] = noun
                 self._forget_routes_with(noun.id)
+                self._tell_if_ended(before, noun)
             case Target():
                 self.targets[noun.id] = noun
                 self._forget_routes_with(noun.id)
             case Proxy():
                 self._unlink(noun.id)
+                was = self.proxies.get(noun.id)
                 self.proxies[noun.id] = noun
                 self._proxies_of.setdefault(noun.client_id, set()).add(noun.id)
                 for part in (noun.proxy_credential_id, noun.target_id, noun.target_credential_id):
                     self._proxies_using.setdefault(part, set()).add(noun.id)
                 if noun.alias is not None:
                     self._aliases[noun.client_id, noun.alias] = noun.id
+                self._tell_if_ended(was, noun)
 
     def drop(self, noun: Noun) -> None:
         """`noun` is no more."""
@@ -115,15 +124,17 @@ class Directory:
                 for proxy_id in self._proxies_of.get(noun.id, ()):
                     self._routes.pop(proxy_id.encode(), None)
             case Credential():
-                self.credentials.pop(noun.id, None)
+                gone = self.credentials.pop(noun.id, None)
                 self._forget_routes_with(noun.id)
                 self._forget(noun.id)
+                self._tell_if_ended(gone)
             case Target():
                 self.targets.pop(noun.id, None)
                 self._forget_routes_with(noun.id)
             case Proxy():
                 self._unlink(noun.id)
-                self.proxies.pop(noun.id, None)
+                was = self.proxies.pop(noun.id, None)
+                self._tell_if_ended(was)
 
     def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None:
         """`user_id` has exactly these roles in `client_id`."""
@@ -164,6 +175,11 @@ class Directory:
     def routes(self) -> Iterator[Route]:
         """The Routes built so far."""
         return iter(tuple(self._routes.values()))
+
+    def _tell_if_ended(self, was: Proxy | Credential | None, now: Proxy | Credential | None = None) -> None:
+        if was is not None and was.active and (now is None or not now.active):
+            for tell in self._when_ended:
+                tell(was.id)
 
     def _forget_routes_with(self, part_id: str) -> None:
         for proxy_id in self._proxies_using.get(part_id, ()):

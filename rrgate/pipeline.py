@@ -29,6 +29,7 @@ from rrgate.record_view import published
 from rrgate.relay import HeldBytes, Relay
 from rrgate.route import Route, past
 from rrgate.steps import PluginFault, answer_steps, let_go, way_in
+from rrgate.streams import OpenStreams
 from rrgate.upstream import TargetError, TargetTimeout, Upstream
 
 MAX_HOPS = 3
@@ -75,7 +76,9 @@ class Pipeline:
         self._hops = f"{prefix}hops".encode()
         self._headers = AnswerHeaders(prefix, wall)
         self._tell = tell
-        self._relay = Relay(clock, self._headers, HeldBytes(held_bytes), self._report)
+        self._relay = Relay(
+            clock, self._headers, HeldBytes(held_bytes), OpenStreams(directory, clock), self._report
+        )
         self._log = CarefulLogger("rrgate.pipeline")
 
     async def serve(self, ex: Exchange) -> None:

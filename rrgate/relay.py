@@ -17,6 +17,7 @@ from rrgate.exchange import Exchange
 from rrgate.messages import Reply, ResponseBound, TargetResponse
 from rrgate.route import Route
 from rrgate.steps import PluginFault, body_steps
+from rrgate.streams import OpenStreams
 
 PAUSE = 0.2
 """Seconds without a byte after which a held answer of unknown size streams."""
@@ -40,12 +41,14 @@ class Relay:
         clock: IReactorTime,
         headers: AnswerHeaders,
         held: HeldBytes,
+        streams: OpenStreams,
         report: Callable[[Exchange, PluginFault], None],
     ) -> None:
         """`report` is told of a plugin that fails once an answer has begun."""
         self._clock = clock
         self._headers = headers
         self._held = held
+        self._streams = streams
         self._report = report
 
     async def pass_on(self, ex: Exchange, route: Route, response: TargetResponse) -> Reply | None:
@@ -96,7 +99,14 @@ class Relay:
         last = ended and not parts
         self._begin(ex, route, response, length, first, last)
         if not last:
-            await self._stream(ex, parts, body, limit, route)
+            if response.length is not None:
+                await self._stream(ex, parts, body, limit, route)
+                return None
+            self._streams.begin(ex)
+            try:
+                await self._stream(ex, parts, body, limit, route)
+            finally:
+                self._streams.end(ex)
         return None
 
     async def _hold(self, body: Body, bound: ResponseBound, limit: int, parts: list[bytes]) -> bool:

@@ -71,6 +71,7 @@ FLOORS = (
         "rrgate.record_view",
         "rrgate.relay",
         "rrgate.steps",
+        "rrgate.streams",
         "rrgate.watchdog",
     },
     # The two planes' edges: bytes, and the Core API.

@@ -122,6 +122,13 @@ class MemoryRoute:
     own_prefix: bytes = b"requestrocket-"
 
 
+class EndlessStreams:
+    """Nothing is switched off here (tests/chain/test_streams.py)."""
+
+    def begin(self, ex: Exchange) -> None: ...
+    def end(self, ex: Exchange) -> None: ...
+
+
 class MemoryGateway:
     """`caller()` makes a caller's connection; `ends` are the connections to targets, in the order they were made."""
 
@@ -129,7 +136,9 @@ class MemoryGateway:
         self.clock: Any = Clock()
         self.dialer = MemoryDialer()
         self.pool = Pool(self.dialer, self.clock, idle_timeout=idle_timeout, own_prefix=b"requestrocket-")
-        self.relay = Relay(self.clock, AnswerHeaders("requestrocket-", lambda: 0.0), HeldBytes(1 << 20), self._report)
+        headers = AnswerHeaders("requestrocket-", lambda: 0.0)
+        streams: Any = EndlessStreams()
+        self.relay = Relay(self.clock, headers, HeldBytes(1 << 20), streams, self._report)
         self.routes: dict[str, MemoryRoute] = {}
         self.bound: ResponseBound | None = None
         self.ended: list[tuple[str, BaseException | None]] = []

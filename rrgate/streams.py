@@ -1,0 +1,86 @@
+"""`OpenStreams`: answers that may never end, and ending them when their proxy or credential is no more.
+
+Belongs here: which answers these are, and when they are broken off (core-api.md 1). Does not: passing them on
+(relay.py).
+
+An answer whose length its head tells ends by itself, and keeps what it started with. Nothing is kept of it here, nor of
+one that came whole: only an answer of unknown length that is under way costs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+
+from rrgate.body import BodyBroken
+from rrgate.directory import Directory
+from rrgate.exchange import Exchange
+from rrgate.route import Route
+
+GRACE: Final = 2.0
+"""Seconds that an answer of unknown length has to come to its end by itself."""
+
+WHY: Final = "its proxy or credential was switched off or deleted"
+
+
+class OpenStreams:
+    """The answers of unknown length that are under way. One object a gateway; all on the reactor's thread."""
+
+    def __init__(self, directory: Directory, clock: IReactorTime) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._open: set[Exchange] = set()
+        directory.when_ended(self._ended)
+
+    def begin(self, ex: Exchange) -> None:
+        """The answer of `ex`, whose length is not known, begins to stream."""
+        self._open.add(ex)
+        if not self._in_force(_route_of(ex)):
+            # Switched off while the target worked, or while the answer was held back.
+            self._end_soon((ex,))
+
+    def end(self, ex: Exchange) -> None:
+        """It streams no longer."""
+        self._open.discard(ex)
+
+    def _ended(self, noun_id: str) -> None:
+        """A proxy or credential was switched off or deleted."""
+        self._end_soon([ex for ex in self._open if noun_id in _ids(_route_of(ex))])
+
+    def _end_soon(self, streams: Sequence[Exchange]) -> None:
+        if streams:
+            self._clock.callLater(GRACE, self._break_off, streams)
+
+    def _break_off(self, streams: Sequence[Exchange]) -> None:
+        for ex in streams:
+            response = ex.response
+            if ex in self._open and response is not None:
+                # The target is cut off, and whoever reads the answer is told why; that is what the log says, too.
+                response.body.abandon()
+                response.body.fail(BodyBroken(WHY))
+            if ex in self._open:
+                # Its caller does not take what there is.
+                ex.door.abort()
+
+    def _in_force(self, route: Route) -> bool:
+        proxy = self._directory.proxies.get(route.proxy.id)
+        if proxy is None or not proxy.active:
+            return False
+        for named in (route.proxy_credential, route.target_credential):
+            if named is not None:
+                credential = self._directory.credentials.get(named.id)
+                if credential is None or not credential.active:
+                    return False
+        return True
+
+
+def _route_of(ex: Exchange) -> Route:
+    assert ex.route is not None
+    return ex.route
+
+
+def _ids(route: Route) -> tuple[str, ...]:
+    credentials = (route.proxy_credential, route.target_credential)
+    return (route.proxy.id, *(each.id for each in credentials if each is not None))
