@@ -84,8 +84,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "config": {"headers": {"X-App": SECRET}, "queryParams": {"sig": f"{SECRET}-too"}},
         "bad_configs": [
             ("headers", {"headers": {f"X {SECRET}": "a"}}),
-            ("headers", {"headers": {"Host": SECRET}}),
-            ("headers", {"headers": {"X-App": f"{SECRET}\r\n"}}),
+            ("headers.Host", {"headers": {"Host": SECRET}}),
+            ("headers.X-App", {"headers": {"X-App": f"{SECRET}\r\n"}}),
             ("queryParams", {"queryParams": {"": SECRET}}),
             ("queryParams", {"queryParams": {"sig": f"{SECRET}\0"}}),
         ],
