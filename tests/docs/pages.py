@@ -9,7 +9,8 @@ What stands behind the three backticks says what becomes of a block:
     sh norun           does not run
     text output        what the block before it prints; `…` stands for anything
     python             runs as a script in the page's folder
-    python file=NAME   is written into that folder
+    python file=NAME   is written into that folder, when the blocks before it have run; so is toml file=NAME
+    python add=NAME    is written at the end of that file, behind two empty lines
     json, toml, text, mermaid   are not run here
 """
 
@@ -24,7 +25,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
-_KINDS = re.compile(r"sh|sh server|sh norun|text output|python|python file=[\w.]+|json|toml|text|mermaid|")
+_KINDS = re.compile(
+    r"sh|sh server|sh norun|text output|python|(?:python|toml) file=[\w.]+|python add=[\w.]+|json|toml|text|mermaid|"
+)
 
 
 @frozen

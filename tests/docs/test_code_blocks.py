@@ -2,8 +2,9 @@
 
 Belongs here: running blocks. Does not: how blocks are marked (pages.py).
 
-Two things are put in place of what stands in the page: free ports for 8080 and 8081, and an httpbin on loopback, which
-the gateway is allowed to dial, for https://httpbin.org.
+Three things are put in place of what stands in the page: free ports for 8080 and 8081; an httpbin on loopback, which
+the gateway is allowed to dial, for https://httpbin.org; and a `pip` that installs without a network into a folder
+of the page's.
 """
 
 from __future__ import annotations
@@ -23,9 +24,20 @@ from tests.docs.pages import PAGES, ROOT, Block, blocks_of
 
 SECONDS = 90
 
+PIP = """#!/bin/sh
+[ "$*" = "install -q -e ." ] || {{ echo "a page may only say: pip install -q -e ." >&2; exit 2; }}
+exec {python} -m pip install -q --no-deps --no-build-isolation --no-index --disable-pip-version-check \\
+    --target "$HOME/.installed" .
+"""
+
 
 def runs(block: Block) -> bool:
-    return block.kind in ("sh", "sh server") or block.kind.startswith("python")
+    return block.kind in ("sh", "sh server", "python") or file_of(block) != ""
+
+
+def file_of(block: Block) -> str:
+    """The file that it is written into, or nothing."""
+    return block.kind.partition("file=")[2] or block.kind.partition("add=")[2]
 
 
 WITH_CODE = [page for page in PAGES if any(map(runs, blocks_of(page)))]
@@ -52,6 +64,10 @@ def script_of(blocks: list[Block], core_port: int) -> str:
                 f"until curl -sf http://127.0.0.1:{core_port}/readyz > ready",
                 f"do kill -0 $server || {{ cat out.{number} >&2; exit 1; }}; sleep 0.1; done",
             ]
+        elif " file=" in block.kind:
+            lines.append(f"cat block.{number} > {file_of(block)}")
+        elif " add=" in block.kind:
+            lines.append(f"(echo; echo; cat block.{number}) >> {file_of(block)}")
         elif block.kind == "python":
             lines.append(f"'{sys.executable}' block.{number}.py > out.{number}")
     lines += ['if [ -n "$server" ]; then kill -TERM $server; wait $server; fi', "echo done > done"]
@@ -81,13 +97,17 @@ def test_code(page: Path, tmp_path: Path, httpbin: str) -> None:
         blocks.append(Block(block.line, block.kind, code))
         if block.kind == "python":
             (tmp_path / f"block.{number}.py").write_text(code)
-        elif block.kind.startswith("python file="):
-            (tmp_path / block.kind.partition("=")[2]).write_text(code)
+        elif file_of(block):
+            (tmp_path / f"block.{number}").write_text(code)
     (tmp_path / "page.sh").write_text(script_of(blocks, core_port))
+    pip = tmp_path / ".bin" / "pip"
+    pip.parent.mkdir()
+    pip.write_text(PIP.format(python=sys.executable))
+    pip.chmod(0o755)
     environ = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{pip.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
-        "PYTHONPATH": f"{tmp_path}:{ROOT}",
+        "PYTHONPATH": f"{tmp_path}:{tmp_path}/.installed:{ROOT}",
         "RRGATE_LISTEN": f"tcp:{port}:interface=127.0.0.1",
         "RRGATE_CORE_LISTEN": f"tcp:{core_port}:interface=127.0.0.1",
         "RRGATE_ALLOW_NETWORKS": "127.0.0.0/8",
