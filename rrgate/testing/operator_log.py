@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import Any
 
-from twisted.logger import ILogObserver, LogEvent, eventAsText, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, eventAsText, globalLogBeginner, globalLogPublisher
 from zope.interface import implementer
 
 
@@ -59,6 +59,10 @@ def operator_log() -> Iterator[OperatorLog]:
     root = logging.getLogger()
     level = root.level
     printed: Any = StringIO()
+    # Before anybody has begun to log, Twisted prints what is critical: faults made on purpose are not.
+    printing: Any = getattr(globalLogBeginner, "_temporaryObserver", None)
+    if printing is not None:
+        globalLogPublisher.removeObserver(printing)
     globalLogPublisher.addObserver(log)
     root.addHandler(handler)
     root.setLevel(logging.NOTSET)
@@ -69,4 +73,6 @@ def operator_log() -> Iterator[OperatorLog]:
         root.setLevel(level)
         root.removeHandler(handler)
         globalLogPublisher.removeObserver(log)
+        if printing is not None and getattr(globalLogBeginner, "_temporaryObserver", None) is printing:
+            globalLogPublisher.addObserver(printing)
         log.add(printed.getvalue())

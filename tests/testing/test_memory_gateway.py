@@ -7,6 +7,7 @@ Belongs here: rrgate.testing itself. Does not: what the gateway does with reques
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from typing import Any
 
@@ -258,3 +259,18 @@ def test_the_operators_log_has_everything_that_is_written() -> None:
         assert text in log.text
     assert "hidden" not in log.text
     assert "hidden" in log.raw
+
+
+def test_what_goes_wrong_on_purpose_is_not_printed() -> None:
+    # In a process in which nobody has begun to log.
+    script = """
+from rrgate.testing import operator_log
+from twisted.logger import Logger
+with operator_log() as log:
+    Logger().critical("inside")
+Logger().critical("outside")
+assert "inside" in log.text
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    assert "inside" not in done.stdout + done.stderr
+    assert "outside" in done.stderr

@@ -123,7 +123,7 @@ def is_cut(samples: Samples) -> Iterator[str]:
             if any(len(value) >= 4 and value.encode("latin-1") in arrived for value in [*shown, _DECOY]):
                 yield f"{name}{what}: what the caller showed was forwarded"
     for finding in secrets.findings():
-        yield f"{finding.sink}: the secret `{finding.secret}` was forwarded ({finding.spelling})"
+        yield f"{finding.sink}: the secret `{finding.secret}` was forwarded"
 
 
 _DECOY = "a-decoy-that-nobody-may-see"
