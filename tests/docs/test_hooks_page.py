@@ -12,11 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import pytest
 import pytest_twisted
 
 from rrgate import api, hookspecs
 from rrgate.chain import Chain
+from rrgate.testing import Ask, check_plugin
 from tests.docs.pages import ROOT, blocks_of
 from tests.house.sources import CORE
 from tests.running_gateway import RunningGateway
@@ -42,6 +44,11 @@ def signature(name: str, function: Any) -> str:
         if known != "self"
     ]
     return f"{name}({', '.join(parameters)}) -> {inspect.signature(function).return_annotation}"
+
+
+def written(function: Any) -> str:
+    """Its signature, as it is written in the code but for `self`."""
+    return str(inspect.signature(function)).replace("'", "").replace("(self, ", "(")
 
 
 def section(title: str) -> str:
@@ -81,6 +88,37 @@ def test_declarations_and_kinds() -> None:
     assert first_column("Places in the chain") == [kind.name for kind in sorted(api.Kind)]
 
 
+def test_what_an_object_is_given() -> None:
+    assert first_column("What a plugin object is given") == [each.name for each in attrs.fields(api.PluginContext)]
+
+
+def test_every_name_that_plugins_import() -> None:
+    assert first_column("Names of rrgate.api") == api.__all__
+
+
+@pytest.mark.parametrize("helper", [api.documented, api.secret, api.ConfigError, api.Problem])
+def test_configuration_helpers(helper: Any) -> None:
+    assert f"```text\n{helper.__name__}{written(helper)}\n```" in section("Configuration")
+
+
+MESSAGES = {"ex": api.Exchange, "ex.to_target": api.TargetRequest, "ex.response": api.TargetResponse}
+
+
+@pytest.mark.parametrize("of", MESSAGES)
+def test_what_plugins_read_and_change(of: str) -> None:
+    class_: Any = MESSAGES[of]
+    table = section("The request and its answer").split(f"| of `{of}` |")[1].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?`) \| [A-Z]", table, re.MULTILINE)
+    names = [name.replace("\\|", "|") for row in rows for name in re.findall("`(.*?)`", row)]
+    methods = {
+        name + written(method)
+        for name, method in vars(class_).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    }
+    assert {name for name in names if "(" in name} == methods
+    assert {name for name in names if "(" not in name} <= set(class_.__slots__)
+
+
 @pytest.fixture
 def page_plugin() -> ModuleType:
     """The plugin in the page, as a module."""
@@ -88,6 +126,10 @@ def page_plugin() -> ModuleType:
     module = ModuleType("received_at")
     exec(compile(block.code, str(PAGE), "exec"), vars(module))
     return module
+
+
+def test_its_plugin_keeps_every_promise(page_plugin: ModuleType) -> None:
+    check_plugin(page_plugin.ReceivedAt, bad={"a request to delete": Ask("DELETE")})
 
 
 @pytest_twisted.ensureDeferred
