@@ -73,6 +73,7 @@ def operator_log() -> Iterator[OperatorLog]:
         root.setLevel(level)
         root.removeHandler(handler)
         globalLogPublisher.removeObserver(log)
-        if printing is not None and getattr(globalLogBeginner, "_temporaryObserver", None) is printing:
+        still = getattr(globalLogBeginner, "_temporaryObserver", None) is not None
+        if printing is not None and still:
             globalLogPublisher.addObserver(printing)
         log.add(printed.getvalue())
