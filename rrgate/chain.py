@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -72,6 +72,8 @@ class Chain:
 
 
 _WAY_IN = ("authenticate", "authorize", "body_needed", "prepare")
+PHASES: Final = (*_WAY_IN, "on_request_body", "on_response", "on_body", "next_attempt", "on_log")
+"""Every method that a plugin may have for a request."""
 
 
 def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Chain:
@@ -82,7 +84,7 @@ def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Ch
     """
     ordered = sorted(members, key=lambda member: member.kind)
     phases: dict[str, list[Step]] = {}
-    for phase in (*_WAY_IN, "on_request_body", "on_response", "on_body", "next_attempt", "on_log"):
+    for phase in PHASES:
         steps = [
             _step(method, member, phase, 1 << place, patience)
             for place, member in enumerate(ordered)

@@ -11,19 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from rrgate.api import Consumes, Denied, Exchange, Identity, Plugin, Reply
+from rrgate.chain import PHASES
 from rrgate.model.times import format_milliseconds
 
 PREVIOUS_USED: Final = "rrgate.previous_secret"
 """In `Exchange.state`: the caller showed the secret before."""
-
-_OTHER_PHASES: Final = (
-    "authorize",
-    "on_request_body",
-    "on_response",
-    "on_body",
-    "next_attempt",
-    "on_log",
-)
 
 Answer = Identity | Denied | Reply | None
 
@@ -51,8 +43,8 @@ class EitherSecret:
         found: dict[str, Callable[..., Any]] = {}
         if hasattr(self._present, "authenticate"):
             found["authenticate"] = self.authenticate
-        for phase in _OTHER_PHASES:
-            if hasattr(self._present, phase):
+        for phase in PHASES:
+            if phase not in found and hasattr(self._present, phase):
                 found[phase] = _of_the_one_shown(getattr(self._present, phase), getattr(self._previous, phase))
         return found
 

@@ -22,6 +22,22 @@ async def test_one_sees_the_clients_one_belongs_to(core: Core) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_an_operator_is_nobody_in_other_peoples_clients(core: Core) -> None:
+    assert core.directory.users["alice"].operator
+    before = core.directory.clients["other"]
+    for method, path, document in (
+        ("GET", "/clients/other", None),
+        ("PUT", "/clients/other", {"clientName": "Mine"}),
+        ("DELETE", "/clients/other?force=true", None),
+        ("GET", "/clients/other/credentials", None),
+        ("GET", "/clients/other/audit", None),
+    ):
+        told = await core.ask(method, path, document)
+        assert (told.status, told.document["error"]) == (404, "Not Found"), path
+    assert core.directory.clients["other"] is before
+
+
+@pytest_twisted.ensureDeferred
 async def test_create_change_delete(core: Core) -> None:
     told = await core.ask("POST", "/clients", {"clientName": "Zwölf & Söhne", "userId": "ignored", "clientId": "x"})
     (client,) = told.document["clients"]

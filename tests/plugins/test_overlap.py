@@ -29,7 +29,7 @@ from rrgate.api import (
     Side,
 )
 from rrgate.body import Body
-from rrgate.chain import Member, compile_chain
+from rrgate.chain import PHASES, Member, compile_chain
 from rrgate.overlap import EitherSecret
 from rrgate.steps import way_in
 from rrgate.waiting import Task
@@ -163,12 +163,14 @@ def test_further_phases_are_those_of_the_secret_shown() -> None:
 
         more = {
             phase: staticmethod(lambda ex, *given, phase=phase: seen.append(f"{name} {phase} {len(given)}"))
-            for phase in ("authorize", "on_request_body", "on_response", "on_body", "next_attempt", "on_log")
+            for phase in PHASES
+            if phase != "authenticate"
         }
         return plugin(authenticate, **more)
 
     present, previous = made("present", "new"), made("previous", "old")
     methods = EitherSecret(present, previous, UNTIL, lambda: 0.0).methods()
+    assert set(methods) == set(PHASES)
     for key, name in (("new", "present"), ("old", "previous"), ("bad", "present")):
         ex = exchange([(b"x-key", b"X-Key", key.encode())])
         methods["authenticate"](ex)
