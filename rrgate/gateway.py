@@ -17,16 +17,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.python.threadpool import ThreadPool
+from twisted.web.iweb import IAgent
 
-from rrgate.api import Event, Page
+from rrgate.agent import GatewayAgent
+from rrgate.api import Event, Identity, Page
 from rrgate.boot import BootHooks
-from rrgate.careful_log import CarefulLogger
 from rrgate.compiling import Compiler
 from rrgate.core.house import CoreHouse
 from rrgate.core.pages import core_takes, page_routes
 from rrgate.core.rotation import end_overlaps
 from rrgate.core.site import core_site
-from rrgate.directory import Directory
+from rrgate.directory import Directory, Noun
+from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
 from rrgate.journal import Journal
 from rrgate.messages import Reply
@@ -41,6 +43,7 @@ from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store
 from rrgate.store.secrets import Secrets, credential_row, previous_row
+from rrgate.token_watch import TokenWatch
 from rrgate.waiting import run_deferred
 from rrgate.watchdog import Watchdog
 from rrgate.wire.dialer import Dialer, Resolver
@@ -50,8 +53,6 @@ from rrgate.wire.listener import CallerListener
 from rrgate.wire.listening import bound_host, host_of, listen_now, url_of
 from rrgate.wire.pool import Pool
 
-TOKEN_CHECK = 1.0
-"""Seconds between two looks whether `rrgate token` has changed the tokens on disk."""
 OVERLAP_CHECK = 60.0
 """Seconds between two looks for replaced secrets whose time is over."""
 
@@ -72,12 +73,10 @@ class _Unsealer:
 class Gateway(Service):
     """A whole gateway as a service of the host's application. Several may live in one process; nothing is global.
 
-    `startService` opens the state and both listeners, and raises what keeps it from that: StoreError, PluginLoadError,
-    CannotListenError. `stopService` drains: no new connections, requests in flight end within `drain_timeout`, the
-    journal is flushed; its Deferred fires when all is closed.
+    `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, PluginLoadError,
+    CannotListenError. `stopService` drains: no new requests, those in flight end within `drain_timeout`, the journal is
+    flushed; its Deferred fires when all is closed. Then it may be started again.
     """
-
-    name = "rrgate"
 
     def __init__(
         self,
@@ -98,23 +97,29 @@ class Gateway(Service):
         self.ports: list[IListeningPort] = []
         self.public_url = settings.public_url
         self.core_public_url = settings.core_public_url
-        self._log = CarefulLogger("rrgate.gateway")
+        self.entrance = Entrance(settings, HostNames(self._names(settings.listen)), reactor, wall)
+        """Where requests come in without a connection of ours: through a GatewayResource, or an agent."""
         self.boot = BootHooks(self.registry, self, reactor)
         self._ready = False
-        self._tokens_to_read = False
         self._opened: list[Callable[[], Any]] = []
+        self._closing: Deferred[None] = defer.succeed(None)
+
+    def agent(self, proxy: str | tuple[str, str], *, identity: Identity | None = None) -> IAgent:
+        """What code of this process calls `proxy` with: through the chain, without a socket. See rrgate.agent."""
+        return GatewayAgent(self.entrance, proxy, identity)
 
     def startService(self) -> None:
         """See the class."""
+        self.ports.clear()
         try:
             self._open()
             self._listen()
         except BaseException:
-            run_deferred(self._close_all())
+            self._closing = run_deferred(self._close_all())
             raise
-        self._watch_tokens = LoopingCall(self._read_changed_tokens)
-        self._watch_tokens.clock = self.reactor
-        self._watch_tokens.start(TOKEN_CHECK, now=False)
+        self.entrance.open(self.pipeline.serve)
+        self._watch_tokens = TokenWatch(self.store, self.directory, self.reactor, self.boot.tell)
+        self._watch_tokens.start()
         self._watch_overlaps = LoopingCall(lambda: run_deferred(end_overlaps(self._house)))
         self._watch_overlaps.clock = self.reactor
         self._watch_overlaps.start(OVERLAP_CHECK)
@@ -166,15 +171,20 @@ class Gateway(Service):
             self.wall,
             prefix=settings.header_prefix,
             query_credentials=settings.query_credentials,
-            allow_anonymous=settings.allow_anonymous_proxies,
             http=Outside(reach).for_tenant,
             tell=self.boot.tell,
             patience=Patience(reactor, settings.plugin_timeout),
         )
-        self.directory = Directory(
-            compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
+        self.directory = Directory(compiler.build, settings.default_client, forget=compiler.forget)
+        nouns: tuple[Noun, ...] = (
+            *inventory.users,
+            *inventory.tokens,
+            *inventory.clients,
+            *inventory.credentials,
+            *inventory.targets,
+            *inventory.proxies,
         )
-        for noun in inventory.without_members():
+        for noun in nouns:
             self.directory.put(noun)
         for member in inventory.members:
             self.directory.put_member(member.user_id, member.client_id, member.roles)
@@ -206,8 +216,9 @@ class Gateway(Service):
 
     def _listen(self) -> None:
         settings = self.settings
-        port = self._opened_port(settings.listen, self.listener)
-        self.public_url = settings.public_url or url_of(port, settings.listen)
+        if settings.listen:
+            port = self._opened_port(settings.listen, self.listener)
+            self.public_url = settings.public_url or url_of(port, settings.listen)
         house = self._house = CoreHouse(
             directory=self.directory,
             store=self.store,
@@ -217,11 +228,11 @@ class Gateway(Service):
             hosts=frozenset(self._names(settings.core_listen)),
             public_url=self.public_url,
             is_ready=lambda: self._ready,
-            allow_anonymous=settings.allow_anonymous_proxies,
         )
-        site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))
-        core_port = self._opened_port(settings.core_listen, site)
-        self.core_public_url = settings.core_public_url or url_of(core_port, settings.core_listen)
+        if settings.core_listen:
+            site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))
+            core_port = self._opened_port(settings.core_listen, site)
+            self.core_public_url = settings.core_public_url or url_of(core_port, settings.core_listen)
         for each in self.ports:
             address: Any = each.getHost()
             if hasattr(address, "host"):
@@ -244,31 +255,19 @@ class Gateway(Service):
     def _admit(self, ex: Exchange) -> Reply | None:
         if not self._ready:
             return overload("The gateway is draining; it takes no new requests")
-        if self.listener.in_flight > self.settings.max_in_flight:
+        if self.listener.in_flight + self.entrance.in_flight > self.settings.max_in_flight:
             return overload("The gateway has as many requests under way as it takes")
         return None
 
     def _journal_trouble(self, text: str) -> None:
         self.boot.tell(Event("journal-trouble", text))
 
-    def _read_changed_tokens(self) -> Deferred[None]:
-        return run_deferred(self._refresh_tokens())
-
-    async def _refresh_tokens(self) -> None:
-        try:
-            # It says so once; what it said holds until the tokens have been read.
-            if self._tokens_to_read or await self.store.tokens_changed():
-                self._tokens_to_read = True
-                tokens = await self.store.load_tokens()
-                self.directory.replace_tokens({token.token_hash: token for token in tokens})
-                self._tokens_to_read = False
-        except Exception:  # noqa: BLE001 - whatever it is, the gateway runs on with what it knows
-            text = "the tokens on disk could not be read; those in memory stay in force"
-            if self.boot.tell(Event("tokens-unreadable", text)):
-                self._log.failure("why they could not be read:")
-
     def stopService(self) -> Deferred[None]:
         """See the class."""
+        if not self.running:
+            # It did not start, and closes what it had opened; the host stops all its children nonetheless.
+            closing, self._closing = self._closing, defer.succeed(None)
+            return closing
         super().stopService()  # type: ignore[no-untyped-call]
         return run_deferred(self._drain())
 
@@ -279,14 +278,17 @@ class Gateway(Service):
         await defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports], consumeErrors=True)
         self.boot.stopping()
         self.listener.drain()
-        await self.listener.idle(self.settings.drain_timeout)
+        seconds = self.settings.drain_timeout
+        await defer.gatherResults([run_deferred(each.idle(seconds)) for each in (self.listener, self.entrance)])
+        self.entrance.close()
         self.pool.close()
         await self._close_all()
 
     async def _close_all(self) -> None:
         """What was opened last is closed first."""
-        while self._opened:
-            await defer.maybeDeferred(self._opened.pop())
+        opened, self._opened = self._opened, []
+        while opened:
+            await defer.maybeDeferred(opened.pop())
 
 
 def _takes(page: Page) -> bool:

@@ -159,17 +159,15 @@ class Pipeline:
         assert route is not None
         now = 0.0 if route.caller_expires is None and route.target_expires is None else self._wall()
         try:
-            reply = await way_in(ex, route.chain.authenticate)
-            if reply is not None:
-                return reply
-            if (
-                ex.identity is None
-                or not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE
-                or past(route.caller_expires, now)
-            ):
-                ex.identity = None
-                return answers.denied_401()
-            ex.checks |= Checks.PROXY_AUTHENTICATED
+            if ex.identity is None:  # else code of this process says who it is: there is no credential to judge
+                reply = await way_in(ex, route.chain.authenticate)
+                if reply is not None:
+                    return reply
+                active = route.checks & Checks.PROXY_CREDENTIAL_ACTIVE
+                if ex.identity is None or not active or past(route.caller_expires, now):
+                    ex.identity = None
+                    return answers.denied_401()
+                ex.checks |= Checks.PROXY_AUTHENTICATED
             unavailable = route.unavailable(now)
             if unavailable:
                 return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))

@@ -74,7 +74,11 @@ class Options(usage.Options):
         if self.networks:
             given["allow_networks"] = ",".join(self.networks)
         config = self["config"] or os.environ.get("RRGATE_CONFIG")
-        return load(given, os.environ, Path(config) if config else None)
+        settings = load(given, os.environ, Path(config) if config else None)
+        nowhere = [name for name in ("listen", "core_listen") if not getattr(settings, name)]
+        if nowhere:
+            raise SettingsError([f"{name} is empty: only an embedding service can do without it" for name in nowhere])
+        return settings
 
 
 def _install_reactor() -> None:

@@ -56,22 +56,23 @@ class Settings:
     )
 
     listen: str = setting(
-        values.text_of("a Twisted endpoint string", values.endpoint),
+        values.text_of("a Twisted endpoint string", values.endpoint, optional=True),
         "tcp:8080:interface=127.0.0.1",
         where="gateway listener",
-        help="Where callers connect: a Twisted endpoint string.",
+        help="Where callers connect: a Twisted endpoint string. Empty, in an embedding service only: nowhere.",
     )
     core_listen: str = setting(
-        values.text_of("a Twisted endpoint string", values.endpoint),
+        values.text_of("a Twisted endpoint string", values.endpoint, optional=True),
         "tcp:8081:interface=127.0.0.1",
         where="Core API listener",
-        help="Where the Core API is served: a Twisted endpoint string.",
+        help="Where the Core API is served: a Twisted endpoint string. Empty, in an embedding service only: nowhere.",
     )
     public_url: str = setting(
         values.text_of("an absolute URL", values.base_url, optional=True),
         "",
         where="answers",
-        help="The gateway's address as callers see it, for `proxyURL` and `Location`. Empty: from the bound address.",
+        help="The gateway's address as callers see it, for `proxyURL` and `Location`. Empty: from the bound address; "
+        "without a listener `proxyURL` is then `/api/…` alone.",
     )
     core_public_url: str = setting(
         values.text_of("an absolute URL", values.base_url, optional=True),
@@ -116,12 +117,6 @@ class Settings:
         True,
         where="gateway listener",
         help="Whether callers may present a credential in the query.",
-    )
-    allow_anonymous_proxies: bool = setting(
-        values.switch(),
-        False,
-        where="gateway listener",
-        help="Whether a proxy may let in callers who show no credential. Where it is off, those that would answer 401.",
     )
     header_prefix: str = setting(
         values.text_of("a header name's beginning that ends in '-'", values.header_prefix),

@@ -51,6 +51,7 @@ GOOD = [
     # name, as text, as TOML, value
     ("data", "/a/b", "'/a/b'", Path("/a/b")),
     ("listen", "tcp:0", "'tcp:0'", "tcp:0"),
+    ("listen", "", "''", ""),
     ("listen", "ssl:port=8443:privateKey=k", "'ssl:port=8443:privateKey=k'", "ssl:port=8443:privateKey=k"),
     ("core_listen", "unix:/run/x.sock", "'unix:/run/x.sock'", "unix:/run/x.sock"),
     ("listen", "systemd:domain=INET:index=0", "'systemd:domain=INET:index=0'", "systemd:domain=INET:index=0"),
@@ -98,7 +99,6 @@ BAD = [
     # name, as text, what the complaint says
     ("data", "", "'' is not the path of a folder"),
     ("listen", "8080", "write for example tcp:8080:interface=127.0.0.1"),
-    ("listen", "", "write for example tcp:8080"),
     ("listen", "tcp:99999", "its port is a number from 0 to 65535"),
     ("listen", "tcp:interface=::1", "its port is a number from 0 to 65535"),
     ("public_url", "gw.example", "it starts with http:// or https://"),

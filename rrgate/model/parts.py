@@ -23,5 +23,3 @@ class Parts:
     target: Target
     proxy_credential: Credential | None = None
     target_credential: Credential | None = None
-    anonymous: bool = False
-    """Callers show no credential (`Plugin.anonymous`)."""

@@ -222,7 +222,7 @@ async def _everything(run: Run) -> None:
         answer = await gateway.call(named, "GET", f"/echo?page={shown}", {"X-Api-Key": caller_key}, key=None)
         run.add("answers to callers", answer.body)
         run.add("answers of the Core API", (await gateway.ask("GET", f"/clients/{gateway.client}/proxies")).body)
-        gateway.gateway._log.error("{told}", told=planted.secret("what is logged"))
+        gateway.gateway.boot._log.error("{told}", told=planted.secret("what is logged"))
 
 
 async def _requests(run: Run, proxy: MadeProxy, headers: dict[str, str], query: str, wrong: str) -> None:

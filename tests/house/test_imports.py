@@ -72,10 +72,21 @@ FLOORS = (
         "rrgate.relay",
         "rrgate.steps",
         "rrgate.streams",
+        "rrgate.token_watch",
         "rrgate.watchdog",
     },
     # The two planes' edges: bytes, and the Core API.
-    {"rrgate.core", "rrgate.outside", "rrgate.outside_way", "rrgate.wire"},
+    {
+        "rrgate.agent",
+        "rrgate.agent_response",
+        "rrgate.core",
+        "rrgate.entrance",
+        "rrgate.outside",
+        "rrgate.outside_way",
+        "rrgate.produced_body",
+        "rrgate.resource",
+        "rrgate.wire",
+    },
     # The composition root.
     {"rrgate.gateway"},
     # What starts it, and what an operator does beside it.

@@ -463,16 +463,16 @@ async def test_tokens_that_cannot_be_read_are_told_and_read_at_the_next_look(
         with patched.context() as further:
             further.setattr(gateway.store, "load_tokens", fails)
             gateway.directory.replace_tokens({})
-            await gateway._refresh_tokens()
-            await gateway._refresh_tokens()
+            await gateway._watch_tokens.look()
+            await gateway._watch_tokens.look()
             assert asked == ["changed", "load", "load"]
             assert gateway.directory.token_by_hash == {}
-        await gateway._refresh_tokens()
+        await gateway._watch_tokens.look()
         assert len(gateway.directory.token_by_hash) == 1
-        await gateway._refresh_tokens()
+        await gateway._watch_tokens.look()
     assert asked == ["changed", "load", "load", "changed"]
     assert [event.kind for event in acme.events] == ["tokens-unreadable"]
-    gateway._watch_tokens.start(1, now=False)
+    gateway._watch_tokens.start()
 
 
 @pytest_twisted.ensureDeferred

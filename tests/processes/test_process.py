@@ -46,6 +46,13 @@ def test_without_state_it_names_the_command_that_makes_it(data: Path) -> None:
 
 
 @pytest.mark.usefixtures("first")
+def test_a_gateway_of_its_own_has_listeners(data: Path) -> None:
+    with Twistd(data, "--core-listen=", environ={"RRGATE_LISTEN": ""}) as gateway:
+        assert gateway.ended() != 0
+        assert "core_listen is empty: only an embedding service can do without it" in gateway.output()
+
+
+@pytest.mark.usefixtures("first")
 @pytest.mark.parametrize("which", ["--listen", "--core-listen"])
 def test_a_taken_port_stops_the_start(data: Path, which: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
