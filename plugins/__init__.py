@@ -5,15 +5,20 @@ to begin a new one. What two of them share is a module here too (merging.py).
 """
 
 from rrgate.api import Plugin, hookimpl
+from rrgate_plugins.allowed_networks import AllowedNetworks
+from rrgate_plugins.anonymous_callers import AnonymousCallers
 from rrgate_plugins.api_key import ApiKey
+from rrgate_plugins.basic_auth import BasicAuth
 from rrgate_plugins.bearer import Bearer
 from rrgate_plugins.cors import Cors
+from rrgate_plugins.custom import Custom
 from rrgate_plugins.data_injection import DataInjection
 from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.no_credential import NoCredential
 from rrgate_plugins.query_injection import QueryInjection
 from rrgate_plugins.request_size import RequestSize
 from rrgate_plugins.response_size import ResponseSize
+from rrgate_plugins.stored_jwt import StoredJwt
 
 
 @hookimpl
@@ -21,7 +26,12 @@ def rrgate_plugins() -> list[type[Plugin]]:
     return [
         ApiKey,
         Bearer,
+        BasicAuth,
+        StoredJwt,
+        Custom,
         NoCredential,
+        AnonymousCallers,
+        AllowedNetworks,
         Cors,
         DataInjection,
         HeaderInjection,

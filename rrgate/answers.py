@@ -25,6 +25,13 @@ INVALID_CREDENTIAL: Final = "Invalid proxy credential"
 CLOSING: Final = frozenset({400, 408, 413, 414, 417, 421, 431, 501, 505})
 """After these the connection closes."""
 
+CHALLENGES: Final = (
+    (b"WWW-Authenticate", b'Bearer realm="rrgate"'),
+    (b"WWW-Authenticate", b'Basic realm="rrgate", charset="UTF-8"'),
+)
+"""Of every 401, whatever the proxy's credential is: which one it wants would tell a deleted one from a wrong one. Two
+fields, since many clients read only one challenge of each (RFC 9110 11.6.1)."""
+
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus} | {413: "Payload Too Large"}
 _LOCATIONS: Final = frozenset({b"location", b"content-location"})
 _JSON: Final = (b"Content-Type", b"application/json")
@@ -37,7 +44,7 @@ def reason_phrase(status: int) -> str:
 
 def denied_401(message: str = INVALID_CREDENTIAL) -> Reply:
     """Whatever is wrong with the caller's credential, it looks like this."""
-    return Reply(401, message, DENIED, headers=((b"WWW-Authenticate", b'Bearer realm="rrgate"'),))
+    return Reply(401, message, DENIED, headers=CHALLENGES)
 
 
 class AnswerHeaders:

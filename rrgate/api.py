@@ -171,6 +171,10 @@ class Plugin:
     """Its place in the chain. For an auth type the side decides, whatever stands here."""
     sides: ClassVar[frozenset[Side]] = frozenset()
     """For auth types: the sides it serves. Others leave it empty."""
+    anonymous: ClassVar[bool] = False
+    """For auth types: on the caller's side it lets in who shows nothing. It exists there only where the operator sets
+    `allow_anonymous_proxies`; a proxy that has one all the same answers 401. It reads nothing, so that what it
+    `consumes` is what callers may not send on, unless `proxyPassHeaders` has it."""
     Config: ClassVar[type[Any]] = NoConfig
     """A frozen attrs class; its JSON Schema, validation errors and documentation come from its fields."""
     serves: ClassVar[frozenset[str]] = frozenset()

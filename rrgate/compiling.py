@@ -57,13 +57,15 @@ class Compiler:
         *,
         prefix: str,
         query_credentials: bool,
+        allow_anonymous: bool = False,
         http: Callable[[str], CallsOutside] = lambda client_id: NothingOutside(),
         tell: Callable[[Event], object] = lambda event: None,
         patience: Patience = ENDLESS,
     ) -> None:
         """`http`: the way outside for the plugins of a client. `tell`: told of every proxy that cannot be compiled.
 
-        `patience`: how long plugins may wait.
+        `patience`: how long plugins may wait. `allow_anonymous`: whether credentials that let in who shows nothing do;
+        else nobody is let in by them.
         """
         self._registry = registry
         self._unsealer = unsealer
@@ -74,6 +76,7 @@ class Compiler:
             prefix=prefix,
             query_credentials=query_credentials,
         )
+        self._allow_anonymous = allow_anonymous
         self._http = http
         self._tell = tell
         self._patience = patience
@@ -109,12 +112,18 @@ class Compiler:
             target_side = None
         if target is not None and not checks & Checks.TARGET_RELATIONSHIP:
             target = None
-        caller, consumes = self._caller(caller_side) if caller_side is not None else (None, None)
+        anonymous = caller_side is not None and self._registry.is_anonymous(caller_side)
+        caller, consumes = None, None
+        if anonymous and not self._allow_anonymous:
+            self._log.warn("proxy {id} asks for no credential, which allow_anonymous_proxies forbids: 401", id=proxy.id)
+        elif caller_side is not None:
+            caller, consumes = self._caller(caller_side)
         chain = self._chain(proxy, directory.parts(proxy), caller, target_side)
         passed = {fold(name.encode()) for name in proxy.pass_headers}
         cut_headers = NEVER_TO_TARGET if proxy.cookies == "pass" else NEVER_TO_TARGET | {b"cookie"}
         if consumes is not None:
-            cut_headers |= consumes.headers
+            # Where nothing is read nothing was used, so that what may pass does.
+            cut_headers |= consumes.headers - passed if anonymous else consumes.headers
         cut_answers = NEVER_TO_CALLER if proxy.cookies == "pass" else NEVER_TO_CALLER | {b"set-cookie"}
         endpoint, base_path, authority = _address(target) if target is not None else (NOWHERE, b"", b"")
         return Route(

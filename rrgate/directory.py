@@ -24,14 +24,16 @@ class Directory:
         default_client: str = "",
         *,
         forget: Callable[[str], None] = lambda credential_id: None,
+        anonymous: Callable[[Credential], bool] = lambda credential: False,
     ) -> None:
         """`build` compiles a proxy when it is first used. `default_client`: id, for addresses `/api/{alias}/…`.
 
-        `forget` is told the id of each credential that is no more.
+        `forget` is told the id of each credential that is no more. `anonymous`: whether one lets in who shows nothing.
         """
         self._build = build
         self._forget = forget
         self._when_ended: list[Callable[[str], None]] = []
+        self._anonymous = anonymous
         self._default_client = default_client
         self.users: dict[str, User] = {}
         self.members: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -158,12 +160,14 @@ class Directory:
         target = self.targets.get(proxy.target_id)
         if target is None or target.client_id != proxy.client_id:
             return None
+        caller = self._own_credential(proxy, proxy.proxy_credential_id, Side.PROXY)
         return Parts(
             client=self.clients[proxy.client_id],
             proxy=proxy,
             target=target,
-            proxy_credential=self._own_credential(proxy, proxy.proxy_credential_id, Side.PROXY),
+            proxy_credential=caller,
             target_credential=self._own_credential(proxy, proxy.target_credential_id, Side.TARGET),
+            anonymous=caller is not None and self._anonymous(caller),
         )
 
     def _own_credential(self, proxy: Proxy, credential_id: str, side: Side) -> Credential | None:

@@ -27,7 +27,7 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.pages import core_takes, page_routes
 from rrgate.core.rotation import end_overlaps
 from rrgate.core.site import core_site
-from rrgate.directory import Directory, Noun
+from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
 from rrgate.journal import Journal
@@ -171,20 +171,15 @@ class Gateway(Service):
             self.wall,
             prefix=settings.header_prefix,
             query_credentials=settings.query_credentials,
+            allow_anonymous=settings.allow_anonymous_proxies,
             http=Outside(reach).for_tenant,
             tell=self.boot.tell,
             patience=Patience(reactor, settings.plugin_timeout),
         )
-        self.directory = Directory(compiler.build, settings.default_client, forget=compiler.forget)
-        nouns: tuple[Noun, ...] = (
-            *inventory.users,
-            *inventory.tokens,
-            *inventory.clients,
-            *inventory.credentials,
-            *inventory.targets,
-            *inventory.proxies,
+        self.directory = Directory(
+            compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
         )
-        for noun in nouns:
+        for noun in inventory.without_members():
             self.directory.put(noun)
         for member in inventory.members:
             self.directory.put_member(member.user_id, member.client_id, member.roles)
@@ -228,6 +223,7 @@ class Gateway(Service):
             hosts=frozenset(self._names(settings.core_listen)),
             public_url=self.public_url,
             is_ready=lambda: self._ready,
+            allow_anonymous=settings.allow_anonymous_proxies,
         )
         if settings.core_listen:
             site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))

@@ -14,7 +14,7 @@ import attrs
 from pluggy import PluginManager
 
 from rrgate import hookspecs
-from rrgate.api import BodyNeed, Kind, Plugin, Side
+from rrgate.api import BodyNeed, Credential, Kind, Plugin, Side
 from rrgate.schemas import document_schema
 
 ENTRY_POINT_GROUP = "rrgate"
@@ -111,6 +111,11 @@ class Registry:
                 return entry.dist.name, entry.dist.version
         return None, None
 
+    def is_anonymous(self, credential: Credential) -> bool:
+        """Whether `credential` lets in who shows nothing."""
+        plugin = self.auth_type(credential.auth_type, credential.side)
+        return plugin is not None and plugin.anonymous and credential.side is Side.PROXY
+
     def auth_type_names(self, side: Side) -> list[str]:
         """Every spelling of every auth type of one side, sorted."""
         return sorted(name for name, known in self._auth_types if known is side)
@@ -176,6 +181,10 @@ def _undeclared(plugin: type[Plugin]) -> str:
         return "its `aliases` must be a tuple of str"
     if not isinstance(plugin.sides, frozenset) or not all(isinstance(side, Side) for side in plugin.sides):
         return "its `sides` must be a frozenset of rrgate.api.Side"
+    if not isinstance(plugin.anonymous, bool):
+        return "its `anonymous` must be a bool"
+    if plugin.anonymous and Side.PROXY not in plugin.sides:
+        return "its `anonymous` is for auth types of the caller's side"
     if not isinstance(plugin.serves, frozenset) or not all(isinstance(setting, str) for setting in plugin.serves):
         return "its `serves` must be a frozenset of str"
     if not isinstance(plugin.body_need, BodyNeed):

@@ -118,6 +118,12 @@ class Settings:
         where="gateway listener",
         help="Whether callers may present a credential in the query.",
     )
+    allow_anonymous_proxies: bool = setting(
+        values.switch(),
+        False,
+        where="gateway listener",
+        help="Whether a proxy may let in callers who show no credential. Where it is off, those that would answer 401.",
+    )
     header_prefix: str = setting(
         values.text_of("a header name's beginning that ends in '-'", values.header_prefix),
         "requestrocket-",

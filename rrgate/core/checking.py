@@ -19,6 +19,10 @@ from rrgate.model.published import published_fields
 
 N = TypeVar("N", Credential, Target, Proxy)
 
+NOT_ANONYMOUS = (
+    "lets in callers who show no credential, and this gateway does not: its operator would set allow_anonymous_proxies"
+)
+
 
 def owned(nouns: Mapping[str, N], call: Call, name: str) -> N:
     """The noun that the path names by `{name}`. Raises Refused with 404 unless it belongs to the call's client."""

@@ -15,7 +15,7 @@ from rrgate.api import ConfigError, Plugin, Problem
 from rrgate.configuring import configure
 from rrgate.core.answers import Answer, deleted, listed, shown
 from rrgate.core.binding import check_side, rebound
-from rrgate.core.checking import check_carried_out, gathered, owned, refuse_if
+from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, refuse_if
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.rotation import SECRET, UNTIL, check_overlap, plaintext_of, rotated, sealed
@@ -36,13 +36,16 @@ EXTRAS = (
 
 
 def auth_type(house: CoreHouse, name: str, side: Side) -> type[Plugin]:
-    """The plugin behind a `credentialAuthType`. Raises ConfigError listing those that there are."""
+    """The plugin behind a `credentialAuthType`. Raises ConfigError listing those that there are, and for one that lets
+    in who shows nothing where the operator does not allow it."""
     plugin = house.registry.auth_type(name, side)
     if plugin is None:
         installed = ", ".join(house.registry.auth_type_names(side)) or "none"
         raise ConfigError(
             Problem("credentialAuthType", f"is not installed for the {side.value} side; installed are: {installed}")
         )
+    if plugin.anonymous and side is Side.PROXY and not house.allow_anonymous:
+        raise ConfigError(Problem("credentialAuthType", NOT_ANONYMOUS))
     return plugin
 
 

@@ -94,6 +94,7 @@ class Installed(Protocol):
     @property
     def served_settings(self) -> frozenset[str]: ...
     def auth_type(self, name: str, side: Side) -> type[Plugin] | None: ...
+    def is_anonymous(self, credential: Credential) -> bool: ...
     def auth_type_names(self, side: Side) -> list[str]: ...
     @property
     def auth_types(self) -> Collection[type[Plugin]]: ...
@@ -114,7 +115,8 @@ class CoreHouse:
 
     `wall`: seconds since the epoch. `hosts`: the names that a `Host` header may have, without ports; others answer
     421. `public_url`: where callers reach the gateway, without a trailing `/`. `is_ready`: what /readyz answers.
-    `open_clients`: whether every user may create clients, not only operators.
+    `open_clients`: whether every user may create clients, not only operators. `allow_anonymous`: whether credentials
+    may let in callers who show nothing.
     """
 
     directory: Nouns
@@ -126,6 +128,7 @@ class CoreHouse:
     public_url: str = field(converter=_without_slash)
     is_ready: Callable[[], bool]
     open_clients: bool = False
+    allow_anonymous: bool = False
     writing: DeferredLock = field(init=False, factory=DeferredLock)
     """Held from a change's first check to its last effect, so that checks and saves of two changes do not mix."""
 

@@ -13,7 +13,7 @@ from attrs import evolve
 from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, shown
 from rrgate.core.binding import bind
-from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
+from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, plugins_say, refuse_if
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route
@@ -59,6 +59,8 @@ def check_parts(house: CoreHouse, client: Client, region: object, named: Mapping
             problems.append(
                 Problem(field, f"names a credential whose credentialType is {part.side.value}; it must be {side.value}")
             )
+        if isinstance(part, Credential) and house.registry.is_anonymous(part) and not house.allow_anonymous:
+            problems.append(Problem(field, f"names a credential that {NOT_ANONYMOUS}"))
         if isinstance(region, str) and part.region != region:
             problems.append(Problem(field, f"names a {what} of another region; it must lie in the proxy's"))
     if problems:

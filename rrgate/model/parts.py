@@ -23,3 +23,5 @@ class Parts:
     target: Target
     proxy_credential: Credential | None = None
     target_credential: Credential | None = None
+    anonymous: bool = False
+    """Callers show no credential (`Plugin.anonymous`)."""

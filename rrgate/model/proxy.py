@@ -12,7 +12,7 @@ from attrs import frozen
 
 from rrgate.model.cors import CorsPolicy
 from rrgate.model.published import Milliseconds, Writable, published
-from rrgate.model.values import alias, effect, header_names, name, one_of, region, size
+from rrgate.model.values import alias, effect, header_names, name, networks, one_of, region, size
 
 
 @frozen(kw_only=True)
@@ -105,6 +105,13 @@ class Proxy:
         factory=tuple,
         check=header_names,
         help="Names that a credential could be read from and that still pass.",
+    )
+    allowed_networks: tuple[str, ...] = published(
+        "proxyAllowedNetworks",
+        factory=tuple,
+        check=networks,
+        by_plugin=True,
+        help="Networks that callers may come from. Empty: any, but only loopback where callers show no credential.",
     )
     created_at: Milliseconds = published("proxyCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("proxyUpdatedAt", writable=Writable.NEVER)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Final
 
 from cryptography import x509
@@ -25,6 +26,7 @@ __all__ = [
     "effect",
     "header_names",
     "name",
+    "networks",
     "one_of",
     "region",
     "size",
@@ -35,6 +37,7 @@ LONGEST_NAME: Final = 200
 LARGEST_SIZE: Final = 1 << 40
 LARGEST_BUNDLE: Final = 256 * 1024
 MOST_HEADER_NAMES: Final = 50
+MOST_NETWORKS: Final = 100
 
 _REGION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _ALIAS: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
@@ -113,6 +116,24 @@ def header_names(value: Sequence[str]) -> tuple[str, ...]:
         if fold(raw) in NOT_INJECTABLE:
             raise ValueError(f"the name at place {place} belongs to one connection and never passes")
     return tuple(value)
+
+
+def networks(value: Sequence[str]) -> tuple[str, ...]:
+    """Networks or single addresses, each kept as `address/bits`."""
+    if len(value) > MOST_NETWORKS:
+        raise ValueError(f"must be at most {MOST_NETWORKS} networks")
+    kept = []
+    for place, one in enumerate(value):
+        try:
+            network = ip_network(one)
+        except ValueError:
+            # From None: the library's text quotes the input.
+            raise ValueError(
+                f"the entry at place {place} must be a network such as 10.1.0.0/16 or fd00::/8, with no bits set "
+                "behind its mask, or an address"
+            ) from None
+        kept.append(str(network))
+    return tuple(kept)
 
 
 def certificates(value: str) -> str:

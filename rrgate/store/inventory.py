@@ -5,6 +5,9 @@ Belongs here: the shape in which the Store hands over nouns. Does not: rows (row
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from attrs import field, frozen
 
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
@@ -34,3 +37,7 @@ class Inventory:
     credentials: tuple[Credential, ...] = ()
     targets: tuple[Target, ...] = ()
     proxies: tuple[Proxy, ...] = ()
+
+    def without_members(self) -> Iterator[User | Token | Client | Credential | Target | Proxy]:
+        """All of it but the members."""
+        return chain(self.users, self.tokens, self.clients, self.credentials, self.targets, self.proxies)

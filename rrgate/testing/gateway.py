@@ -33,7 +33,7 @@ from rrgate.testing.calls import Call
 from rrgate.testing.clock import Clock
 from rrgate.testing.messages import Headers, request_bytes
 from rrgate.testing.outside import StubOutside
-from rrgate.testing.stand_in import STAND_IN, StandIn
+from rrgate.testing.stand_in import STAND_IN, Nobody, StandIn
 from rrgate.testing.target import MemoryDialer, StubTarget
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
@@ -65,7 +65,7 @@ def registry_with(classes: Iterable[type[Plugin]], *, installed: bool) -> Regist
     known: set[Any] = set()
     if found is not None:
         known = {each for _, call in found.hooks(hookspecs.rrgate_plugins) for each in call()}
-    wanted: list[type[Plugin]] = [StandIn, *classes]
+    wanted: list[type[Plugin]] = [StandIn, Nobody, *classes]
     brought = [each for each in dict.fromkeys(wanted) if each not in known]
     return load_registry([_Brought(brought)], None if installed else ())
 
@@ -107,11 +107,17 @@ class MemoryGateway:
             clock.wall,
             prefix=self.settings.header_prefix,
             query_credentials=self.settings.query_credentials,
+            allow_anonymous=self.settings.allow_anonymous_proxies,
             http=lambda client_id: self.outside,
             tell=self.events.append,
             patience=Patience(clock, self.settings.plugin_timeout),
         )
-        self.directory = Directory(compiler.build, self.settings.default_client, forget=compiler.forget)
+        self.directory = Directory(
+            compiler.build,
+            self.settings.default_client,
+            forget=compiler.forget,
+            anonymous=self.registry.is_anonymous,
+        )
         self.dialer = MemoryDialer(clock)
         self._pool = Pool(
             self.dialer,

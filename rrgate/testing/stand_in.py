@@ -9,6 +9,8 @@ from rrgate.api import Exchange, Identity, NoConfig, Plugin, Side
 
 STAND_IN = "stand-in"
 """Its name as an auth type."""
+NOBODY = "stand-in-nobody"
+"""The name of one that says of itself that callers show nothing."""
 
 
 class StandIn(Plugin):
@@ -23,3 +25,11 @@ class StandIn(Plugin):
 
     def prepare(self, ex: Exchange) -> None:
         """Nothing to write."""
+
+
+class Nobody(StandIn):
+    """The same where callers are known to show nothing (`Plugin.anonymous`)."""
+
+    name = NOBODY
+    sides = frozenset({Side.PROXY})
+    anonymous = True

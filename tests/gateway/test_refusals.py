@@ -82,7 +82,7 @@ async def test_whatever_is_wrong_with_a_credential_looks_the_same(gateway: Runni
     first = answers["nothing"]
     assert (first.status, first.code) == (401, "proxy-access-denied")
     assert first["requestrocket-proxy-message"] == "Invalid proxy credential"
-    assert first["WWW-Authenticate"] == 'Bearer realm="rrgate"'
+    assert first.every("WWW-Authenticate") == ['Bearer realm="rrgate"', 'Basic realm="rrgate", charset="UTF-8"']
     assert first.json == {
         "error": "Unauthorized",
         "message": "Invalid proxy credential",

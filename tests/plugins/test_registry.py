@@ -159,6 +159,18 @@ class OddSides(Plugin):
     sides: Any = frozenset({"proxy"})
 
 
+class OddAnonymous(Plugin):
+    name = "odd"
+    sides = frozenset({Side.PROXY})
+    anonymous: Any = "yes"
+
+
+class AnonymousTowardsTargets(Plugin):
+    name = "odd"
+    sides = frozenset({Side.TARGET})
+    anonymous = True
+
+
 class OddServes(Plugin):
     name = "no"
     serves: Any = "proxyStreaming"
@@ -205,6 +217,8 @@ class NoPrepare(Plugin):
         (NoConfigClass, "its Config must be an attrs class"),
         (OneAlias, "its `aliases` must be a tuple of str"),
         (OddSides, "its `sides` must be"),
+        (OddAnonymous, "its `anonymous` must be a bool"),
+        (AnonymousTowardsTargets, "its `anonymous` is for auth types of the caller's side"),
         (OddServes, "its `serves` must be"),
         (OddNeed, "its `body_need` must be"),
         (AsyncNeed, "its `body_needed` must not be async"),

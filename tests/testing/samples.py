@@ -5,11 +5,15 @@ Belongs here: the samples; each new built-in plugin gets some. Does not: running
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
+from urllib.parse import quote
 
 from rrgate.testing import Ask
 
 SECRET = "a-Secret/of-the-Sample+0001"
+_BASIC = b64encode(f"ann-of-the-Sample-0001:{SECRET}".encode()).decode()
+_JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "apiKey": {
@@ -46,6 +50,47 @@ SAMPLES: dict[str, dict[str, Any]] = {
         ],
         "accepted": lambda received: received.every("Authorization") == [f"Bearer {SECRET}"],
     },
+    "basicAuth": {
+        "config": {"username": "ann-of-the-Sample-0001", "password": SECRET},
+        "good": {
+            "in its header": Ask(headers={"Authorization": f"Basic {_BASIC}"}),
+            "in a parameter": Ask(path=f"/?a=b&Authorization=basic%20{quote(_BASIC, safe='')}"),
+        },
+        "bad": {
+            "another password": Ask(headers={"Authorization": "Basic " + b64encode(b"ann:another").decode()}),
+            "another scheme": Ask(headers={"Authorization": f"Bearer {_BASIC}"}),
+            "no base64": Ask(headers={"Authorization": "Basic ?"}),
+        },
+        "bad_configs": [
+            ("username", {"username": f"a:{SECRET}", "password": ""}),
+            ("password", {"username": "", "password": f"{SECRET}\0"}),
+            ("password", {"username": "", "password": ""}),
+        ],
+        "accepted": lambda received: received.every("Authorization") == [f"Basic {_BASIC}"],
+        "secrets": [_BASIC],
+    },
+    "jwt": {
+        "config": {"token": _JWT},
+        "good": {
+            "raw in its header": Ask(headers={"Authorization": _JWT}),
+            "behind a scheme": Ask(headers={"Authorization": f"bearer {_JWT}"}),
+            "in a parameter": Ask(path=f"/?Authorization={_JWT}"),
+        },
+        "bad": {"another token": Ask(headers={"Authorization": "Bearer e30.e30.another"})},
+        "bad_configs": [("token", {"token": f"Bearer {_JWT}"}), ("token", {"token": SECRET})],
+        "accepted": lambda received: received.every("Authorization") == [_JWT],
+    },
+    "custom": {
+        "config": {"headers": {"X-App": SECRET}, "queryParams": {"sig": f"{SECRET}-too"}},
+        "bad_configs": [
+            ("headers", {"headers": {f"X {SECRET}": "a"}}),
+            ("headers.Host", {"headers": {"Host": SECRET}}),
+            ("headers.X-App", {"headers": {"X-App": f"{SECRET}\r\n"}}),
+            ("queryParams", {"queryParams": {"": SECRET}}),
+            ("queryParams", {"queryParams": {"sig": f"{SECRET}\0"}}),
+        ],
+        "accepted": lambda received: received.every("X-App") == [SECRET] and "sig=a-Secret%2F" in received.query,
+    },
     "none": {},
     "cors": {
         "settings": {"proxyCors": {"origins": ["https://app.example.com"], "headers": ["X-Api-Key"], "maxAge": 5}},
@@ -61,6 +106,21 @@ SAMPLES: dict[str, dict[str, Any]] = {
             ("proxyCors.maxAge", {"proxyCors": {"origins": ["https://app.example.com"], "maxAge": -1}}),
         ],
         "accepted": lambda received: received.every("Origin") == ["https://app.example.com"],
+    },
+    "anonymous-callers": {
+        "anonymous": True,
+        "good": {
+            "of no page": Ask(),
+            "of a page of ours": Ask(headers={"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}),
+        },
+        "bad": {
+            "of another site's page": Ask(headers={"Sec-Fetch-Site": "cross-site"}),
+            "of another origin": Ask(headers={"Origin": "http://localhost.evil.test"}),
+        },
+    },
+    "allowed-networks": {
+        "settings": {"proxyAllowedNetworks": ["203.0.113.0/24"]},  # where the callers of a gateway in memory are
+        "bad_configs": [("proxyAllowedNetworks", {"proxyAllowedNetworks": ["a value of some length"]})],
     },
     "data-injection": {
         "settings": {"proxyAdditionalData": {"added": "yes"}},

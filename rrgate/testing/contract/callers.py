@@ -65,7 +65,7 @@ def knows_nobody_without(samples: Samples) -> Iterator[str]:
         if _admitted(outcome):
             yield (
                 f"{name}, without the headers and parameters that `consumes` names, is let in: "
-                "declare in `consumes` every name that the credential can be read from"
+                "declare in `consumes` every name that the credential can be read from, or `anonymous`"
             )
         elif answers != [None]:
             yield f"{name}, without its credential: {outcome.became()}; it must answer None"

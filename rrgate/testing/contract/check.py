@@ -88,7 +88,8 @@ def check_plugin(
     - `outside`: what servers answer that it calls through `context.http`.
     - `secrets`: further values that may be shown nowhere, such as those derived from the configuration.
     - `varies`: headers and parameters whose value may be another at each attempt.
-    - `anonymous`: it lets in callers who show nothing, on purpose.
+    - `anonymous`: for others than auth types, callers of the proxy show nothing. Of an auth type that is so on purpose
+      it is declared.
     """
     given: dict[str, Any] = {"config": config, "settings": settings, "good": good, "bad": bad}
     samples = Samples(
@@ -98,7 +99,7 @@ def check_plugin(
         outside=outside,
         secrets=tuple(secrets),
         varies=frozenset(varies),
-        anonymous=anonymous,
+        anonymous=plugin.anonymous if plugin.sides else anonymous,
         **{name: value for name, value in given.items() if value is not None},
     )
     broken: list[BrokenPromise] = []

@@ -18,6 +18,7 @@ from rrgate.model.published import published_fields
 from rrgate.testing.canary import Canary
 from rrgate.testing.contract.samples import Samples, secret_fields
 from rrgate.testing.gateway import MemoryGateway, registry_with
+from rrgate.testing.stand_in import NOBODY, STAND_IN
 
 SECRET = "credentialSecret"
 
@@ -134,8 +135,8 @@ def _texts(value: object) -> Iterator[str]:
 
 def parts_with(samples: Samples, settings: Mapping[str, Any]) -> Parts:
     """A proxy with these settings, and what it joins. Raises ConfigError for settings that have not their form."""
-    gateway = MemoryGateway(installed=False)
-    plain = gateway.proxy()
+    gateway = MemoryGateway(installed=False, allow_anonymous_proxies=samples.anonymous)
+    plain = gateway.proxy(caller=(NOBODY if samples.anonymous else STAND_IN, {}))
     document = {
         "proxyName": plain.name,
         "proxyRegion": plain.region,

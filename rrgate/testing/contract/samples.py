@@ -142,9 +142,20 @@ class Samples:
     def configured_secrets(self) -> Iterator[tuple[str, str]]:
         """(field, value) of each secret of the sample configuration that is long enough to be looked for."""
         for attribute in secret_fields(self.plugin):
-            value = self.config.get(published_name(attribute))
-            if isinstance(value, str) and len(value) >= LEAST:
-                yield published_name(attribute), value
+            name = published_name(attribute)
+            yield from ((where, text) for where, text in _texts(name, self.config.get(name)) if len(text) >= LEAST)
+
+
+def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Every string in a value, with where it stands."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(f"{name}.{key}", each)
+    elif isinstance(value, list | tuple):
+        for place, each in enumerate(value):
+            yield from _texts(f"{name}[{place}]", each)
 
 
 def secret_fields(plugin: type[Plugin]) -> list[attrs.Attribute[Any]]:

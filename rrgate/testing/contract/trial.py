@@ -19,7 +19,7 @@ from rrgate.testing.contract.watched import Notes, watch
 from rrgate.testing.gateway import AuthType, MemoryGateway
 from rrgate.testing.messages import Answer, Received
 from rrgate.testing.operator_log import operator_log
-from rrgate.testing.stand_in import STAND_IN
+from rrgate.testing.stand_in import NOBODY, STAND_IN
 from rrgate.waiting import Task
 
 HOUR = 3600.0
@@ -67,14 +67,17 @@ class Trial:
         self.samples = samples
         self.side = side
         self.watched, self.notes = watch(samples.plugin)
-        self.gateway = MemoryGateway([self.watched, *beside], installed=False)
+        self.gateway = MemoryGateway(
+            [self.watched, *beside], installed=False, allow_anonymous_proxies=samples.anonymous
+        )
         if samples.outside is not None:
             self.gateway.outside.says = samples.outside
         mine: AuthType = (samples.plugin.name, samples.config)
         nothing: AuthType = (STAND_IN, {})
+        somebody: AuthType = (NOBODY, {}) if samples.anonymous and side is None else nothing
         settings: dict[str, Any] = dict(samples.settings)
         self.proxy = self.gateway.proxy(
-            caller=mine if side is Side.PROXY else nothing,
+            caller=mine if side is Side.PROXY else somebody,
             towards=mine if side is Side.TARGET else nothing,
             **settings,
         )

@@ -1,0 +1,506 @@
+"""Every auth type, on both sides, in every state of its credential: what is answered, what arrives, what the log says.
+
+Belongs here: the two tables, and that the 401s of one proxy are the same bytes. Does not: forms of single credentials
+(tests/plugins/test_static_auth.py), callers without one (test_anonymous.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import pytest_twisted
+from attrs import evolve, field, frozen
+
+from rrgate.checks import NAMES
+from rrgate.cli.init import FirstUser
+from tests.callers import Answer, Caller, in_thread
+from tests.gateway.test_log_records import ANSWERED, FACTS, KNOWN
+from tests.running_gateway import TOKEN, MadeProxy, RunningGateway
+from tests.targets import Connection, Target
+
+NOW = 1_790_000_000.0
+JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
+OTHER_JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJib2IifQ.c2lnbmF0dXJl"
+
+Sent = list[tuple[str, str]]
+
+
+@frozen
+class Shown:
+    """What a request has of a credential."""
+
+    headers: Sent = field(factory=list)
+    query: str = ""
+
+
+def in_authorization(value: str) -> Shown:
+    return Shown([("Authorization", value)])
+
+
+def in_query(value: str) -> Shown:
+    return Shown(query="Authorization=" + quote(value, safe=""))
+
+
+def basic(pair: str) -> str:
+    return "Basic " + b64encode(pair.encode()).decode()
+
+
+@frozen
+class CallerType:
+    """A credential of the caller's side: `good` ways to show it, `wrong` ones, and what `another` of the type shows."""
+
+    id: str
+    auth_type: str
+    secret: Mapping[str, Any]
+    good: list[Shown]
+    wrong: list[Shown]
+    another: tuple[Mapping[str, Any], Shown]
+
+
+CALLERS = [
+    CallerType(
+        "apiKey in a header",
+        "apiKey",
+        {"key": "X-Key", "value": "k-good"},
+        [Shown([("x_key", "k-good")]), Shown(query="X-Key=k-good"), Shown(query="authorization=k-good")],
+        [Shown([("X-Key", "k-goof")]), Shown(query="X-Key=k-goo"), in_authorization("k-good")],
+        ({"key": "X-Key", "value": "k-theirs"}, Shown([("X-Key", "k-theirs")])),
+    ),
+    CallerType(
+        "key alone",
+        "key",
+        {"key": "k-good"},
+        [in_authorization("k-good"), Shown(query="Authorization=k-good")],
+        [in_authorization("Bearer k-good"), in_authorization("K-GOOD"), Shown([("X-Key", "k-good")])],
+        ({"key": "k-theirs"}, in_authorization("k-theirs")),
+    ),
+    CallerType(
+        "bearer",
+        "bearer",
+        {"token": "t-good"},
+        [in_authorization("Bearer t-good"), in_authorization("bearer t-good"), in_query("Bearer t-good")],
+        [in_authorization("t-good"), in_authorization("Bearer t-goof"), in_authorization(basic("t-good:"))],
+        ({"token": "t-theirs"}, in_authorization("Bearer t-theirs")),
+    ),
+    CallerType(
+        "basicAuth",
+        "basicAuth",
+        {"username": "ann", "password": "p-good: é"},
+        [in_authorization(basic("ann:p-good: é")), in_query(basic("ann:p-good: é"))],
+        [in_authorization(basic("bob:p-good: é")), in_authorization(basic("ann:p-good")), in_authorization("Basic ?")],
+        ({"username": "ann", "password": "p-theirs"}, in_authorization(basic("ann:p-theirs"))),
+    ),
+    CallerType(
+        "basic",
+        "basic",
+        {"username": "k-good", "password": ""},
+        [in_authorization(basic("k-good:"))],
+        [in_authorization(basic(":k-good")), in_authorization("k-good"), in_authorization(basic("k-good"))],
+        ({"username": "k-theirs", "password": ""}, in_authorization(basic("k-theirs:"))),
+    ),
+    CallerType(
+        "jwt",
+        "jwt",
+        {"token": JWT},
+        [in_authorization(JWT), in_authorization(f"BEARER {JWT}"), Shown(query=f"Authorization={JWT}")],
+        [in_authorization(JWT + "A"), in_authorization(f"Basic {JWT}"), in_authorization(JWT.rpartition(".")[0] + ".")],
+        ({"token": OTHER_JWT}, in_authorization(OTHER_JWT)),
+    ),
+]  # fmt: skip
+NOBODY = CallerType("none", "none", {}, [Shown(), in_authorization("habit")], [], ({}, Shown()))
+
+
+@frozen
+class TargetType:
+    """A credential of the target's side: what arrives, by header and in the query."""
+
+    id: str
+    auth_type: str
+    secret: Mapping[str, Any]
+    headers: Mapping[str, str] = field(factory=dict)
+    query: str = ""
+
+
+TARGETS = [
+    TargetType("apiKey in a header", "apiKey", {"key": "X-Key", "value": "T-key"}, {"X-Key": "T-key"}),
+    TargetType("key alone", "key", {"key": "T-key"}, {"Authorization": "T-key"}),
+    TargetType(
+        "apiKey in the query",
+        "apiKey",
+        {"key": "api_key", "value": "T-k&y", "addToQueryParam": True},
+        query="api_key=T-k%26y",
+    ),
+    TargetType("bearer", "bearer", {"token": "T-token"}, {"Authorization": "Bearer T-token"}),
+    TargetType("bearer with a prefix", "bearer", {"token": "T-t", "prefix": "token "}, {"Authorization": "token T-t"}),
+    TargetType("basicAuth", "basicAuth", {"username": "us", "password": "T-é"}, {"Authorization": basic("us:T-é")}),
+    TargetType("basic", "basic", {"username": "T-us", "password": ""}, {"Authorization": basic("T-us:")}),
+    TargetType("jwt", "jwt", {"token": OTHER_JWT}, {"Authorization": OTHER_JWT}),
+    TargetType(
+        "custom",
+        "custom",
+        {"headers": {"X-App": "T-app", "authorization": "T-auth"}, "queryParams": {"sig": "T-s"}},
+        {"X-App": "T-app", "Authorization": "T-auth"},
+        "sig=T-s",
+    ),
+    TargetType("none", "none", {}),
+]
+SECRETS = ("k-good", "k-goo", "k-theirs", "t-good", "t-theirs", "p-good", "p-theirs", "T-", JWT[-30:], "c2lnbm")
+"""What is in no record."""
+
+
+class Clock:
+    """What time it is for the gateway, in seconds since the epoch."""
+
+    now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+CLOCK = Clock()
+SOON, LATER = "2026-09-21T13:30:00Z", NOW + 100_000
+
+
+@pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningGateway]:
+    data = tmp_path_factory.mktemp("gateway") / "state"
+    running = RunningGateway.start(data, wall=CLOCK, allow_anonymous_proxies=True)
+    yield running
+    await running.stop()
+
+
+class Keeping(Target):
+    """Keeps what arrives, and answers 200, or 401 on the path /refuse."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        super().__init__(self._serve_kept)
+
+    def _serve_kept(self, connection: Connection) -> None:
+        while (seen := connection.request()) is not None:
+            self.seen.append(seen)
+            status = "401 Unauthorized" if "/refuse" in seen.path else "200 OK"
+            connection.answer(b"told", status, 'WWW-Authenticate: Basic realm="theirs"')
+
+
+@pytest.fixture
+def target() -> Iterator[Keeping]:
+    with Keeping() as running:
+        yield running
+
+
+async def ask(gateway: RunningGateway, proxy: MadeProxy, shown: Shown, path: str = "/x") -> Answer:
+    mark = f"?{shown.query}" if shown.query else ""
+    return await gateway.call(proxy, "GET", path + mark, shown.headers, key=None)
+
+
+async def check_record(
+    gateway: RunningGateway, proxy: MadeProxy, answer: Answer, passed: set[str], *, identified: bool
+) -> None:
+    """The record of `answer` has its status, these checks, the credential's id if it was shown, and no secret."""
+    record = await gateway.record(proxy, answer["requestrocket-request-id"])
+    assert record["proxyData"]["status"] == answer.status
+    assert {name for name in NAMES if record["validationData"][name]} == passed
+    assert record.get("credentialId") == (proxy.caller_credential if identified else None)
+    assert (record["targetData"] is not None) == ("requestSent" in passed)
+    text = json.dumps(record)
+    assert not [secret for secret in SECRETS if secret in text]
+    for name, value in record["requestHeaders"].items():
+        assert value == "[REDACTED]" or name.lower() not in ("authorization", "x-key", "x_key")
+
+
+# The caller's side.
+
+REFUSED_BODY = {"error": "Unauthorized", "message": "Invalid proxy credential"}
+
+
+def check_refused(answer: Answer) -> None:
+    assert (answer.status, answer.code) == (401, "proxy-access-denied")
+    assert answer["requestrocket-proxy-message"] == "Invalid proxy credential"
+    assert answer.every("WWW-Authenticate") == ['Bearer realm="rrgate"', 'Basic realm="rrgate", charset="UTF-8"']
+    assert answer.json == REFUSED_BODY | {"requestId": answer["requestrocket-request-id"]}
+
+
+@pytest.mark.parametrize("kind", [*CALLERS, NOBODY], ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_caller_good(gateway: RunningGateway, target: Keeping, kind: CallerType) -> None:
+    proxy = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
+    for shown in kind.good:
+        answer = await ask(gateway, proxy, shown)
+        assert (answer.status, answer.code, answer.body) == (200, "proxy-access-granted", b"told")
+        # The target sees its own credential, and nothing of the caller's.
+        arrived = target.seen.pop()
+        assert arrived.line == "GET /x HTTP/1.1"
+        assert arrived.every("Authorization") == [f"Bearer {TOKEN}"]
+        assert not arrived.every("X-Key") + arrived.every("x_key")
+        await check_record(gateway, proxy, answer, ANSWERED, identified=True)
+
+
+@pytest.mark.parametrize("kind", CALLERS, ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_caller_wrong_or_missing(gateway: RunningGateway, target: Keeping, kind: CallerType) -> None:
+    proxy = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
+    (header, value), *_ = kind.good[0].headers
+    twice = evolve(kind.good[0], query="Authorization=else")
+    for shown in (*kind.wrong, Shown(), Shown([(header, "")]), Shown([(header, value), (header, "else")]), twice):
+        answer = await ask(gateway, proxy, shown)
+        check_refused(answer)
+        await check_record(gateway, proxy, answer, FACTS, identified=False)
+    assert not target.seen
+
+
+OFF: dict[str, tuple[dict[str, Any] | None, set[str]]] = {
+    # (the change, None to delete; the checks that are not passed any more)
+    "inactive": ({"credentialActive": False}, {"proxyCredentialActive"}),
+    "expired": ({"credentialExpiresAt": SOON}, set()),
+    "deleted": (None, {"proxyCredentialExists", "proxyCredentialActive", "proxyCredentialRelationship"}),
+}
+
+
+@pytest.mark.parametrize("state", OFF)
+@pytest.mark.parametrize("kind", [*CALLERS, NOBODY], ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_caller_off(gateway: RunningGateway, target: Keeping, kind: CallerType, state: str) -> None:
+    proxy = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
+    assert (await ask(gateway, proxy, kind.good[0])).status == 200
+    change, lost = OFF[state]
+    await _end(gateway, proxy.caller_credential, change)
+    try:
+        answers = [await ask(gateway, proxy, shown) for shown in (*kind.good, *kind.wrong, Shown())]
+    finally:
+        CLOCK.now = NOW
+    for answer in answers:
+        check_refused(answer)
+        await check_record(gateway, proxy, answer, FACTS - lost, identified=False)
+    assert len(target.seen) == 1
+
+
+async def _end(gateway: RunningGateway, credential: str, change: dict[str, Any] | None) -> None:
+    """Switch a credential off or delete it; one that expires does so from now on."""
+    if change is None:
+        await gateway.delete("credentials", credential)
+        return
+    await gateway.change("credentials", credential, **change)
+    if "credentialExpiresAt" in change:
+        CLOCK.now = LATER
+
+
+@pytest.mark.parametrize("kind", CALLERS, ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_caller_of_another_client(gateway: RunningGateway, target: Keeping, kind: CallerType) -> None:
+    secret, shown = kind.another
+    ours = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
+    elsewhere = await another_client(gateway)
+    theirs = await elsewhere.proxy(target.url, caller=(kind.auth_type, secret))
+    # What opens their proxy does not open ours, and the other way round.
+    assert (await ask(gateway, theirs, shown)).status == 200
+    answer = await ask(gateway, ours, shown)
+    check_refused(answer)
+    await check_record(gateway, ours, answer, FACTS, identified=False)
+    check_refused(await ask(gateway, theirs, kind.good[0]))
+    # Their credential in our proxy, which the Core API refuses, opens nothing either.
+    told = await gateway.ask(
+        "PUT", f"/clients/{ours.client}/proxies/{ours.id}", {"proxyProxyCredentialId": theirs.caller_credential}
+    )
+    assert (told.status, told.json["details"][0]["field"]) == (400, "proxyProxyCredentialId")
+    directory = gateway.gateway.directory
+    directory.put(evolve(directory.proxies[ours.id], proxy_credential_id=theirs.caller_credential))
+    for each in (shown, kind.good[0]):
+        answer = await ask(gateway, ours, each)
+        check_refused(answer)
+        passed = FACTS - {"proxyCredentialRelationship"}
+        await check_record(gateway, ours, answer, passed, identified=False)
+    assert len(target.seen) == 1
+
+
+async def another_client(gateway: RunningGateway) -> RunningGateway:
+    """The same gateway as the user of a client of his own sees it."""
+    made = await gateway.ask("POST", "/clients", {"clientName": "elsewhere"})
+    assert made.status == 200, made.body
+    client = made.json["clients"][0]["sKey"]
+    return RunningGateway(gateway.gateway, FirstUser(client, gateway.first.user_id, gateway.first.token))
+
+
+@pytest.mark.parametrize("kind", [*CALLERS, NOBODY], ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_every_401_of_a_proxy_is_the_same_bytes(
+    gateway: RunningGateway, target: Keeping, kind: CallerType
+) -> None:
+    proxy = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
+    raw: dict[str, bytes] = {}
+
+    async def keep(state: str, *ways: Shown) -> None:
+        for place, shown in enumerate(ways):
+            raw[f"{state} {place}"] = await in_thread(raw_answer, gateway, proxy, shown)
+
+    if kind is not NOBODY:
+        await keep("wrong", *kind.wrong, kind.another[1])
+        await keep("missing", Shown())
+    await gateway.change("credentials", proxy.caller_credential, credentialActive=False)
+    await keep("inactive", *kind.good, *kind.wrong, Shown())
+    await gateway.change("credentials", proxy.caller_credential, credentialActive=True, credentialExpiresAt=SOON)
+    CLOCK.now = LATER
+    try:
+        await keep("expired", *kind.good, *kind.wrong, Shown())
+    finally:
+        CLOCK.now = NOW
+    await gateway.delete("credentials", proxy.caller_credential)
+    await keep("deleted", *kind.good, *kind.wrong, Shown())
+    first = next(iter(raw.values()))
+    assert first.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert raw == dict.fromkeys(raw, first)
+
+
+def raw_answer(gateway: RunningGateway, proxy: MadeProxy, shown: Shown) -> bytes:
+    """All bytes of an answer, without its date and id."""
+    with Caller(gateway.address) as caller:
+        mark = f"?{shown.query}" if shown.query else ""
+        caller.send("GET", f"{proxy.path}/x{mark}", [*shown.headers, ("Connection", "close")])
+        told = caller.rest()
+    found = re.search(rb"\r\nrequestrocket-request-id: ([0-9a-f-]{36})\r\n", told)
+    assert found is not None
+    assert told.count(found[1]) == 2
+    told, dates = re.subn(rb"\r\nDate: [^\r]+\r\n", b"\r\nDate: then\r\n", told.replace(found[1], b"ID"))
+    assert dates == 1
+    return told
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_waits_for_a_challenge_answers_ours(gateway: RunningGateway, target: Keeping) -> None:
+    proxy = await gateway.proxy(target.url, caller=("basicAuth", {"username": "ann", "password": "p"}))
+    url = "http://{}:{}{}/x".format(*gateway.address, proxy.path)
+
+    def ask_when_asked(password: str) -> int:
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        passwords.add_password("rrgate", url, "ann", password)
+        opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
+        try:
+            with opener.open(url, timeout=20) as told:
+                return int(told.status)
+        except urllib.request.HTTPError as error:  # type: ignore[attr-defined]
+            return int(error.code)
+
+    assert await in_thread(ask_when_asked, "p") == 200
+    assert await in_thread(ask_when_asked, "q") == 401
+    assert len(target.seen) == 1
+
+
+# The target's side.
+
+BY_KEY = next(kind for kind in CALLERS if kind.id == "apiKey in a header")
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda kind: f"from {kind.id}")
+@pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_target_good(gateway: RunningGateway, target: Keeping, kind: TargetType, caller: CallerType) -> None:
+    proxy = await gateway.proxy(
+        target.url, caller=(caller.auth_type, caller.secret), towards=(kind.auth_type, kind.secret)
+    )
+    for shown in caller.good:
+        answer = await ask(gateway, proxy, shown)
+        assert (answer.status, answer.code, answer.body) == (200, "proxy-access-granted", b"told")
+        check_arrived(target.seen.pop(), kind)
+
+
+def check_arrived(arrived: Any, kind: TargetType) -> None:
+    """The target's credential is all there is of credentials."""
+    assert arrived.path == "/x" + (f"?{kind.query}" if kind.query else "")
+    wanted = {name.lower(): value for name, value in kind.headers.items()}
+    for name in ("authorization", "x-key", "x_key", "x-app"):
+        values = [value.encode("latin-1").decode() for value in arrived.every(name)]
+        assert values == ([wanted[name]] if name in wanted else [])
+
+
+@pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_target_wrong(gateway: RunningGateway, target: Keeping, kind: TargetType) -> None:
+    """The target refuses what it is shown, and says so itself: its answer is not ours."""
+    proxy = await gateway.proxy(
+        target.url, caller=(BY_KEY.auth_type, BY_KEY.secret), towards=(kind.auth_type, kind.secret)
+    )
+    answer = await ask(gateway, proxy, BY_KEY.good[0], "/refuse")
+    assert (answer.status, answer.code, answer.body) == (401, "proxy-access-granted", b"told")
+    assert answer["WWW-Authenticate"] == 'Basic realm="theirs"'
+    await check_record(gateway, proxy, answer, ANSWERED, identified=True)
+
+
+TARGET_OFF: dict[str, tuple[dict[str, Any] | None, set[str], str]] = {
+    "inactive": ({"credentialActive": False}, {"targetCredentialActive"}, "is switched off"),
+    "expired": ({"credentialExpiresAt": SOON}, set(), "has expired"),
+    "deleted": (
+        None,
+        {"targetCredentialExists", "targetCredentialActive", "targetCredentialRelationship"},
+        "is gone",
+    ),
+}
+
+
+@pytest.mark.parametrize("state", TARGET_OFF)
+@pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_target_off(gateway: RunningGateway, target: Keeping, kind: TargetType, state: str) -> None:
+    proxy = await gateway.proxy(
+        target.url, caller=(BY_KEY.auth_type, BY_KEY.secret), towards=(kind.auth_type, kind.secret)
+    )
+    assert (await ask(gateway, proxy, BY_KEY.good[0])).status == 200
+    change, lost, why = TARGET_OFF[state]
+    await _end(gateway, proxy.target_credential, change)
+    try:
+        answer = await ask(gateway, proxy, BY_KEY.good[0])
+        check_refused(await ask(gateway, proxy, BY_KEY.wrong[0]))
+    finally:
+        CLOCK.now = NOW
+    check_unavailable(answer, why)
+    await check_record(gateway, proxy, answer, KNOWN - lost, identified=True)
+    assert len(target.seen) == 1
+
+
+def check_unavailable(answer: Answer, why: str) -> None:
+    assert (answer.status, answer.code, answer["Retry-After"]) == (503, "unavailable", "30")
+    assert answer.json["message"] == f"This proxy's target credential {why}"
+
+
+@pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_target_missing(gateway: RunningGateway, target: Keeping, kind: TargetType) -> None:
+    """A proxy has none only where it was deleted: one without, or of the caller's side, is never made."""
+    made = {
+        "proxyName": "proxy",
+        "proxyRegion": "us-east-1",
+        "proxyProxyCredentialId": await gateway.credential("proxy", BY_KEY.auth_type, BY_KEY.secret),
+        "proxyTargetId": await gateway.target(target.url),
+    }
+    where = f"/clients/{gateway.client}/proxies"
+    for credential in ({}, {"proxyTargetCredentialId": made["proxyProxyCredentialId"]}):
+        told = await gateway.ask("POST", where, made | credential)
+        assert told.status == 400
+        assert [each["field"] for each in told.json["details"]] == ["proxyTargetCredentialId"]
+    towards = await gateway.credential("target", kind.auth_type, kind.secret)
+    told = await gateway.ask("POST", where, made | {"proxyTargetCredentialId": towards})
+    assert told.status == 200
+
+
+@pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
+@pytest_twisted.ensureDeferred
+async def test_target_of_another_client(gateway: RunningGateway, target: Keeping, kind: TargetType) -> None:
+    ours = await gateway.proxy(target.url, caller=(BY_KEY.auth_type, BY_KEY.secret))
+    theirs = await (await another_client(gateway)).credential("target", kind.auth_type, kind.secret)
+    told = await gateway.ask("PUT", f"/clients/{ours.client}/proxies/{ours.id}", {"proxyTargetCredentialId": theirs})
+    assert told.status == 400
+    assert told.json["details"] == [
+        {"field": "proxyTargetCredentialId", "problem": "names no credential of this client"}
+    ]
+    directory = gateway.gateway.directory
+    directory.put(evolve(directory.proxies[ours.id], target_credential_id=theirs))
+    answer = await ask(gateway, ours, BY_KEY.good[0])
+    check_unavailable(answer, "is gone")
+    await check_record(gateway, ours, answer, KNOWN - {"targetCredentialRelationship"}, identified=True)
+    assert not target.seen
