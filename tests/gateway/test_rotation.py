@@ -7,6 +7,7 @@ the fields (tests/core/test_rotation.py).
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,18 @@ AUTH_TYPES = {
         {"token": "new-secret-0001", "prefix": "Token "},
         ("Authorization", "Bearer old-secret-0001"),
         ("Authorization", "Token new-secret-0001"),
+    ),
+    "basicAuth": (
+        ("basicAuth", {"username": "ann", "password": "old-secret-0001"}),
+        {"username": "ann", "password": "new-secret-0001"},
+        ("Authorization", "Basic " + b64encode(b"ann:old-secret-0001").decode()),
+        ("Authorization", "basic " + b64encode(b"ann:new-secret-0001").decode()),
+    ),
+    "jwt": (
+        ("jwt", {"token": "eyJhbGciOiJIUzI1NiJ9.e30.old-secret-0001"}),
+        {"token": "eyJhbGciOiJIUzI1NiJ9.e30.new-secret-0001"},
+        ("Authorization", "eyJhbGciOiJIUzI1NiJ9.e30.old-secret-0001"),
+        ("Authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.new-secret-0001"),
     ),
 }
 
@@ -85,6 +98,7 @@ async def test_either_works_until_the_old_one_does_not(running: RunningGateway, 
             answer = await shown(running, proxy, pair)
             assert answer.status == 200
             assert (WARNING in answer) == warned
+            assert pair[1].partition(" ")[2].encode() not in answer.body or " " not in pair[1]
             assert b"secret-0001" not in answer.body
         assert until in (await shown(running, proxy, old))[WARNING]
         assert (await shown(running, proxy, (old[0], "wrong"))).status == 401
