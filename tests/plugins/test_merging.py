@@ -10,14 +10,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rrgate.json_text import read_json, same_json
-from rrgate_plugins.merging import AdditionalData, CannotMerge
-from tests.test_json_text import DOCUMENTS
+from rrgate_plugins.merging import MOST_MEMBERS, AdditionalData, CannotMerge
+from tests.test_json_text import DOCUMENTS, NAMES
 
-OBJECTS = st.dictionaries(st.text(max_size=3), DOCUMENTS, max_size=5)
+OBJECTS = st.dictionaries(NAMES, DOCUMENTS, max_size=4)
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LAYOUT = st.sampled_from(["", " ", "\n", "\t \r\n"])
 
 
@@ -115,6 +116,24 @@ def test_a_member_twice(body: str) -> None:
     assert refused(body, '{"a":1,"o":{"x":1}}') == "an object in it has a member twice"
 
 
+@pytest.mark.parametrize(
+    ("kind", "frame", "ours"),
+    [
+        ("json", "{%s}", '{"a":1}'),
+        ("json", '{"o":{%s}}', '{"o":{"x":1}}'),
+        ("form", "%s", '{"a":1}'),
+    ],
+)
+def test_too_many_members(kind: str, frame: str, ours: str) -> None:
+    member, comma = ('"%d":1', ",") if kind == "json" else ("%d=1", "&")
+    members = [member % number for number in range(MOST_MEMBERS + 1)]
+    assert merged(frame % comma.join(members[1:]), ours, kind)
+    assert f"more than {MOST_MEMBERS} members" in refused(frame % comma.join(members), ours, kind)
+    if kind == "json":
+        # Where nothing of ours goes, it does not matter.
+        assert merged('{"q":' + frame % comma.join(members) + "}", ours)
+
+
 @pytest.mark.parametrize("body", ['{"b":"s3cr3t",}', '{"s3cr3t":1,"s3cr3t":2}', 's3cr3t', '{"b":s3cr3t}'])
 def test_no_content_is_told(body: str) -> None:
     assert "s3cr3t" not in refused(body)
@@ -139,6 +158,7 @@ def written(value: Any, layout: str, ascii: bool) -> str:
     return layout + (getattr(value, "text", None) or json.dumps(value, ensure_ascii=ascii)) + layout
 
 
+@QUICK
 @given(OBJECTS, OBJECTS, LAYOUT, st.booleans())
 @example({"a": {"b": 1}}, {"a": {"b": {}}}, " ", True)
 def test_it_is_the_deep_merge(theirs: dict[str, Any], ours: dict[str, Any], layout: str, ascii: bool) -> None:
@@ -148,6 +168,7 @@ def test_it_is_the_deep_merge(theirs: dict[str, Any], ours: dict[str, Any], layo
     assert data._merged("json", once) == once
 
 
+@QUICK
 @given(OBJECTS, OBJECTS, LAYOUT, st.booleans())
 def test_what_is_not_ours_stays_byte_for_byte(
     theirs: dict[str, Any], ours: dict[str, Any], layout: str, ascii: bool
@@ -158,6 +179,7 @@ def test_what_is_not_ours_stays_byte_for_byte(
             assert f"{json.dumps(name)}{layout}:{written(value, layout, ascii).rstrip()}" in once
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.text(alphabet='{}[]":,\\ 0123456789.eE+-truefalsn\n\u00e9', max_size=30))
 @example('{"a":1}')
 def test_what_passes_is_what_a_strict_parser_takes(text: str) -> None:
@@ -217,6 +239,7 @@ def test_what_a_form_cannot_carry(ours: str) -> None:
     assert json.loads(merged("{}", ours)) == json.loads(ours)
 
 
+@QUICK
 @given(
     st.lists(st.tuples(st.text(max_size=3), st.text(max_size=5))),
     st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.lists(st.text(max_size=3)), min_size=1),
