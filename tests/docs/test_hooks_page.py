@@ -16,7 +16,7 @@ import attrs
 import pytest
 import pytest_twisted
 
-from rrgate import api, hookspecs
+from rrgate import api, hookspecs, testing
 from rrgate.chain import Chain
 from rrgate.testing import Ask, check_plugin
 from tests.docs.pages import ROOT, blocks_of
@@ -94,6 +94,11 @@ def test_what_an_object_is_given() -> None:
 
 def test_every_name_that_plugins_import() -> None:
     assert first_column("Names of rrgate.api") == api.__all__
+
+
+def test_every_name_that_their_tests_import() -> None:
+    guide = (ROOT / "docs" / "plugin-guide.md").read_text("utf-8").split("\n## Names of rrgate.testing\n")[1]
+    assert re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE) == testing.__all__
 
 
 @pytest.mark.parametrize("helper", [api.documented, api.secret, api.ConfigError, api.Problem])

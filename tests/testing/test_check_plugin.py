@@ -8,6 +8,8 @@ from __future__ import annotations
 import hmac
 import logging
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -613,3 +615,32 @@ def test_a_gate_that_answers_itself() -> None:
     check_plugin(Preflight, bad={"a preflight": Ask("OPTIONS")})
     with pytest.raises(BrokenPromises, match=r"the caller got 405"):
         check_plugin(Preflight, good=Ask("OPTIONS"))
+
+
+def test_any_test_runner_will_do() -> None:
+    script = """
+import sys
+from rrgate.testing import BrokenPromises, check_plugin
+from rrgate.api import NoConfig, Plugin, Side
+
+class Nothing(Plugin):
+    name = "nothing"
+    sides = frozenset({Side.TARGET})
+
+    def prepare(self, ex):
+        pass
+
+class Raises(Nothing):
+    def prepare(self, ex):
+        raise ValueError
+
+check_plugin(Nothing)
+try:
+    check_plugin(Raises)
+except AssertionError as broken:
+    print(broken)
+assert not {"pytest", "twisted.internet.reactor"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Raises breaks 2 promises of rrgate.api:\n  - its credential wins: a request: raised")
