@@ -1,7 +1,7 @@
 """`apiKey` (also spelled `key`): a value that stands raw in a header or a query parameter, on both sides.
 
 Callers show it in the header that the secret names, or in the query parameter of that name or named `Authorization`;
-targets are shown it in the header or, with `addToQueryParam`, in the parameter.
+targets are shown it in the header or, with `addToQueryParam`, in the parameter, or, with `addToBody`, in the body.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from rrgate.api import (
     Plugin,
     PluginContext,
     Problem,
+    Reply,
     Side,
     documented,
     fold,
     is_token,
     secret,
 )
+from rrgate_plugins.merging import AdditionalData
 
 
 @frozen
@@ -37,6 +39,7 @@ class ApiKeyConfig:
     value: str | None = secret("The secret.", default=None)
     add_to_header: bool | None = documented("Send it in a header; the default.", default=None)
     add_to_query_param: bool = documented("Target side: send it in a query parameter.", default=False)
+    add_to_body: bool = documented("Target side: send it in bodies of POST, PUT and PATCH.", default=False)
     name: str = field(init=False, default="Authorization")
     """Where it stands."""
     shown: bytes = field(init=False, default=b"", repr=False)
@@ -45,7 +48,7 @@ class ApiKeyConfig:
     def __attrs_post_init__(self) -> None:
         problems = []
         if self.value is None:
-            if self.add_to_header is not None or self.add_to_query_param:
+            if self.add_to_header is not None or self.add_to_query_param or self.add_to_body:
                 problems.append(Problem("value", "is required where a flag says where the key goes"))
             shown = self.key
         else:
@@ -58,8 +61,10 @@ class ApiKeyConfig:
         where = "value" if self.value is not None else "key"
         if not shown or any(not " " <= letter <= "~" for letter in shown) or shown != shown.strip():
             problems.append(Problem(where, "must be visible ASCII characters, without spaces at its ends"))
-        if self.add_to_header is False and not self.add_to_query_param:
-            problems.append(Problem("addToHeader", "must not be false unless addToQueryParam is true"))
+        if self.add_to_header is False and not (self.add_to_query_param or self.add_to_body):
+            problems.append(Problem("addToHeader", "must not be false unless addToQueryParam or addToBody is true"))
+        if self.add_to_query_param and self.add_to_body:
+            problems.append(Problem("addToBody", "must not be true beside addToQueryParam: a key has one place"))
         if problems:
             raise ConfigError(*problems)
         object.__setattr__(self, "shown", shown.encode())
@@ -80,6 +85,10 @@ class ApiKey(Plugin):
         self._parameter = self._name if context.query_credentials else None
         self._also = b"Authorization" if context.query_credentials and config.name.lower() != "authorization" else None
         self._in_query = config.add_to_query_param
+        self._in_body = AdditionalData({config.name: config.shown.decode()}) if config.add_to_body else None
+        if self._in_body is not None:
+            # Only here, so that bodies stream where nothing is merged into them.
+            self.body_needed = self._in_body.body_needed
         self._quoted_name = quote_from_bytes(self._name, safe="").encode()
         self._quoted_value = quote_from_bytes(self._shown, safe="").encode()
         self._identity = Identity(config.name, context.credential.id if context.credential else "")
@@ -93,9 +102,12 @@ class ApiKey(Plugin):
             return Denied("the key is not the credential's")
         return self._identity
 
-    def prepare(self, ex: Exchange) -> None:
+    def prepare(self, ex: Exchange) -> Reply | None:
         request = ex.to_target
+        if self._in_body is not None:
+            return self._in_body.merge(ex, strict=True)
         if self._in_query:
             request.set_query(self._quoted_name, self._quoted_value)
         else:
             request.set_header(self._name, self._shown)
+        return None

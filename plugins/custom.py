@@ -1,7 +1,8 @@
-"""`custom`: headers and query parameters, all of them secret, for targets that want what no other auth type writes.
+"""`custom`: headers, query parameters and data in bodies, all secret, for targets that no other auth type fits.
 
-They stand under the rules of `proxyAdditionalHeaders` and `proxyAdditionalQueryParams`, and take the place of the
-caller's, and of a proxy's own, of the same name.
+They stand under the rules of `proxyAdditionalHeaders`, `proxyAdditionalQueryParams` and `proxyAdditionalData`, and take
+the place of the caller's, and of a proxy's own, of the same name. A body that the data cannot be merged into is
+refused, a multipart one too: it would go without its credential.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from rrgate.api import (
     Plugin,
     PluginContext,
     Problem,
+    Reply,
     Side,
     fold,
     fold_parameter,
     is_token,
+    json_text,
     secret,
 )
+from rrgate_plugins.merging import AdditionalData
 
 
 def _wrong_headers(headers: Mapping[str, str]) -> list[Problem]:
@@ -68,26 +72,34 @@ def _wrong_parameters(parameters: Mapping[str, str]) -> list[Problem]:
     return problems
 
 
+def _wrong_data(data: Mapping[str, Any]) -> list[Problem]:
+    try:
+        # What cannot be merged or sealed: halves of surrogate pairs have no UTF-8.
+        AdditionalData(data)
+        json_text(data).encode()
+    except (TypeError, ValueError, RecursionError):
+        return [Problem("data", "must be a JSON object, without halves of surrogate pairs")]
+    return []
+
+
 @frozen
 class CustomConfig:
-    """`{"headers": {NAME: SECRET}, "queryParams": {NAME: SECRET}}`, at least one of the two."""
+    """`{"headers": {NAME: SECRET}, "queryParams": {NAME: SECRET}, "data": {…}}`, at least one of the three."""
 
     headers: dict[str, str] = secret("Headers by name, with their values.", factory=dict)
     query_params: dict[str, str] = secret("Query parameters by name, not percent-encoded.", factory=dict)
-    data: dict[str, Any] = secret("For bodies; not served yet: leave it out.", factory=dict)
+    data: dict[str, Any] = secret("Merged into bodies of POST, PUT and PATCH.", factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        problems = _wrong_headers(self.headers) + _wrong_parameters(self.query_params)
-        if self.data:
-            problems.append(Problem("data", "is not served yet: leave it out"))
-        elif not self.headers and not self.query_params:
-            problems.append(Problem("headers", "must not be empty where `queryParams` is"))
+        problems = _wrong_headers(self.headers) + _wrong_parameters(self.query_params) + _wrong_data(self.data)
+        if not self.headers and not self.query_params and not self.data:
+            problems.append(Problem("headers", "must not be empty where `queryParams` and `data` are"))
         if problems:
             raise ConfigError(*problems)
 
 
 class Custom(Plugin):
-    """Headers and query parameters of one's own."""
+    """Headers, query parameters and data of one's own."""
 
     name = "custom"
     sides = frozenset({Side.TARGET})
@@ -100,10 +112,15 @@ class Custom(Plugin):
             (quote(name, safe="").encode(), quote(value, safe="").encode())
             for name, value in config.query_params.items()
         )
+        self._data = AdditionalData(config.data) if config.data else None
+        if self._data is not None:
+            # Only here, so that bodies stream where nothing is merged into them.
+            self.body_needed = self._data.body_needed
 
-    def prepare(self, ex: Exchange) -> None:
+    def prepare(self, ex: Exchange) -> Reply | None:
         request = ex.to_target
         for name, value in self._headers:
             request.set_header(name, value)
         for name, value in self._parameters:
             request.set_query(name, value)
+        return self._data.merge(ex, strict=True) if self._data is not None else None

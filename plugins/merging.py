@@ -64,7 +64,10 @@ class AdditionalData:
             request.set_header(b"Content-Type", b"application/json")
             merged = self._whole
         else:
-            kind = _JSON if request.body_writer else _kind(ex)
+            kind = _kind(ex)
+            if request.body_writer and (kind is not _FORM or b"content-type" in request.injected):
+                # What was written here before is JSON, unless it was merged into the caller's form.
+                kind = _JSON
             if kind is _MULTIPART and not strict:
                 _warn(ex, "Additional data was not added: the body is multipart")
                 return None

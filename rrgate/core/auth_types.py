@@ -9,18 +9,22 @@ from typing import Any
 
 from rrgate.api import Plugin, Side
 from rrgate.core.answers import Answer, listed
-from rrgate.core.house import Installed
+from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call, Route, Who
 from rrgate.schemas import document_schema
 
 
-def document_of(registry: Installed, plugin: type[Plugin]) -> dict[str, Any]:
+def document_of(house: CoreHouse, plugin: type[Plugin]) -> dict[str, Any]:
     """An auth type as published. `sides`: those on which the gateway takes it."""
+    registry = house.registry
+    taken = [side for side in Side if registry.auth_type(plugin.name, side) is plugin]
+    if plugin.anonymous and not house.allow_anonymous:
+        taken.remove(Side.PROXY)
     distribution, version = registry.brought_by(plugin)
     return {
         "name": plugin.name,
         "aliases": list(plugin.aliases),
-        "sides": [side.value for side in Side if registry.auth_type(plugin.name, side) is plugin],
+        "sides": [side.value for side in taken],
         "credentialSecret": document_schema(plugin.Config),
         "distribution": distribution,
         "version": version,
@@ -28,9 +32,8 @@ def document_of(registry: Installed, plugin: type[Plugin]) -> dict[str, Any]:
 
 
 async def list_auth_types(call: Call) -> Answer:
-    registry = call.house.registry
-    plugins = sorted(registry.auth_types, key=lambda plugin: plugin.name)
-    return listed("authTypes", [document_of(registry, plugin) for plugin in plugins], None)
+    plugins = sorted(call.house.registry.auth_types, key=lambda plugin: plugin.name)
+    return listed("authTypes", [document_of(call.house, plugin) for plugin in plugins], None)
 
 
 ROUTES = (

@@ -64,6 +64,15 @@ async def test_the_installed_ones_name_their_distribution(core: Core) -> None:
         Draft202012Validator.check_schema(each["credentialSecret"])
 
 
+@pytest_twisted.ensureDeferred
+async def test_who_shows_nothing_is_of_a_side_where_the_operator_allows_it(core: Core) -> None:
+    for allowed, sides in ((False, ["target"]), (True, ["proxy", "target"])):
+        core._port.factory.house = evolve(core.house, registry=load_registry(), allow_anonymous=allowed)
+        told = await core.ask("GET", "/auth-types")
+        (nothing,) = (each for each in told.document["authTypes"] if each["name"] == "none")
+        assert nothing["sides"] == sides
+
+
 def test_a_config_whose_types_name_nothing_does_not_load() -> None:
     @frozen
     class WrongConfig:

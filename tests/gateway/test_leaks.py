@@ -6,9 +6,11 @@ each sink on purpose, or it would prove nothing. Does not: the search (rrgate/te
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import pytest_twisted
@@ -114,7 +116,7 @@ SINKS = {"rrgate.db", "log.db", "the operator's log", "answers of the Core API",
 async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run]:
     """A gateway that has seen everything below, stopped, with all that it left behind added to both canaries."""
     data = tmp_path_factory.mktemp("leaks") / "state"
-    gateway = RunningGateway.start(data, plugins=[Plugins()])
+    gateway = RunningGateway.start(data, plugins=[Plugins()], allow_anonymous_proxies=True)
     this = Run(gateway, Canary(), Canary(), data)
 
     def observe(event: Any) -> None:
@@ -204,6 +206,7 @@ async def _everything(run: Run) -> None:
              f"X-Api-Key={caller_key.replace('/', '%2F').replace('+', '%2B')}"),
             (("key", {"key": bare_key}), ("bearer", {"token": token}), {"Authorization": bare_key}, ""),
             (("indiscreet", {"word": ours}), ("indiscreet", {"word": theirs}), {"X-Word": ours}, ""),
+            *_static_types(seeded),
         ]:  # fmt: skip
             proxy = await gateway.proxy(
                 target.url, caller=caller, towards=towards, target={"targetTimeout": 1}, proxyMaxResponseBytes=1000
@@ -225,6 +228,43 @@ async def _everything(run: Run) -> None:
         gateway.gateway.boot._log.error("{told}", told=planted.secret("what is logged"))
 
 
+def _static_types(seeded: Canary) -> list[tuple[Any, Any, dict[str, str], str]]:
+    """Caller's and target's credential, the headers and the query that show the first: of every static auth type.
+
+    Values that are derived from a secret are as secret.
+    """
+    user, password = seeded.secret("a caller's user name"), seeded.secret("a caller's password")
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    seeded.know("a caller's user name and password", pair)
+    us, ours = seeded.secret("a target's user name"), seeded.secret("a target's password")
+    seeded.know("a target's user name and password", base64.b64encode(f"{us}:{ours}".encode()).decode())
+    jwt, their_jwt = _jwt(seeded, "a caller's JWT"), _jwt(seeded, "a target's JWT")
+    custom = {
+        "headers": {"X-App": seeded.secret("a header"), "Authorization": seeded.secret("a target's Authorization")},
+        "queryParams": {"sig": seeded.secret("a parameter")},
+        "data": {"auth": {"key": seeded.secret("a member of a body")}},
+    }
+    in_body = {"key": "api_key", "value": seeded.secret("a key in a body"), "addToBody": True}
+    return [
+        (("basicAuth", {"username": user, "password": password}), ("basicAuth", {"username": us, "password": ours}),
+         {"Authorization": f"Basic {pair}"}, ""),
+        (("basic", {"username": user, "password": password}), ("custom", custom),
+         {}, "Authorization=" + quote(f"basic {pair}", safe="")),
+        (("jwt", {"token": jwt}), ("jwt", {"token": their_jwt}), {"Authorization": f"Bearer {jwt}"}, ""),
+        (("jwt", {"token": jwt}), ("apiKey", in_body), {}, f"Authorization={jwt}"),
+        (("none", {}), ("custom", custom), {}, ""),
+    ]  # fmt: skip
+
+
+def _jwt(seeded: Canary, name: str) -> str:
+    """A JWT whose claims and signature are secrets of their own, decoded too."""
+    parts = ["eyJhbGciOiJIUzI1NiJ9"]
+    for what in ("claims", "signature"):
+        parts.append(base64.urlsafe_b64encode(seeded.secret(f"{what} of {name}").encode()).decode().rstrip("="))
+        seeded.know(f"{what} of {name}, encoded", parts[-1])
+    return ".".join(parts)
+
+
 async def _requests(run: Run, proxy: MadeProxy, headers: dict[str, str], query: str, wrong: str) -> None:
     gateway = run.gateway
     mark = f"?{query}" if query else ""
@@ -233,6 +273,9 @@ async def _requests(run: Run, proxy: MadeProxy, headers: dict[str, str], query: 
     for phase in ("authenticate", "prepare", "on_response", "on_log", "own log"):
         raising = headers | {"X-Raise": phase}
         run.answers.append(await gateway.call(proxy, "GET", f"/{mark}", raising, key=None))
+    for kind, body in (("application/json", b'{"a":1}'), ("multipart/form-data; boundary=b", b"--b--"), ("a/b", b"x")):
+        typed = headers | {"Content-Type": kind}
+        run.answers.append(await gateway.call(proxy, "POST", f"/{mark}", typed, body, key=None))
     # The target tells its caller what it was shown; that is theirs, but it is not the log's.
     await gateway.call(proxy, "GET", f"/echo{mark}", headers, key=None)
     for field_name in ("X-Api-Key", "Authorization", "X-Word", "Cookie", "X-Own"):
@@ -307,6 +350,7 @@ async def _core(run: Run, proxy: MadeProxy, old: str, new: str) -> None:
     )
     wrong = [whole | {"credentialSecret": each} for each in bad_tokens]
     wrong += [whole | {"credentialAuthType": "apiKey", "credentialSecret": each} for each in bad_keys]
+    wrong += [whole | {"credentialAuthType": kind, "credentialSecret": each} for kind, each in _bad_secrets(old, new)]
     asked += [("POST", f"{where}/credentials", each) for each in wrong]
     asked += [
         ("POST", f"{where}/credentials", whole | {"credentialRegion": old}),
@@ -330,6 +374,24 @@ async def _core(run: Run, proxy: MadeProxy, old: str, new: str) -> None:
         run.add("answers of the Core API", f"{told.headers}".encode() + told.body)
 
 
+def _bad_secrets(old: str, new: str) -> list[tuple[str, Any]]:
+    """(auth type, a `credentialSecret` that it refuses)."""
+    return [
+        ("basicAuth", {"username": f"{old}:{new}", "password": new}),
+        ("basicAuth", {"username": f"{old}\n", "password": f"{new}\0"}),
+        ("basic", {"username": [old], "password": {new: new}}),
+        ("basic", {"user": old, "password": new}),
+        ("jwt", {"token": old}),
+        ("jwt", {"token": f"Bearer eyJhbGciOiJIUzI1NiJ9.{old}.{new}"}),
+        ("jwt", {"signingKey": old, "algorithm": "HS256", "claims": {"sub": new}}),
+        ("custom", {"headers": {f"X-App: {old}": new}}),
+        ("custom", {"headers": {"X-App": f"{old}\r\n"}, "queryParams": {"": old, "a": f"{new}\n"}}),
+        ("custom", {"headers": {"X-App": [old]}, "queryParams": old, "data": [new]}),
+        ("custom", {"data": {"a": f"{old}\ud800", new: "\ud800"}}),
+        ("none", {"key": old}),
+    ]
+
+
 def test_no_secret_is_in_any_sink(run: Run) -> None:
     assert run.seeded.findings() == []
 
@@ -341,7 +403,7 @@ def test_what_is_planted_is_found_in_every_sink(run: Run) -> None:
 
 def test_the_run_was_as_bad_as_it_was_meant_to_be(run: Run) -> None:
     statuses = [answer.status for answer in run.answers]
-    assert {200, 302, 400, 401, 500, 502, 504} <= set(statuses)
+    assert {200, 302, 400, 401, 415, 500, 502, 504} <= set(statuses)
     logged = "\n".join(run.logged)
     for phase in ("authenticate", "prepare", "on_response", "on_log"):
         assert f"failed in {phase}" in logged

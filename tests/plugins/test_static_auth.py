@@ -256,6 +256,10 @@ def test_custom_writes_all_of_it() -> None:
         ({"headers": {"X-A": 5}}, ["headers.X-A"]),
         ({"headers": ["X-A"]}, ["headers"]),
         ({"headers": {"Authorization: Bearer s3cret": ""}}, ["headers"]),
+        ({"data": {"a": {"b": ["\ud800"]}}}, ["data"]),
+        ({"data": {"\ud800": 1}}, ["data"]),
+        ({"data": [1]}, ["data"]),
+        ({"data": {"a": 1}, "headers": {"Host": "x"}}, ["headers.Host"]),
         ({"queryParams": {"": "x"}}, ["queryParams"]),
         ({"queryParams": {"a": "x\n"}}, ["queryParams"]),
         ({"queryParams": {"a": "\ud800"}}, ["queryParams"]),
@@ -267,10 +271,28 @@ def test_what_custom_refuses(secret: object, fields: list[str]) -> None:
     assert refused("custom", secret) == fields
 
 
+@pytest.mark.parametrize(
+    ("secret", "fields"),
+    [
+        ({"key": "k", "addToBody": True}, ["value"]),
+        ({"key": "k", "value": "v", "addToBody": True, "addToQueryParam": True}, ["addToBody"]),
+        ({"key": "k", "value": "v", "addToHeader": False}, ["addToHeader"]),
+    ],
+)
+def test_where_a_key_cannot_go(secret: object, fields: list[str]) -> None:
+    assert refused("apiKey", secret) == fields
+
+
+def test_bodies_stream_where_nothing_is_merged_into_them() -> None:
+    for auth_type, secret in [("custom", {"headers": {"X-A": "v"}}), ("apiKey", {"key": "k", "value": "v"})]:
+        assert not hasattr(made(auth_type, secret, Side.TARGET), "body_needed")
+
+
 SECRETS: list[tuple[str, dict[str, Any]]] = [
     ("basicAuth", {"username": "s3cret-ann", "password": "s3cret"}),
     ("jwt", {"token": JWT.replace("c2ln", "s3cret")}),
-    ("custom", {"headers": {"X-A": "s3cret"}, "queryParams": {"a": "s3cret"}}),
+    ("custom", {"headers": {"X-A": "s3cret"}, "queryParams": {"a": "s3cret"}, "data": {"a": {"b": "s3cret"}}}),
+    ("apiKey", {"key": "X-A", "value": "s3cret", "addToBody": True}),
 ]
 
 
