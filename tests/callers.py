@@ -10,7 +10,7 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThread
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Address = tuple[str, int] | str
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 SECONDS = 20.0
 """How long a caller waits for anything; longer means that something hangs."""
@@ -62,6 +63,18 @@ class Answer:
         return self["requestrocket-proxy-code"]
 
 
+class Watching(Protocol):
+    """Sees what is said to a listener and what it answers, in whichever thread that is."""
+
+    def asked(self, headers: Iterable[tuple[str, str]], body: object) -> None: ...
+    def answered(self, answer: Answer) -> None: ...
+    def ended(self, raw: bytes) -> None: ...
+
+
+WATCHERS: dict[Address, Watching] = {}
+"""By the listener's address."""
+
+
 class _Stream:
     """What a connection gives, as one file for all its answers: each begins where the one before it ended."""
 
@@ -82,9 +95,10 @@ class Caller:
     """One connection to a listener, for any number of requests one after the other. Blocks."""
 
     def __init__(
-        self, address: tuple[str, int] | str, *, tls: ssl.SSLContext | None = None, timeout: float = SECONDS
+        self, address: Address, *, tls: ssl.SSLContext | None = None, timeout: float = SECONDS
     ) -> None:
         """`address`: host and port, or the path of a UNIX socket."""
+        self._watcher = WATCHERS.get(address)
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
@@ -113,6 +127,8 @@ class Caller:
     ) -> None:
         """Send a request; a body that is not bytes goes in chunks, one each."""
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if self._watcher is not None:
+            self._watcher.asked(pairs, body)
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", *(f"{name}: {value}" for name, value in pairs)]
         whole = isinstance(body, bytes)
         if isinstance(body, bytes):
@@ -137,7 +153,10 @@ class Caller:
         """The next answer. Raises http.client.IncompleteRead or an OSError if it breaks off."""
         response = self.begun(method)
         body = response.read()
-        return Answer(response.status, response.reason, tuple(response.getheaders()), body)
+        answer = Answer(response.status, response.reason, tuple(response.getheaders()), body)
+        if self._watcher is not None:
+            self._watcher.answered(answer)
+        return answer
 
     def call(
         self, method: str, target: str, headers: Headers = (), body: bytes | Iterable[bytes] | None = None
@@ -148,11 +167,14 @@ class Caller:
 
     def rest(self) -> bytes:
         """Everything until the peer closes."""
-        return bytes(self._stream.read())
+        raw = bytes(self._stream.read())
+        if self._watcher is not None:
+            self._watcher.ended(raw)
+        return raw
 
 
 def call(
-    address: tuple[str, int] | str,
+    address: Address,
     method: str,
     target: str,
     headers: Headers = (),

@@ -18,12 +18,13 @@ from rrgate.cli.init import FirstUser, create_state
 from rrgate.gateway import Gateway
 from rrgate.registry import load_registry
 from rrgate.settings import load
-from tests.callers import Answer, Headers, call, in_thread
+from tests.callers import Address, Answer, Headers, call, in_thread
+from tests.leak_search import LeakSearch
 
 REGION = "us-east-1"
-KEY = "caller-key-0001"
+KEY = "caller-key-0001-of-every-test"
 """What callers of `RunningGateway.proxy` show in X-Api-Key, unless a test says otherwise."""
-TOKEN = "target-token-0001"
+TOKEN = "target-token-0001-of-every-test"
 """What targets are shown as bearer token, unless a test says otherwise."""
 
 
@@ -47,12 +48,16 @@ class GatewayClient:
     """A gateway as seen from outside; everything blocks in threads, so that reactor and caller stay apart."""
 
     def __init__(
-        self, first: FirstUser, address: tuple[str, int] | str, core_address: tuple[str, int]
+        self, first: FirstUser, address: Address, core_address: tuple[str, int], search: LeakSearch
     ) -> None:
+        """`search`: what it is told as secret is looked for when it ends."""
         self.first = first
         self.client = first.client_id
         self.address = address
         self.core_address = core_address
+        self.search = search
+        search.know("the first user's token", first.token)
+        search.watch(address, core_address)
 
     # The Core API.
 
@@ -173,6 +178,7 @@ class RunningGateway(GatewayClient):
             first,
             ("127.0.0.1", listening.port) if hasattr(listening, "port") else listening.name.decode(),
             ("127.0.0.1", core_listening.port),
+            LeakSearch.of(gateway.settings.data),
         )
         self.gateway = gateway
 
@@ -188,9 +194,10 @@ class RunningGateway(GatewayClient):
     def open(
         data: Path, *, plugins: Iterable[Any] = (), wall: Callable[[], float] = time.time, **settings: Any
     ) -> Gateway:
-        """A started Gateway on the state in `data`."""
+        """A started Gateway on the state in `data`; to be stopped by a RunningGateway made of it."""
         from twisted.internet import reactor
 
+        search = LeakSearch.of(data)
         given: dict[str, Any] = {
             "data": data,
             "listen": "tcp:0:interface=127.0.0.1",
@@ -200,12 +207,28 @@ class RunningGateway(GatewayClient):
             "block_warning": 0,  # a busy machine can look like a blocked reactor
         }
         gateway = Gateway(load(given | settings, {}, None), reactor, wall=wall, registry=load_registry(plugins))
-        gateway.startService()
+        search.begin_log()
+        try:
+            gateway.startService()
+        except BaseException:
+            search.end_log()
+            raise
         return gateway
 
     def stop(self) -> Deferred[None]:
-        """Drain and close."""
-        return maybeDeferred(self.gateway.stopService)
+        """Drain and close. Raises AssertionError if a secret that it was told is anywhere where none may be."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        data = self.gateway.settings.data
+        try:
+            await self.gateway.journal.flush()
+            self.search.look_at_state(data)  # with its WAL, which is gone when it is closed
+        finally:
+            await maybeDeferred(self.gateway.stopService)
+            self.search.end_log()
+        self.search.look_at_state(data)
+        self.search.end()
 
     async def records(self, proxy: MadeProxy) -> list[Any]:
         await self.gateway.journal.flush()

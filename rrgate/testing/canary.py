@@ -16,8 +16,11 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from attrs import field, frozen
 
@@ -37,11 +40,46 @@ class Finding:
     around: str = field(default="", eq=False)
 
 
+@frozen
+class _Spelling:
+    """One way of writing a secret. Looked for first as any of `traces` in the `view` of a sink, which is quick."""
+
+    secret: str
+    name: str
+    view: Callable[[_Views], bytes]
+    traces: tuple[bytes, ...]
+    pattern: Callable[[], re.Pattern[bytes]]
+    """What it is in the sink as it is; made when a trace was found, since most never are."""
+
+
+class _Views:
+    """A sink as it is, and with codings undone that spell one byte in many ways; each made when it is needed."""
+
+    def __init__(self, content: bytes) -> None:
+        self.plain = content
+        self._decoded: bytes | None = None
+        self._digits: bytes | None = None
+
+    @property
+    def decoded(self) -> bytes:
+        """With every percent-encoded byte as itself."""
+        if self._decoded is None:
+            self._decoded = unquote_to_bytes(self.plain) if b"%" in self.plain else b""
+        return self._decoded
+
+    @property
+    def digits(self) -> bytes:
+        """In small letters, without what hexadecimal digits are set apart with."""
+        if self._digits is None:
+            self._digits = self.plain.translate(None, b" \t\n\r\v\f:,-").lower()
+        return self._digits
+
+
 class Canary:
     """Secrets by name, and the sinks in which they are looked for."""
 
     def __init__(self) -> None:
-        self._spellings: list[tuple[str, str, re.Pattern[bytes]]] = []
+        self._spellings: list[_Spelling] = []
         self._sinks: list[tuple[str, bytes]] = []
 
     def secret(self, name: str, *, prefix: str = "") -> str:
@@ -57,7 +95,7 @@ class Canary:
         """Look for `value`, made elsewhere, too. Raises ValueError if it is so short that it may occur by chance."""
         if len(value) < LEAST:
             raise ValueError(f"{name} is shorter than {LEAST} characters: it would be found where it is not")
-        self._spellings += [(name, spelling, pattern) for spelling, pattern in _spellings(value.encode())]
+        self._spellings += _spellings(name, value.encode())
 
     def add(self, sink: str, content: bytes | str | Path) -> None:
         """Look into `content`, or into the file at a Path; a file that is not there is empty."""
@@ -69,27 +107,44 @@ class Canary:
         """Every secret that is in a sink added so far, once for each spelling."""
         found = []
         for sink, content in self._sinks:
-            for secret, spelling, pattern in self._spellings:
-                match = pattern.search(content)
+            views = _Views(content)
+            for spelling in self._spellings:
+                view = spelling.view(views)
+                if not any(trace in view for trace in spelling.traces):
+                    continue
+                match = spelling.pattern().search(content)
                 if match is not None:
                     before = content[max(0, match.start() - 40) : match.start()].decode("utf-8", "replace")
-                    found.append(Finding(secret, spelling, sink, match.start(), before))
+                    found.append(Finding(spelling.secret, spelling.name, sink, match.start(), before))
         return found
 
 
-def _spellings(value: bytes) -> list[tuple[str, re.Pattern[bytes]]]:
-    """Patterns for `value` as it is, in parts, and in every encoding that a gateway meets."""
+def _spellings(secret: str, value: bytes) -> list[_Spelling]:
+    """`value` as it is, in parts, and in every encoding that a gateway meets."""
     half = max(LEAST, len(value) // 2)
-    hexadecimal = [b"%02x" % byte for byte in value]
-    return [
+    literal: dict[str, list[bytes]] = {
         # Whole or cut off: messages are shortened.
-        ("plain", _any_of([value[:half], value[-half:]])),
-        ("escaped", _any_of([value.replace(b"/", rb"\/")])),
-        ("percent-encoded", _percent_encoded(value)),
-        ("hexadecimal", re.compile(rb"[\s:,-]?".join(hexadecimal), re.IGNORECASE)),
-        ("base64", _any_of([core for coded in _in_base64(value) for core in (coded, _url_safe(coded))])),
-        ("UTF-16", _any_of([value.decode().encode("utf-16-le"), value.decode().encode("utf-16-be")])),
+        "plain": [value[:half], value[-half:]],
+        "escaped": [value.replace(b"/", rb"\/")],
+        "base64": [core for coded in _in_base64(value) for core in (coded, _url_safe(coded))],
+        "UTF-16": [value.decode().encode("utf-16-le"), value.decode().encode("utf-16-be")],
+    }
+    return [
+        *(
+            _Spelling(secret, name, lambda views: views.plain, tuple(choices), partial(_any_of, choices))
+            for name, choices in literal.items()
+        ),
+        _Spelling(
+            secret, "percent-encoded", lambda views: views.decoded, (value,), partial(_percent_encoded, value)
+        ),
+        _Spelling(
+            secret, "hexadecimal", lambda views: views.digits, (value.hex().encode(),), partial(_hexadecimal, value)
+        ),
     ]
+
+
+def _hexadecimal(value: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"[\s:,-]?".join(b"%02x" % byte for byte in value), re.IGNORECASE)
 
 
 def _any_of(choices: list[bytes]) -> re.Pattern[bytes]:

@@ -30,6 +30,7 @@ from rrgate.api import (
     hookimpl,
 )
 from rrgate.boot import BootHooks
+from rrgate.cli.init import FirstUser
 from rrgate.registry import PluginLoadError, Registry, load_registry
 from rrgate.store import NewerDatabase, Store, StoreError
 from tests.callers import call, in_thread
@@ -371,7 +372,7 @@ async def test_a_page_that_stops_the_start(pages: Any, tmp_path: Path) -> None:
         RunningGateway.start(tmp_path / "state", plugins=[plugin(rrgate_resources=lambda: pages)])
     # All is closed again: another gateway starts on the same state.
     again = RunningGateway.open(tmp_path / "state")
-    await again.stopService()
+    await RunningGateway(again, FirstUser("", "", "")).stop()
 
 
 @pytest.mark.parametrize("path", ["", "a", "/a//b", "/a/../b", "/./a", "/a b", "/{id}", "/%41", "/a?b", None])

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rrgate.cli.init import FirstUser
 from tests.callers import call
+from tests.leak_search import LeakSearch
 from tests.running_gateway import GatewayClient
 from tests.targets import closed_port
 
@@ -30,9 +31,12 @@ def rrgate(*arguments: str | Path) -> str:
 
 
 class Twistd:
-    """`twistd -n rrgate` with its state in `data`, its output in `data.log`. Use as a context: it ends with it."""
+    """`twistd -n rrgate` with its state in `data`, its output in `data.log`. Use as a context: it ends with it,
+    and raises AssertionError if a secret that it was told is anywhere where none may be.
+    """
 
     def __init__(self, data: Path, *arguments: str, reactor: str = "", environ: dict[str, str] | None = None) -> None:
+        self.data, self.search = data, LeakSearch.of(data)
         self.log = data.with_suffix(".log")
         self.port, self.core_port = closed_port(), closed_port()
         before = ["--reactor", reactor] if reactor else []
@@ -60,10 +64,15 @@ class Twistd:
     def __enter__(self) -> Twistd:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if self.process.poll() is None:
+            self.search.look_at_state(self.data)  # with its WAL
             self.process.kill()
         self.process.wait()
+        if kind is None:
+            self.search.look_at_state(self.data)
+            self.search.add("the log", self.output())
+            self.search.end()
 
     def ready(self, tls: ssl.SSLContext | None = None) -> Twistd:
         """Wait until it takes requests."""
@@ -78,7 +87,7 @@ class Twistd:
 
     def client(self, first: FirstUser) -> GatewayClient:
         """Asks it."""
-        return GatewayClient(first, ("127.0.0.1", self.port), ("127.0.0.1", self.core_port))
+        return GatewayClient(first, ("127.0.0.1", self.port), ("127.0.0.1", self.core_port), self.search)
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
