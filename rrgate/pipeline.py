@@ -21,7 +21,8 @@ from rrgate.careful_log import CarefulLogger
 from rrgate.checks import Checks
 from rrgate.directory import Directory
 from rrgate.exchange import Exchange
-from rrgate.messages import InjectionError, Reply
+from rrgate.messages import InjectionError, Reply, first
+from rrgate.names import fold
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.record import CALLER_LEFT, encode, snapshot
@@ -73,7 +74,7 @@ class Pipeline:
         self._regions = regions
         self._pages = pages
         self._admit = admit
-        self._hops = f"{prefix}hops".encode()
+        self._hops = fold(f"{prefix}hops".encode())
         self._headers = AnswerHeaders(prefix, wall)
         self._tell = tell
         self._relay = Relay(
@@ -136,7 +137,7 @@ class Pipeline:
         ex.route = route
         ex.origin_path = rest
         ex.checks = route.checks
-        hops = ex.header(self._hops)
+        hops = first(ex.fields, self._hops)
         if hops is not None:
             ex.hops = int(hops) if hops.isdigit() and len(hops) < 4 else MAX_HOPS
             if ex.hops >= MAX_HOPS:

