@@ -221,8 +221,7 @@ class Settings:
         0.25,
         unit="seconds",
         where="plugins",
-        help="How long the reactor's thread may be kept from its next turn before the log says by whom. 0: it never "
-        "does.",
+        help="How long the reactor's thread may be kept from its next turn before the log says by whom; 0: never.",
     )
 
     drain_timeout: float = setting(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.logger import Logger
 
 from rrgate.api import Denied, Exchange, Kind, NoConfig, Parts, Plugin, hookimpl
 from rrgate.cli.init import create_state
@@ -66,7 +67,7 @@ async def in_the_rest(gateway: GatewayClient, proxy: MadeProxy) -> None:
 
 
 async def in_the_log(gateway: Any, proxy: MadeProxy) -> None:
-    gateway.gateway._log.debug("this {much}", much=PLANTED)
+    Logger(namespace="rrgate.somewhere").debug("this {much}", much=PLANTED)
 
 
 Planting = Callable[[Any, MadeProxy], Awaitable[None]]

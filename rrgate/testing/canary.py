@@ -95,7 +95,7 @@ class Canary:
         """Look for `value`, made elsewhere, too. Raises ValueError if it is so short that it may occur by chance."""
         if len(value) < LEAST:
             raise ValueError(f"{name} is shorter than {LEAST} characters: it would be found where it is not")
-        self._spellings += _spellings(name, value.encode())
+        self._spellings += _spellings(name, value.encode("utf-8", "surrogatepass"))
 
     def add(self, sink: str, content: bytes | str | Path) -> None:
         """Look into `content`, or into the file at a Path; a file that is not there is empty."""
@@ -122,12 +122,13 @@ class Canary:
 def _spellings(secret: str, value: bytes) -> list[_Spelling]:
     """`value` as it is, in parts, and in every encoding that a gateway meets."""
     half = max(LEAST, len(value) // 2)
+    text = value.decode("utf-8", "surrogatepass")
     literal: dict[str, list[bytes]] = {
         # Whole or cut off: messages are shortened.
         "plain": [value[:half], value[-half:]],
         "escaped": [value.replace(b"/", rb"\/")],
         "base64": [core for coded in _in_base64(value) for core in (coded, _url_safe(coded))],
-        "UTF-16": [value.decode().encode("utf-16-le"), value.decode().encode("utf-16-be")],
+        "UTF-16": [text.encode(order, "surrogatepass") for order in ("utf-16-le", "utf-16-be")],
     }
     return [
         *(

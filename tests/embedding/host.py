@@ -19,6 +19,7 @@ from rrgate.resource import GatewayResource
 from rrgate.settings import Settings
 from tests.callers import Answer, call, in_thread
 from tests.embedding.parts import Plain
+from tests.leak_search import LeakSearch
 from tests.running_gateway import KEY, GatewayClient, MadeProxy
 
 
@@ -47,19 +48,31 @@ class Host(GatewayClient):
 
     def start(self) -> Host:
         """Start the service. Raises what the gateway raises."""
-        self.service.startService()
+        search = LeakSearch.of(self.gateway.settings.data)
+        search.begin_log()
+        try:
+            self.service.startService()
+        except BaseException:
+            search.end_log()
+            raise
         core: Any = self.gateway.ports[-1].getHost()
-        super().__init__(self.first, ("127.0.0.1", self.site.getHost().port), ("127.0.0.1", core.port))
+        super().__init__(self.first, ("127.0.0.1", self.site.getHost().port), ("127.0.0.1", core.port), search)
         return self
 
     async def stop_service(self) -> None:
         """The service alone: the site is the host's, and stays."""
-        await maybeDeferred(self.service.stopService)
+        try:
+            await maybeDeferred(self.service.stopService)
+        finally:
+            search = LeakSearch.of(self.gateway.settings.data)
+            search.end_log()
+        search.look_at_state(self.gateway.settings.data)
 
     async def stop(self) -> None:
-        """All of it."""
+        """All of it. Raises AssertionError if a secret that it was told is anywhere where none may be."""
         await self.stop_service()
         await self.site.stopListening()
+        self.search.end()
 
     async def through_site(
         self, proxy: MadeProxy, method: str = "GET", path: str = "/", *, key: str = KEY, body: bytes | None = None

@@ -26,6 +26,7 @@ from rrgate.gateway import Gateway
 from rrgate.settings import Settings
 from tests.callers import call, in_thread
 from tests.embedding.host import Host
+from tests.leak_search import LeakSearch
 from tests.running_gateway import KEY, TOKEN, GatewayClient
 from tests.targets import Connection, Target, closed_port, echo
 
@@ -255,7 +256,8 @@ async def test_two_in_one_process_share_nothing(tmp_path: Path, target: Target) 
         gateway.setServiceParent(parent)
         addresses: list[Any] = [port.getHost() for port in gateway.ports]
         gateways.append(gateway)
-        clients.append(GatewayClient(first, *(("127.0.0.1", address.port) for address in addresses)))
+        door, core = (("127.0.0.1", address.port) for address in addresses)
+        clients.append(GatewayClient(first, door, core, LeakSearch.of(settings.data)))
     proxies = [
         await client.proxy(target.url, caller=("apiKey", {"key": "X-Api-Key", "value": name}))
         for client, name in zip(clients, names, strict=True)
@@ -281,3 +283,6 @@ async def test_two_in_one_process_share_nothing(tmp_path: Path, target: Target) 
     told = await clients[1].records(proxies[1])
     assert [record["proxyData"]["status"] for record in told] == [200, 200]
     await maybeDeferred(parent.stopService)
+    for client, name in zip(clients, names, strict=True):
+        client.search.look_at_state(tmp_path / name)
+        client.search.end()

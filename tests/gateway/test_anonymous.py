@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
-from tests.running_gateway import KEY, REGION, RunningGateway
+from tests.running_gateway import KEY, REGION, TOKEN, RunningGateway
 from tests.targets import Target, echo
 
 NOBODY: tuple[str, dict[str, Any]] = ("none", {})
@@ -61,7 +61,7 @@ async def test_who_shows_nothing_is_let_in(gateway: RunningGateway, target: Targ
     arrived = answer.json
     assert arrived["line"] == "GET /x?page=1 HTTP/1.1"
     # The target's credential, and nothing that a caller shows out of habit.
-    assert [value for name, value in arrived["headers"] if name == "Authorization"] == ["Bearer target-token-0001"]
+    assert [value for name, value in arrived["headers"] if name == "Authorization"] == [f"Bearer {TOKEN}"]
     record = await gateway.record(proxy, answer["requestrocket-request-id"])
     assert record["credentialId"] == proxy.caller_credential
     assert record["validationData"]["proxyAuthenticated"] is True

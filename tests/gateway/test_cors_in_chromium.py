@@ -21,6 +21,7 @@ from attrs import frozen
 
 from tests.callers import Answer, Caller, in_thread
 from tests.gateway.browser import NetworkError, Page
+from tests.real_parts import missing
 from tests.running_gateway import KEY, MadeProxy, RunningGateway
 from tests.targets import Connection, Target
 
@@ -166,7 +167,7 @@ def as_the_double_says(gateway: RunningGateway, proxy: MadeProxy, case: Case, or
 async def test_what_a_browser_makes_of_it(gateway: RunningGateway, site: Site, tmp_path: Path) -> None:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
-        pytest.skip("Chromium is not installed here")
+        missing("Chromium", "install Debian's `chromium`")
     expected = {case.name: case.becomes for case in CASES}
     doubles = {}
     with Target(reached) as target:
