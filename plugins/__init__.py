@@ -18,6 +18,7 @@ from rrgate_plugins.no_credential import NoCredential
 from rrgate_plugins.query_injection import QueryInjection
 from rrgate_plugins.request_size import RequestSize
 from rrgate_plugins.response_size import ResponseSize
+from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.stored_jwt import StoredJwt
 
 
@@ -38,4 +39,5 @@ def rrgate_plugins() -> list[type[Plugin]]:
         QueryInjection,
         RequestSize,
         ResponseSize,
+        RuleChecks,
     ]

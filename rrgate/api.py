@@ -9,8 +9,7 @@ those it needs, and having one is what puts it into that phase. All run on the r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from enum import IntEnum
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -34,11 +33,14 @@ from rrgate.messages import (
     TargetRequest,
     TargetResponse,
 )
-from rrgate.model import Client, Credential, Parts, Proxy, Side, Target
-from rrgate.names import NOT_INJECTABLE, fold, fold_parameter, is_token
+from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Scope, Side, Target
+from rrgate.model.rule import NamedCheck, PathCheck, Pattern
+from rrgate.names import NEVER_TO_TARGET, NOT_INJECTABLE, fold, fold_parameter, is_token
 from rrgate.outside_values import CallsOutside, NothingOutside, OutsideAnswer, OutsideError
+from rrgate.plugin_values import BodyNeed, Consumes, Kind
 
 __all__ = [
+    "NEVER_TO_TARGET",
     "NOT_INJECTABLE",
     "Authenticates",
     "Authorizes",
@@ -58,6 +60,7 @@ __all__ = [
     "Kind",
     "LogsRequests",
     "Migrations",
+    "NamedCheck",
     "NeedsBody",
     "NoConfig",
     "OutsideAnswer",
@@ -65,6 +68,8 @@ __all__ = [
     "Page",
     "PageRequest",
     "Parts",
+    "PathCheck",
+    "Pattern",
     "Plugin",
     "PluginContext",
     "Prepares",
@@ -74,6 +79,9 @@ __all__ = [
     "RespondsToTarget",
     "ResponseBound",
     "Retries",
+    "Rule",
+    "RuleScope",
+    "Scope",
     "Side",
     "Target",
     "TargetRequest",
@@ -93,52 +101,6 @@ hookimpl = HookimplMarker("rrgate")
 """Marks the implementation of a boot hook (hookspecs.py)."""
 
 T = TypeVar("T")
-
-
-class Kind(IntEnum):
-    """What a plugin is for, which fixes its place: phases run in this order, and answers in the reverse."""
-
-    GATE = 10
-    CALLER = 20
-    RULES = 30
-    LIMIT = 40
-    FILTER = 50
-    METER = 60
-    DATA = 70
-    QUERY = 80
-    HEADERS = 90
-    OWN = 100
-    """A proxy's own plugins, in the order it lists them."""
-    CREDENTIAL = 110
-    """The target credential: last, and winning."""
-    RESPONSE_SIZE = 120
-    RETRY = 130
-    LOG = 140
-
-
-@frozen
-class BodyNeed:
-    """How much of the caller's body a plugin needs before `prepare`: nothing (None), or all up to `limit` bytes.
-
-    Of every request; `body_needed` decides for each. A body over the smallest `limit` of a chain answers 413.
-    """
-
-    limit: int | None = None
-
-
-def _folded(names: Iterable[bytes | str]) -> frozenset[bytes]:
-    return frozenset(fold(name if isinstance(name, bytes) else name.encode()) for name in names)
-
-
-@frozen
-class Consumes:
-    """Header and query names that a caller's credential *could* be read from.
-
-    The core cuts them from every request, used or not, whatever the plugin does (gateway-api.md 3).
-    """
-
-    headers: frozenset[bytes] = field(factory=frozenset, converter=_folded)
-    parameters: frozenset[bytes] = field(factory=frozenset, converter=_folded)
 
 
 @frozen
@@ -180,6 +142,9 @@ class Plugin:
     serves: ClassVar[frozenset[str]] = frozenset()
     """Published proxy settings (`proxyAdditionalHeaders`) that this plugin carries out. One that no installed plugin
     serves is refused by the Core API, never ignored."""
+    judges: ClassVar[frozenset[str]] = frozenset()
+    """The kinds of checks of rules (`Rule.checks`) that this plugin carries out, for one that judges by rules. The Core
+    API refuses a rule whose checks no single installed plugin carries out."""
     body_need: ClassVar[BodyNeed] = BodyNeed()
 
     def __init__(self, config: Any, context: PluginContext) -> None:
@@ -196,6 +161,21 @@ class Plugin:
         credentials. Raises ConfigError with published field names if the proxy's settings cannot work.
         """
         return None
+
+    @classmethod
+    def check_rule(cls, rule: Rule) -> None:
+        """Raises ConfigError, with fields such as `path.path.pattern`, for a rule that this plugin cannot carry out.
+
+        Called when a rule is saved, for each plugin whose `judges` has all the kinds of its checks.
+        """
+
+    @classmethod
+    def lint_rules(cls, scope: RuleScope) -> Mapping[str, Sequence[str]]:
+        """By id, what is to be said of rules that can never decide anything, a sentence each; for people, and cheap.
+
+        Called when rules are saved or read, with all active rules of their scope.
+        """
+        return {}
 
 
 class Authenticates(Protocol):

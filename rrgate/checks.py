@@ -5,7 +5,10 @@ Belongs here: their names, and which bits a step sets together. Does not: the ch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
+
+from rrgate.model.rule import Scope
 
 NAMES: Final = (
     "proxyExists",
@@ -60,6 +63,15 @@ class Checks:
         PROXY_CREDENTIAL_SCOPE_VALID | PROXY_SCOPE_VALID | TARGET_SCOPE_VALID | TARGET_CREDENTIAL_SCOPE_VALID
     )
     """All four rule scopes allowed."""
+
+
+SCOPE_CHECKS: Final[Mapping[Scope, int]] = {
+    Scope.PROXY_CREDENTIAL: Checks.PROXY_CREDENTIAL_SCOPE_VALID,
+    Scope.TARGET_CREDENTIAL: Checks.TARGET_CREDENTIAL_SCOPE_VALID,
+    Scope.PROXY: Checks.PROXY_SCOPE_VALID,
+    Scope.TARGET: Checks.TARGET_SCOPE_VALID,
+}
+"""The bit that says that a scope allowed."""
 
 
 def as_document(checks: int) -> dict[str, bool]:

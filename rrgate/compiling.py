@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from rrgate.api import CallsOutside, ConfigError, Consumes, Event, Kind, Plugin, PluginContext, Problem
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
-from rrgate.checks import Checks
+from rrgate.checks import SCOPE_CHECKS, Checks
 from rrgate.configuring import configure
 from rrgate.directory import Directory
 from rrgate.json_text import read_json
@@ -118,7 +118,8 @@ class Compiler:
             self._log.warn("proxy {id} asks for no credential, which allow_anonymous_proxies forbids: 401", id=proxy.id)
         elif caller_side is not None:
             caller, consumes = self._caller(caller_side)
-        chain = self._chain(proxy, directory.parts(proxy), caller, target_side)
+        parts = directory.parts(proxy)
+        chain = self._chain(proxy, parts, caller, target_side)
         passed = {fold(name.encode()) for name in proxy.pass_headers}
         cut_headers = NEVER_TO_TARGET if proxy.cookies == "pass" else NEVER_TO_TARGET | {b"cookie"}
         if consumes is not None:
@@ -133,6 +134,7 @@ class Compiler:
             proxy_credential=caller_side,
             target_credential=target_side,
             checks=checks,
+            open_scopes=_open_scopes(parts),
             chain=chain,
             endpoint=endpoint,
             pool_key=_pool_key(endpoint, target, target_side),
@@ -165,6 +167,8 @@ class Compiler:
                     config = plugin.for_proxy(parts)
                     if config is not None:
                         members.append(Member(plugin(config, context), plugin.kind))
+            if not all(each.idle for each in parts.scopes) and not any(member.plugin.judges for member in members):
+                raise ConfigError(Problem("proxy", "has rules, or a default that denies, and nothing installed judges"))
         if target_side is not None:
             signer = self._credential_plugin(target_side)
             members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))
@@ -254,6 +258,12 @@ def _checks(proxy: Proxy, target: Target | None, caller: Credential | None, towa
         if towards.active:
             checks |= Checks.TARGET_CREDENTIAL_ACTIVE
     return checks
+
+
+def _open_scopes(parts: Parts | None) -> int:
+    """The scopes that allow whatever comes."""
+    closed = 0 if parts is None else sum(SCOPE_CHECKS[each.scope] for each in parts.scopes if not each.open)
+    return Checks.SCOPES & ~closed
 
 
 def _address(target: Target) -> tuple[Endpoint, bytes, bytes]:

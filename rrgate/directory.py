@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rrgate.model import Client, Credential, Parts, Proxy, Side, Target, Token, User
+from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Scope, Side, Target, Token, User
+from rrgate.model.rule import in_order
 from rrgate.route import Route
 
-Noun = User | Token | Client | Credential | Target | Proxy
+Noun = User | Token | Client | Credential | Target | Proxy | Rule
 
 
 class Directory:
@@ -42,6 +43,8 @@ class Directory:
         self.credentials: dict[str, Credential] = {}
         self.targets: dict[str, Target] = {}
         self.proxies: dict[str, Proxy] = {}
+        self.rules: dict[str, Rule] = {}
+        self._rules_of: dict[str, dict[str, Rule]] = {}
         self._aliases: dict[tuple[str, str], str] = {}
         self._proxies_of: dict[str, set[str]] = {}
         self._proxies_using: dict[str, set[str]] = {}
@@ -112,9 +115,13 @@ class Directory:
                 if noun.alias is not None:
                     self._aliases[noun.client_id, noun.alias] = noun.id
                 self._tell_if_ended(was, noun)
+            case Rule():
+                self.rules[noun.id] = noun
+                self._rules_of.setdefault(noun.parent_id, {})[noun.id] = noun
+                self._forget_routes_with(noun.parent_id)
 
     def drop(self, noun: Noun) -> None:
-        """`noun` is no more."""
+        """`noun` is no more, and neither are its rules."""
         match noun:
             case User():
                 self.users.pop(noun.id, None)
@@ -127,16 +134,23 @@ class Directory:
                     self._routes.pop(proxy_id.encode(), None)
             case Credential():
                 gone = self.credentials.pop(noun.id, None)
+                self._drop_rules_of(noun.id)
                 self._forget_routes_with(noun.id)
                 self._forget(noun.id)
                 self._tell_if_ended(gone)
             case Target():
                 self.targets.pop(noun.id, None)
+                self._drop_rules_of(noun.id)
                 self._forget_routes_with(noun.id)
             case Proxy():
                 self._unlink(noun.id)
+                self._drop_rules_of(noun.id)
                 was = self.proxies.pop(noun.id, None)
                 self._tell_if_ended(was)
+            case Rule():
+                self.rules.pop(noun.id, None)
+                self._rules_of.get(noun.parent_id, {}).pop(noun.id, None)
+                self._forget_routes_with(noun.parent_id)
 
     def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None:
         """`user_id` has exactly these roles in `client_id`."""
@@ -154,6 +168,23 @@ class Directory:
         """The proxies that name this credential or target."""
         return [self.proxies[proxy_id] for proxy_id in self._proxies_using.get(part_id, ())]
 
+    def rules_of(self, parent_id: str) -> list[Rule]:
+        """The rules of a credential, target or proxy, active or not, in no particular order."""
+        return list(self._rules_of.get(parent_id, {}).values())
+
+    def rule_scope(self, parent: Credential | Target | Proxy) -> RuleScope:
+        """What `parent`, which need not be in force, says of requests."""
+        if isinstance(parent, Credential):
+            scope = Scope.PROXY_CREDENTIAL if parent.side is Side.PROXY else Scope.TARGET_CREDENTIAL
+        else:
+            scope = Scope.PROXY if isinstance(parent, Proxy) else Scope.TARGET
+        return RuleScope(
+            scope=scope,
+            parent_id=parent.id,
+            default_effect=parent.default_rule_effect,
+            rules=in_order(self.rules_of(parent.id)),
+        )
+
     def parts(self, proxy: Proxy) -> Parts | None:
         """What `proxy`, which need not be in force, joins as everything stands now; None without a target of its own
         client."""
@@ -161,13 +192,16 @@ class Directory:
         if target is None or target.client_id != proxy.client_id:
             return None
         caller = self._own_credential(proxy, proxy.proxy_credential_id, Side.PROXY)
+        towards = self._own_credential(proxy, proxy.target_credential_id, Side.TARGET)
+        judging = (caller, towards, proxy, target)
         return Parts(
             client=self.clients[proxy.client_id],
             proxy=proxy,
             target=target,
             proxy_credential=caller,
-            target_credential=self._own_credential(proxy, proxy.target_credential_id, Side.TARGET),
+            target_credential=towards,
             anonymous=caller is not None and self._anonymous(caller),
+            scopes=tuple(self.rule_scope(part) for part in judging if part is not None),
         )
 
     def _own_credential(self, proxy: Proxy, credential_id: str, side: Side) -> Credential | None:
@@ -186,8 +220,14 @@ class Directory:
                 tell(was.id)
 
     def _forget_routes_with(self, part_id: str) -> None:
+        # The part may be the proxy itself.
+        self._routes.pop(part_id.encode(), None)
         for proxy_id in self._proxies_using.get(part_id, ()):
             self._routes.pop(proxy_id.encode(), None)
+
+    def _drop_rules_of(self, parent_id: str) -> None:
+        for rule_id in self._rules_of.pop(parent_id, {}):
+            self.rules.pop(rule_id, None)
 
     def _unlink(self, proxy_id: str) -> None:
         self._routes.pop(proxy_id.encode(), None)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from rrgate.body import Body, BodyTooLarge
-from rrgate.checks import Checks
+from rrgate.checks import SCOPE_CHECKS, Checks
 from rrgate.messages import Denied, Fields, Identity, InjectionError, TargetRequest, TargetResponse, every, first
+from rrgate.model.rule import Scope
 from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, fold_parameter, is_token
 from rrgate.paths import PathForms
 
@@ -169,6 +170,21 @@ class Exchange:
     def headers(self, name: bytes) -> list[bytes]:
         """Every value of the caller's field `name`."""
         return every(self.fields, fold(name))
+
+    def crossing_fields(self) -> Fields:
+        """The caller's fields that reach the target, in order: without those of the connection, the caller's
+        credential, and what else never crosses. From `authorize` on; before anything is injected."""
+        assert self.route is not None
+        return self.route.crossing_fields(self.fields, self.read_from)
+
+    def crossing_query(self) -> bytes:
+        """The caller's query as it reaches the target: raw, without the parameters of the caller's credential."""
+        assert self.route is not None
+        return self.route.crossing_query(self.query)
+
+    def scope_allows(self, scope: Scope) -> None:
+        """Write down that the rules of `scope` allow this request."""
+        self.checks |= SCOPE_CHECKS[scope]
 
     def add_answer_header(self, name: bytes, value: bytes) -> None:
         """Add a field to whatever the caller is answered, by the target or by us, a refusal included.

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from rrgate.body import Body
 from rrgate.chain import Chain, Step
 from rrgate.exchange import Exchange
-from rrgate.messages import TargetRequest, cut_parameters
-from rrgate.names import CALLER_ADDRESS_PREFIXES
+from rrgate.messages import TargetRequest
 from rrgate.route import Route
 from rrgate.steps import body_limit, body_steps
 
@@ -29,18 +28,9 @@ async def hold_body(ex: Exchange, chain: Chain) -> None:
 
 def begin_target_request(ex: Exchange, route: Route) -> TargetRequest:
     """The caller's request without what never crosses; anew for every attempt."""
-    cut = route.cut_headers
-    if route.passed_headers and ex.read_from:
-        # What was used never passes; where it is not known what was, nothing does.
-        cut -= route.passed_headers.difference(ex.read_from)
-    prefixes = (*CALLER_ADDRESS_PREFIXES, route.own_prefix)
-    fields = [field for field in ex.fields if field[0] not in cut and not field[0].startswith(prefixes)]
-    query, mark = ex.query, ex.query_mark
-    if query and route.cut_parameters:
-        left = cut_parameters(query, route.cut_parameters)
-        if left is not query and not left:
-            mark = b""
-        query = left
+    fields = route.crossing_fields(ex.fields, ex.read_from)
+    query = route.crossing_query(ex.query)
+    mark = b"" if ex.query and not query else ex.query_mark
     request = TargetRequest(ex.method, route.base_path + ex.origin_path or b"/", mark, query, fields)
     if ex.held_body is not None:
         # An empty one is none: no length is told of it where the method expects no body.

@@ -1,4 +1,4 @@
-"""The path that a caller sends behind `/api/{proxy}`: the three forms rules see, and what is refused.
+"""The path that a caller sends behind `/api/{proxy}`: the forms that rules see, and what is refused.
 
 Belongs here: gateway-api.md 2, "What rules see, and what is refused". Does not: rules, or addressing.
 """
@@ -6,19 +6,22 @@ Belongs here: gateway-api.md 2, "What rules see, and what is refused". Does not:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 
 class PathForms(NamedTuple):
-    """One path three ways. `raw`: as received. `decoded`: every escape but `%2F`, `%5C`, `%25` and controls decoded.
+    """One path several ways. `raw`: as received. `decoded`: every escape but `%2F`, `%5C`, `%25` and controls decoded.
 
     `segments`: as decoded with `%2F` decoded, `;parameters` cut and runs of `/` merged; what a lenient target sees.
+    `readings`: these and whatever else a target may take the path for, each once; the one where all are the same.
     """
 
     raw: bytes
     decoded: bytes
     segments: bytes
+    readings: tuple[bytes, ...]
 
 
 class PathRefused(Exception):
@@ -41,7 +44,7 @@ def judge_path(raw: bytes, *, raw_paths: bool = False, strict: bool = False) -> 
     `raw_paths`: the target allows `%5C` and a leading `//`. `strict`: it refuses `%2F`.
     """
     if _PLAIN.match(raw):
-        return PathForms(raw, raw, raw)
+        return PathForms(raw, raw, raw, (raw,))
     if _RAW_FORBIDDEN.search(raw):
         raise PathRefused("the path holds a byte that must be percent-encoded (RFC 3986 3.3)")
     if _BAD_ESCAPE.search(raw):
@@ -67,7 +70,29 @@ def judge_path(raw: bytes, *, raw_paths: bool = False, strict: bool = False) -> 
     for segment in segments_judged.split(b"/"):
         if segment in (b".", b".."):
             raise PathRefused("the path holds a . or .. segment, in some spelling")
-    return PathForms(raw, decoded, segments)
+    readings = dict.fromkeys((raw, decoded, segments, *_further_readings(raw)))
+    return PathForms(raw, decoded, segments, tuple(readings))
+
+
+def _further_readings(raw: bytes) -> Iterator[bytes]:
+    """What targets make of `raw` that differ in what they do, and in which order.
+
+    Every escape decoded, as WSGI servers do, and with runs of `/` merged, as nginx does; `;parameters` cut before
+    escapes are decoded, as servlet containers do, so that an escaped `/` goes with them, and an escaped `;` stays;
+    there with `%2F` left as it is too, which is one of their settings.
+    """
+    whole = unquote_to_bytes(raw)
+    yield whole
+    yield _SLASHES.sub(b"/", whole)
+    yield _SLASHES.sub(b"/", _PARAMETERS.sub(b"", whole))
+    cut = _PARAMETERS.sub(b"", raw)
+    for decoded in (unquote_to_bytes(cut), re.sub(rb"%(?!2[fF])[0-9A-Fa-f]{2}", _decode_whole, cut)):
+        yield decoded
+        yield _SLASHES.sub(b"/", decoded)
+
+
+def _decode_whole(escape: re.Match[bytes]) -> bytes:
+    return unquote_to_bytes(escape[0])
 
 
 def _decode_one(escape: re.Match[bytes]) -> bytes:

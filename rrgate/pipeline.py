@@ -172,6 +172,7 @@ class Pipeline:
             unavailable = route.unavailable(now)
             if unavailable:
                 return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))
+            ex.checks |= route.open_scopes
             reply = await way_in(ex, route.chain.authorize)
         except (BodyTooLarge, BodyBroken) as error:
             return self._not_sent(ex, error)

@@ -15,6 +15,7 @@ from pluggy import PluginManager
 
 from rrgate import hookspecs
 from rrgate.api import BodyNeed, Credential, Kind, Plugin, Side
+from rrgate.model.rule import RULE_CHECKS
 from rrgate.schemas import document_schema
 
 ENTRY_POINT_GROUP = "rrgate"
@@ -187,6 +188,8 @@ def _undeclared(plugin: type[Plugin]) -> str:
         return "its `anonymous` is for auth types of the caller's side"
     if not isinstance(plugin.serves, frozenset) or not all(isinstance(setting, str) for setting in plugin.serves):
         return "its `serves` must be a frozenset of str"
+    if not isinstance(plugin.judges, frozenset) or not plugin.judges <= RULE_CHECKS:
+        return "its `judges` must be a frozenset of " + ", ".join(sorted(RULE_CHECKS))
     if not isinstance(plugin.body_need, BodyNeed):
         return "its `body_need` must be a rrgate.api.BodyNeed"
     for method in ("body_needed", "on_log", "next_attempt"):

@@ -9,7 +9,9 @@ from attrs import field, frozen
 
 from rrgate.chain import Chain
 from rrgate.checks import Checks
+from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
+from rrgate.names import CALLER_ADDRESS_PREFIXES
 
 
 @frozen(slots=True)
@@ -33,6 +35,8 @@ class Route:
     target_credential: Credential | None
     checks: int
     """What is known to hold before any request (`rrgate.checks`): existence, relation and activity of its parts."""
+    open_scopes: int
+    """The rule scopes that allow every request (`rrgate.checks`)."""
     chain: Chain
     endpoint: Endpoint
     pool_key: str = field(repr=False)
@@ -56,6 +60,20 @@ class Route:
     target_expires: float | None
     allowed_hosts: tuple[str, ...] | None = None
     """The hosts that the target credential may be sent to, or None where it is bound to none."""
+
+    def crossing_fields(self, fields: Fields, read_from: tuple[bytes, ...]) -> Fields:
+        """Those of a caller's `fields` that reach the target. `read_from`: folded names of the headers that its
+        credential was read from."""
+        cut = self.cut_headers
+        if self.passed_headers and read_from:
+            # What was used never passes; where it is not known what was, nothing does.
+            cut -= self.passed_headers.difference(read_from)
+        prefixes = (*CALLER_ADDRESS_PREFIXES, self.own_prefix)
+        return [field for field in fields if field[0] not in cut and not field[0].startswith(prefixes)]
+
+    def crossing_query(self, query: bytes) -> bytes:
+        """What of a caller's raw `query` reaches the target."""
+        return cut_parameters(query, self.cut_parameters) if query and self.cut_parameters else query
 
     def unavailable(self, now: float) -> str:
         """Why an authenticated request cannot be served at `now` (seconds since the epoch), or nothing."""

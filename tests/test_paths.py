@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrgate.paths import PathForms, PathRefused, judge_path
+from rrgate.paths import PathRefused, judge_path
 
 FORMS = [
     # raw, decoded, segments
@@ -79,7 +79,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("raw", "decoded", "segments"), FORMS)
 def test_a_path_has_three_forms(raw: bytes, decoded: bytes, segments: bytes) -> None:
-    assert judge_path(raw) == PathForms(raw, decoded, segments)
+    assert judge_path(raw)[:3] == (raw, decoded, segments)
 
 
 @pytest.mark.parametrize("raw", [pytest.param(p, id=f"{kind}: {p!r}") for kind, row in REFUSED.items() for p in row])

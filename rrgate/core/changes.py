@@ -12,18 +12,19 @@ from attrs import frozen
 
 from rrgate.core.house import CoreHouse
 from rrgate.ids import new_id
-from rrgate.model import Client, Credential, Proxy, Target
+from rrgate.model import Client, Credential, Proxy, Rule, Target
 from rrgate.model.documents import publish
 from rrgate.store import AuditEntry
 from rrgate.store.audit import Action
 
-Resource = Client | Credential | Target | Proxy
+Resource = Client | Credential | Target | Proxy | Rule
 
 KINDS: Final[Mapping[type[Any], str]] = {
     Client: "clients",
     Credential: "credentials",
     Target: "targets",
     Proxy: "proxies",
+    Rule: "rules",
 }
 """What the log calls them: their plural in answers, which is also the name of their mapping in the Directory."""
 

@@ -80,7 +80,8 @@ async def delete_client(call: Call) -> Answer:
             "delete them first, or add ?force=true",
         )
     # Proxies first: at no moment does one stand there without what it names.
-    await call.delete(client, (*proxies, *targets, *credentials))
+    rules = [each for each in directory.rules.values() if each.client_id == client.id]
+    await call.delete(client, (*rules, *proxies, *targets, *credentials))
     return deleted("Client")
 
 

@@ -137,7 +137,8 @@ def _previous_until(credential: Credential, document: Mapping[str, Any], changes
 
 async def delete_credential(call: Call) -> Answer:
     # Always works: a secret that has leaked must be stopped at once, whatever still uses it.
-    await call.delete(owned(call.house.directory.credentials, call, "credentialId"))
+    credential = owned(call.house.directory.credentials, call, "credentialId")
+    await call.delete(credential, call.house.directory.rules_of(credential.id))
     return deleted("Credential")
 
 

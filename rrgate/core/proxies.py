@@ -135,7 +135,8 @@ async def update_proxy(call: Call) -> Answer:
 
 
 async def delete_proxy(call: Call) -> Answer:
-    await call.delete(owned(call.house.directory.proxies, call, "proxyId"))
+    proxy = owned(call.house.directory.proxies, call, "proxyId")
+    await call.delete(proxy, call.house.directory.rules_of(proxy.id))
     return deleted("Proxy")
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from rrgate.core import audit, auth_types, clients, credentials, health, proxies, requests, targets
+from rrgate.core import audit, auth_types, clients, credentials, health, proxies, requests, rules, targets
 from rrgate.core.routes import Route
-from rrgate.model import Client, Credential, Proxy, Target
+from rrgate.model import Client, Credential, Proxy, Rule, Target
 from rrgate.model.documents import Extra
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -19,6 +19,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *credentials.ROUTES,
     *targets.ROUTES,
     *proxies.ROUTES,
+    *rules.ROUTES,
     *requests.ROUTES,
     *audit.ROUTES,
     *auth_types.ROUTES,
@@ -40,4 +41,5 @@ NOUNS: Final = (
     PublishedNoun("credentials", Credential, credentials.EXTRAS),
     PublishedNoun("targets", Target),
     PublishedNoun("proxies", Proxy, proxies.EXTRAS),
+    PublishedNoun("rules", Rule, rules.EXTRAS),
 )

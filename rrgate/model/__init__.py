@@ -1,13 +1,27 @@
 """The nouns of the Core API as frozen attrs classes; inside, Python names, and at the edges the published ones.
 
-Belongs here: what a client, credential, target or proxy is. Does not: how it is stored (store/) or served (core/).
+Belongs here: what a client, credential, target, proxy or rule is. Does not: how it is stored (store/), served (core/).
 """
 
 from rrgate.model.client import Client
 from rrgate.model.credential import NO_PREVIOUS_SECRET, Credential, Side
 from rrgate.model.parts import Parts
 from rrgate.model.proxy import Proxy
+from rrgate.model.rule import Rule, RuleScope, Scope
 from rrgate.model.target import Target
 from rrgate.model.user import Token, User
 
-__all__ = ["NO_PREVIOUS_SECRET", "Client", "Credential", "Parts", "Proxy", "Side", "Target", "Token", "User"]
+__all__ = [
+    "NO_PREVIOUS_SECRET",
+    "Client",
+    "Credential",
+    "Parts",
+    "Proxy",
+    "Rule",
+    "RuleScope",
+    "Scope",
+    "Side",
+    "Target",
+    "Token",
+    "User",
+]

@@ -10,6 +10,7 @@ from attrs import frozen
 from rrgate.model.client import Client
 from rrgate.model.credential import Credential
 from rrgate.model.proxy import Proxy
+from rrgate.model.rule import RuleScope
 from rrgate.model.target import Target
 
 
@@ -25,3 +26,5 @@ class Parts:
     target_credential: Credential | None = None
     anonymous: bool = False
     """Callers show no credential (`Plugin.anonymous`)."""
+    scopes: tuple[RuleScope, ...] = ()
+    """The rules of each part that is there: of the proxy credential, target credential, proxy and target."""

@@ -10,7 +10,7 @@ from itertools import chain
 
 from attrs import field, frozen
 
-from rrgate.model import Client, Credential, Proxy, Target, Token, User
+from rrgate.model import Client, Credential, Proxy, Rule, Target, Token, User
 
 
 @frozen(kw_only=True)
@@ -22,7 +22,7 @@ class Member:
     roles: tuple[str, ...]
 
 
-Noun = User | Token | Client | Member | Credential | Target | Proxy
+Noun = User | Token | Client | Member | Credential | Target | Proxy | Rule
 """What can be saved and deleted."""
 
 
@@ -37,7 +37,8 @@ class Inventory:
     credentials: tuple[Credential, ...] = ()
     targets: tuple[Target, ...] = ()
     proxies: tuple[Proxy, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
-    def without_members(self) -> Iterator[User | Token | Client | Credential | Target | Proxy]:
+    def without_members(self) -> Iterator[User | Token | Client | Credential | Target | Proxy | Rule]:
         """All of it but the members."""
-        return chain(self.users, self.tokens, self.clients, self.credentials, self.targets, self.proxies)
+        return chain(self.users, self.tokens, self.clients, self.credentials, self.targets, self.proxies, self.rules)

@@ -126,3 +126,19 @@ def step_0006_allowed_hosts(database: Database) -> None:
             credential["allowed_hosts"] = sorted(hosts[row["id"]])
             document = json.dumps(credential, separators=(",", ":"))
             database.execute("UPDATE credentials SET document = ? WHERE id = ?", (document, row["id"]))
+
+
+@migrations()
+def step_0007_rules(database: Database) -> None:
+    """Rules of credentials, targets and proxies. `parent_id` is one of the three, so that no foreign key can say so:
+    the Store removes them with their parent."""
+    columns = {"id": str, "client_id": str, "user_id": str, "parent_id": str, "created_at": int, "updated_at": int}
+    _table(
+        database,
+        "rules",
+        {**columns, "document": str},
+        "id",
+        ForeignKey("rules", "client_id", "clients", "id"),
+    )
+    database.table("rules").create_index(["client_id"])
+    database.table("rules").create_index(["parent_id"])

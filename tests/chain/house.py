@@ -197,6 +197,7 @@ class House:
             target=Target(id="t1", name="t", base_url="http://acme.test", **COMMON),
             proxy_credential=None,
             target_credential=None,
+            open_scopes=Checks.SCOPES,
             checks=PASSING,
             chain=self.chain,
             endpoint=Endpoint(False, "acme.test", 80),

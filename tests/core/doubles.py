@@ -231,6 +231,13 @@ class Core:
         (made,) = told.document[kind]
         return made
 
+    async def make_rule(self, kind: str, parent_id: str, **document: Any) -> Any:
+        """A rule of a credential, target or proxy of acme's."""
+        told = await self.ask("POST", f"/clients/acme/{kind}/{parent_id}/rules", {"effect": "deny", **document})
+        assert told.status == 200, told.raw
+        (made,) = told.document["rules"]
+        return made
+
     async def make_parts(self, client: str = "acme", token: str = "u-alice") -> dict[str, str]:
         """Two credentials and a target; answers what a proxy's document needs."""
         caller = await self.make("credentials", CALLER, client, token)

@@ -5,12 +5,12 @@ Belongs here: the least that configurations and settings can be checked with. Do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
-from rrgate.api import ConfigError, Exchange, Kind, Parts, Plugin, Problem, Side, hookimpl, secret
+from rrgate.api import ConfigError, Exchange, Kind, Parts, Plugin, Problem, Rule, RuleScope, Side, hookimpl, secret
 from rrgate.registry import Registry, new_manager
 
 
@@ -81,10 +81,31 @@ class Query(Plugin):
         return None
 
 
+class Judging(Plugin):
+    """Judges by rules without query checks; the pattern `bad` is bad, and every allow rule is told of."""
+
+    name = "judging"
+    kind = Kind.RULES
+    judges = frozenset({"methods", "path", "headers"})
+
+    @classmethod
+    def check_rule(cls, rule: Rule) -> None:
+        problems = [
+            Problem(f"{where}.pattern", "is bad") for where, each in rule.patterns() if each.pattern == "bad"
+        ]
+        if problems:
+            raise ConfigError(*problems)
+
+    @classmethod
+    def lint_rules(cls, scope: RuleScope) -> Mapping[str, Sequence[str]]:
+        count = len(scope.rules)
+        return {rule.id: [f"one of {count}"] for rule in scope.rules if rule.effect == "allow"}
+
+
 class MadeUp:
     @hookimpl
     def rrgate_plugins(self) -> Sequence[type[Plugin]]:
-        return (Key, Bearer, Headers, Query)
+        return (Key, Bearer, Headers, Query, Judging)
 
 
 def registry() -> Registry:

@@ -18,7 +18,7 @@ from rrgate.core.table import NOUNS, ROUTES
 from rrgate.store import StoreError
 from tests.core.doubles import CALLER, SECRET, TARGET, TOWARDS, Core
 
-DERIVED = frozenset({"proxyURL", "clientMembers"})
+DERIVED = frozenset({"proxyURL", "clientMembers", "warnings"})
 """Published fields that are worked out and not kept."""
 
 
@@ -46,6 +46,15 @@ EXAMPLES = {
     "POST /clients/{clientId}/proxies": Example("parts", action="create"),
     "PUT /clients/{clientId}/proxies/{proxyId}": Example({"proxyActive": False}),
     "DELETE /clients/{clientId}/proxies/{proxyId}": Example(action="delete"),
+    "POST /clients/{clientId}/credentials/{credentialId}/rules": Example({"effect": "deny"}, action="create"),
+    "PUT /clients/{clientId}/credentials/{credentialId}/rules/{ruleId}": Example({"path": "^/a"}),
+    "DELETE /clients/{clientId}/credentials/{credentialId}/rules/{ruleId}": Example(action="delete"),
+    "POST /clients/{clientId}/targets/{targetId}/rules": Example({"effect": "deny"}, action="create"),
+    "PUT /clients/{clientId}/targets/{targetId}/rules/{ruleId}": Example({"path": "^/a"}),
+    "DELETE /clients/{clientId}/targets/{targetId}/rules/{ruleId}": Example(action="delete"),
+    "POST /clients/{clientId}/proxies/{proxyId}/rules": Example({"effect": "deny"}, action="create"),
+    "PUT /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Example({"path": "^/a"}),
+    "DELETE /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Example(action="delete"),
 }
 """One for each route that writes: whoever adds such a route adds its line here."""
 
@@ -78,6 +87,9 @@ async def asked(core: Core, route: Route) -> tuple[str, Any, str, str]:
         "targetId": parts["proxyTargetId"],
         "proxyId": proxy["sKey"],
     }
+    if "{ruleId}" in route.template:
+        kind, name = route.template.split("/")[3:5]
+        ids["ruleId"] = (await core.make_rule(kind, ids[name.strip("{}")]))["sKey"]
     path = route.template.format(**ids)
     changed = "" if example.action == "create" else ids[route.template.rpartition("{")[2].rstrip("}")]
     return path + example.query, parts if example.body == "parts" else example.body, path, changed

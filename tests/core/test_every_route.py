@@ -30,6 +30,11 @@ async def made(core: Core) -> dict[str, str]:
     """One of each in the client acme, by template name."""
     parts = await core.make_parts()
     proxy = await core.make("proxies", parts)
+    rules = {
+        kind: await core.make_rule(kind, parts[part])
+        for kind, part in (("credentials", "proxyProxyCredentialId"), ("targets", "proxyTargetId"))
+    }
+    rules["proxies"] = await core.make_rule("proxies", proxy["sKey"])
     core.log.records = [{"sKey": "r1", "pKey": proxy["sKey"], "requestBody": "b", "tokenClaims": {}}]
     return {
         "clientId": "acme",
@@ -37,11 +42,14 @@ async def made(core: Core) -> dict[str, str]:
         "targetId": parts["proxyTargetId"],
         "proxyId": proxy["sKey"],
         "requestId": "r1",
+        **{f"ruleId of {kind}": rule["sKey"] for kind, rule in rules.items()},
     }
 
 
 def path(route: Route, ids: dict[str, str]) -> str:
-    return route.template.format(**ids)
+    # Every kind of parent has a rule of its own.
+    kind = route.template.split("/")[3] if "/rules" in route.template else ""
+    return route.template.format(**ids, ruleId=ids.get(f"ruleId of {kind}", ""))
 
 
 def body(route: Route) -> dict[str, Any] | None:

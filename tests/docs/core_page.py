@@ -5,6 +5,7 @@ Belongs here: one row for a route or a field, made from the code. Does not: comp
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -60,7 +61,7 @@ def _type(type_: Any) -> str:
 def _json(value: Any) -> str:
     if value in ({}, ()):
         return "{}" if value == {} else "[]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def table(head: Row, rows: Iterable[Row]) -> list[str]:

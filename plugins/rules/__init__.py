@@ -1,0 +1,102 @@
+"""Rules of credentials, targets and proxies: which requests may pass (docs/rules.md).
+
+Belongs here: the plugin, which tells what the compiled rules say. Its rooms: patterns.py (RE2), message.py (what rules
+see), matching.py (one rule compiled), judging.py (all rules of a proxy compiled), lint.py (rules that decide nothing).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from attrs import field, frozen
+
+from rrgate.api import ConfigError, Denied, Exchange, Kind, Parts, Plugin, PluginContext, Problem, Rule, RuleScope
+from rrgate_plugins.rules.judging import Judge
+from rrgate_plugins.rules.lint import warnings
+from rrgate_plugins.rules.patterns import compiled
+
+__all__ = ["RuleChecks", "RulesConfig"]
+
+_CASED = re.compile(r"\(\?[a-zA-Z]*-[a-zA-Z]*i")
+
+
+@frozen
+class RulesConfig:
+    """The scopes of a proxy."""
+
+    scopes: tuple[RuleScope, ...] = field(default=(), repr=lambda scopes: f"<{len(scopes)} scopes>")
+
+
+class RuleChecks(Plugin):
+    """Lets pass what all four scopes allow."""
+
+    name = "rule-checks"
+    kind = Kind.RULES
+    Config = RulesConfig
+    serves = frozenset({"credentialDefaultRuleEffect", "proxyDefaultRuleEffect", "targetDefaultRuleEffect"})
+    judges = frozenset({"methods", "path", "headers", "query"})
+
+    def __init__(self, config: RulesConfig, context: PluginContext) -> None:
+        super().__init__(config, context)
+        self._judge = Judge(config.scopes)
+
+    @classmethod
+    def for_proxy(cls, parts: Parts) -> RulesConfig | None:
+        """None where there is nothing to judge, so that a proxy without rules pays nothing for them."""
+        if all(scope.idle for scope in parts.scopes):
+            return None
+        problems = [
+            Problem(f"rules.{rule.id}", f"checks {kind}, which nothing installed carries out any more")
+            for scope in parts.scopes
+            for rule in scope.rules
+            for kind in sorted(rule.checks - cls.judges)
+        ]
+        if problems:
+            raise ConfigError(*problems)
+        return RulesConfig(parts.scopes)
+
+    @classmethod
+    def check_rule(cls, rule: Rule) -> None:
+        """Raises ConfigError naming each pattern that RE2 does not take, and why."""
+        problems = [
+            Problem(f"headers.{place}.name.pattern", "must not turn the flag i off: names of headers have no case")
+            for place, check in enumerate(rule.headers)
+            if _CASED.search(check.name.pattern)
+        ]
+        for where, pattern in rule.patterns():
+            try:
+                compiled(pattern, rule.regex_flags)
+            except ValueError as error:
+                problems.append(Problem(f"{where}.pattern", str(error)))
+        if problems:
+            raise ConfigError(*problems)
+
+    @classmethod
+    def lint_rules(cls, scope: RuleScope) -> Mapping[str, Sequence[str]]:
+        """Each rule that can never decide anything, as far as that can be seen without a request."""
+        return warnings(scope)
+
+    def authorize(self, ex: Exchange) -> Denied | None:
+        """The verdict of all scopes. The Exchange is told which of them allowed, and the rule that decided."""
+        verdict = self._judge.verdict(ex)
+        for reported in verdict.reported:
+            self.context.log.debug(
+                "rule {rule} would {effect} request {id}; it has matched {count} times since its proxy was compiled",
+                rule=reported.id,
+                effect=reported.effect,
+                id=ex.id,
+                count=reported.count,
+            )
+            ex.timeline.append((f"rule {reported.id} would {reported.effect}", self.context.clock.seconds()))
+        for scope in verdict.allowing:
+            ex.scope_allows(scope)
+        if verdict.deciding is not None:
+            ex.deciding_rule = verdict.deciding
+        if verdict.denying is None:
+            return None
+        whose = verdict.denying.value
+        if verdict.deciding is None:
+            return Denied(f"no rule of the {whose} allows it", 403, f"No rule of the {whose} allows this request")
+        rule = verdict.deciding
+        return Denied(f"rule {rule} of the {whose}", 403, f"Rule {rule} of the {whose} denies this request")

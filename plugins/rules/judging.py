@@ -1,0 +1,183 @@
+"""`Judge`: all rules of a proxy, compiled; what the four scopes say of a request.
+
+Belongs here: which rules need a look for which request, and what follows from those that match. Does not: matching
+(matching.py).
+
+Few rules can match a request. Those that ask for a path, or else for a header or parameter, are found by the texts that
+their patterns need, in one pass over all of them (`Shortlist`); the others are kept by method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import field, frozen
+
+from rrgate.api import Exchange, Rule, RuleScope, Scope
+from rrgate_plugins.rules.matching import MUST_EXIST, CompiledRule, compile_rule
+from rrgate_plugins.rules.message import Message
+from rrgate_plugins.rules.patterns import Shortlist, spelled
+
+
+@frozen
+class Reported:
+    """A `report` rule that matched; `effect` is what it would have had, `count` how often it has matched."""
+
+    id: str
+    effect: str
+    count: int
+
+
+@frozen(slots=True)
+class Verdict:
+    """What the scopes say. `deciding`: the id of the rule that denies, or else of one without which a default would
+    have denied. `denying`: the first scope that denies, or None: the request may pass."""
+
+    allowing: tuple[Scope, ...]
+    denying: Scope | None = None
+    deciding: str | None = None
+    reported: tuple[Reported, ...] = field(default=())
+
+
+class Judge:
+    """The rules of a proxy. `verdict` is what it is for."""
+
+    def __init__(self, scopes: Sequence[RuleScope]) -> None:
+        """Raises ValueError for a pattern that RE2 does not take: such rules are refused before they are saved."""
+        self._scopes = tuple(scope.scope for scope in scopes)
+        self._default_denies = frozenset(scope.scope for scope in scopes if scope.default_effect == "deny")
+        self._counts: dict[str, int] = {}
+        by_path: list[tuple[bytes, CompiledRule]] = []
+        by_header: list[tuple[bytes, CompiledRule]] = []
+        by_parameter: list[tuple[bytes, CompiledRule]] = []
+        others: list[CompiledRule] = []
+        rank = 0
+        for scope in scopes:
+            for rule in scope.rules:
+                if rule.effect == "allow" and not rule.report and scope.default_effect == "allow":
+                    continue  # deny rules win over it, and where none matches, the default says the same
+                rank += 1
+                made = compile_rule(rule, scope.scope, rank)
+                needed, index = _needed(rule, by_path, by_header, by_parameter)
+                if index is None:
+                    others.append(made)
+                else:
+                    index.append((needed, made))
+        self._others = _by_method(others)
+        self._indexes = tuple(
+            _Index(texts, index)
+            for texts, index in ((_paths, by_path), (_header_names, by_header), (_parameter_names, by_parameter))
+            if index
+        )
+        self._where_nothing_matches = self._conclude({}, {}, ())
+
+    def verdict(self, ex: Exchange) -> Verdict:
+        """What is to become of `ex`."""
+        message = Message(ex)
+        method = ex.method
+        others = self._others
+        rules: Sequence[CompiledRule] = others[method] if method in others else others[b""]
+        for index in self._indexes:
+            found = index.find(method, message)
+            if found:
+                rules = [*rules, *found]
+        if not rules:
+            return self._where_nothing_matches
+        if len(rules) > 1:
+            rules = sorted(rules, key=_rank)
+        denied: dict[Scope, str] = {}
+        allowed: dict[Scope, str] = {}
+        reported: list[Reported] = []
+        for rule in rules:
+            if rule.report:
+                if rule.matches(message):
+                    count = self._counts[rule.id] = self._counts.get(rule.id, 0) + 1
+                    reported.append(Reported(rule.id, "deny" if rule.denies else "allow", count))
+                continue
+            said = denied if rule.denies else allowed
+            if rule.scope not in said and rule.matches(message):
+                said[rule.scope] = rule.id
+        if not denied and not allowed and not reported:
+            return self._where_nothing_matches
+        return self._conclude(denied, allowed, tuple(reported))
+
+    def _conclude(self, denied: dict[Scope, str], allowed: dict[Scope, str], reported: tuple[Reported, ...]) -> Verdict:
+        allowing = tuple(
+            scope
+            for scope in self._scopes
+            if scope not in denied and (scope in allowed or scope not in self._default_denies)
+        )
+        for scope in self._scopes:
+            if scope in denied:
+                return Verdict(allowing, scope, denied[scope], reported)
+            if scope in self._default_denies and scope not in allowed:
+                return Verdict(allowing, scope, None, reported)
+        deciding = next((allowed[scope] for scope in self._scopes if scope in allowed), None)
+        return Verdict(allowing, None, deciding, reported)
+
+
+def _rank(rule: CompiledRule) -> int:
+    return rule.rank
+
+
+class _Index:
+    """Rules found by what their patterns need of certain texts of a message."""
+
+    def __init__(
+        self, texts: Callable[[Message], Sequence[bytes]], rules: Sequence[tuple[bytes, CompiledRule]]
+    ) -> None:
+        self._texts = texts
+        self._rules = [rule for _, rule in rules]
+        self._shortlist = Shortlist([pattern for pattern, _ in rules])
+        methods = [rule.methods for rule in self._rules]
+        self._methods = None if None in methods else frozenset().union(*(each for each in methods if each is not None))
+
+    def find(self, method: bytes, message: Message) -> list[CompiledRule]:
+        """Those that may match."""
+        if self._methods is not None and method not in self._methods:
+            return []
+        places = self._shortlist.may_match(self._texts(message))
+        if not places:
+            return []
+        rules = (self._rules[place] for place in places)
+        return [rule for rule in rules if rule.methods is None or method in rule.methods]
+
+
+def _paths(message: Message) -> Sequence[bytes]:
+    return message.readings
+
+
+def _header_names(message: Message) -> Sequence[bytes]:
+    names = [name for name, _ in message.headers]
+    dashed = [name.replace(b"_", b"-") for name in names if b"_" in name]
+    return [*names, *dashed, *(name.replace(b"-", b"_") for name in names if b"-" in name)]
+
+
+def _parameter_names(message: Message) -> Sequence[bytes]:
+    return [name for name, _ in message.query]
+
+
+_ToIndex = list[tuple[bytes, CompiledRule]]
+
+
+def _needed(
+    rule: Rule, by_path: _ToIndex, by_header: _ToIndex, by_parameter: _ToIndex
+) -> tuple[bytes, _ToIndex | None]:
+    """A pattern that `rule` cannot match without, and the index that it goes into; no index where there is none."""
+    if rule.path is not None and rule.path.presence == MUST_EXIST:
+        return spelled(rule.path.path, rule.regex_flags), by_path
+    for check in rule.headers:
+        if check.presence == MUST_EXIST:
+            return spelled(check.name, rule.regex_flags, ignoring_case=True), by_header
+    for check in rule.query:
+        if check.presence == MUST_EXIST:
+            return spelled(check.name, rule.regex_flags), by_parameter
+    return b"", None
+
+
+def _by_method(rules: Sequence[CompiledRule]) -> dict[bytes, tuple[CompiledRule, ...]]:
+    """By method, in the order given; under no name, those for every other method."""
+    named = frozenset[bytes]().union(*(rule.methods for rule in rules if rule.methods is not None))
+    found = {name: tuple(rule for rule in rules if rule.methods is None or name in rule.methods) for name in named}
+    found[b""] = tuple(rule for rule in rules if rule.methods is None)
+    return found

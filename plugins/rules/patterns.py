@@ -1,0 +1,134 @@
+"""Patterns on RE2, in linear time over Latin-1 bytes; and `Shortlist`, which says quickly which of many may match.
+
+Belongs here: everything that knows RE2. Does not: what is matched with what.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import re2
+
+from rrgate.api import Pattern
+
+Search = Callable[[bytes], Any]
+"""Truthy where the pattern matches anywhere in a text."""
+
+MOST_MEMORY: Final = 1 << 20
+"""Bytes that RE2 may use for one pattern; beyond, it goes on with a slower way, and never with another result."""
+LARGEST_PROGRAM: Final = 3000
+"""RE2's instructions: with 1 KiB of literal text a pattern has a third of it."""
+
+_HINTS: Final = (
+    ("(?=", "there is no look-ahead"),
+    ("(?!", "there is no look-ahead"),
+    ("(?<=", "there is no look-behind"),
+    ("(?<!", "there is no look-behind"),
+    ("(?>", "there are no atomic groups"),
+    ("(?P=", "there are no back-references"),
+    ("\\u", r"a character is written as itself or as \xHH"),
+    ("\\Z", r"the end of the text is \z"),
+    ("[^]", "any character is [^\\x00], or . with the flag s"),
+)
+
+
+def compiled(pattern: Pattern, flags: str | None, *, ignoring_case: bool = False) -> Any:
+    """The compiled expression. `flags`: those of a pattern that has none of its own.
+
+    Raises ValueError with what RE2 does not take, and where that stands.
+    """
+    text = spelled(pattern, flags, ignoring_case=ignoring_case)
+    try:
+        found = re2.compile(text, _options())
+    except re2.error as error:
+        raise ValueError(_complaint(error, pattern.pattern)) from None
+    if found.programsize > LARGEST_PROGRAM:
+        raise ValueError("is too large once its repetitions are written out; use smaller counts, or *")
+    return found
+
+
+def spelled(pattern: Pattern, flags: str | None, *, ignoring_case: bool = False) -> bytes:
+    """The expression as RE2 reads it, its flags in front."""
+    letters = {*(flags or "")} if pattern.flags is None else {*pattern.flags}
+    if ignoring_case:
+        letters.add("i")
+    in_front = "".join(sorted(letters & {"i", "m", "s"}))
+    return (f"(?{in_front})" if in_front else "").encode() + pattern.pattern.encode("latin-1")
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.max_mem = MOST_MEMORY
+    return options
+
+
+def _complaint(error: Exception, pattern: str) -> str:
+    said = error.args[0] if error.args else b""
+    text = said.decode("latin-1") if isinstance(said, bytes) else str(said)
+    what, _, at = text.partition(": ")
+    place = pattern.find(at) if at else -1
+    hint = next((hint for start, hint in _HINTS if at.startswith(start)), "")
+    if not hint and re.fullmatch(r"\\[1-9]", at):
+        hint = "there are no back-references"
+    if not hint and what == "bad repetition operator":
+        hint = "there are no possessive or repeated quantifiers"
+    where = f" at character {place + 1}" if place >= 0 else ""
+    return f"is not taken by RE2: {what}{where}" + (f"; {hint}" if hint else "")
+
+
+# What RE2 can tell a needed text of, and tell it rightly: it compares those in UTF-8, so that no other bytes may be
+# meant. Escapes of classes and of punctuation mean none.
+_ASCII: Final = re.compile(rb"(?:[^\\\x80-\xff]|\\[dDsSwWbBAznrtfv]|\\[^0-9A-Za-z\x80-\xff])*\Z")
+
+_KNOWN: Final = b"\x01rrgate\x01"
+"""Stands in front of every text, and a pattern asks for it: where that is not found, RE2 has failed, and all may match.
+No path, name or query holds these bytes together by chance; if one does, nothing is lost."""
+
+
+class Shortlist:
+    """Which of many patterns may match a text, in one pass: those of whose needed texts one is in it (RE2's Filter)."""
+
+    def __init__(self, patterns: Sequence[bytes]) -> None:
+        """`patterns`: as `spelled`; they compile."""
+        self._everything = list(range(len(patterns)))
+        needing = [place for place, pattern in enumerate(patterns) if _ASCII.match(pattern)]
+        self._always = sorted(set(self._everything).difference(needing))
+        self._parts: list[tuple[Any, list[int]]] = []
+        self._split(patterns, needing)
+
+    def _split(self, patterns: Sequence[bytes], places: list[int]) -> None:
+        if not places:
+            return
+        made = re2.Filter()
+        made.Add(_KNOWN, _options())
+        for place in places:
+            made.Add(patterns[place], _options())
+        try:
+            made.Compile()
+            works = (made.Match(_KNOWN, True) or [])[:1] == [0]
+        except re2.error:
+            works = False
+        if works:
+            self._parts.append((made, places))
+        elif len(places) == 1:
+            self._always += places
+        else:
+            # Too much for the memory that a Filter has.
+            half = len(places) // 2
+            self._split(patterns, places[:half])
+            self._split(patterns, places[half:])
+
+    def may_match(self, texts: Sequence[bytes]) -> list[int]:
+        """The places of all patterns that match one of `texts`, and perhaps of others, in no particular order."""
+        text = b"\n".join((_KNOWN, *texts))
+        found = list(self._always)
+        for part, places in self._parts:
+            matched = part.Match(text, True)
+            if not matched or matched[0] != 0:
+                return self._everything
+            found += [places[place - 1] for place in matched[1:]]
+        return found
