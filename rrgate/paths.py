@@ -71,6 +71,10 @@ def judge_path(raw: bytes, *, raw_paths: bool = False, strict: bool = False) -> 
         if segment in (b".", b".."):
             raise PathRefused("the path holds a . or .. segment, in some spelling")
     readings = dict.fromkeys((raw, decoded, segments, *_further_readings(raw)))
+    if raw_paths and b"%5c" in lowered:
+        # To some targets `\` separates too.
+        separated = (_SLASHES.sub(b"/", reading.replace(b"\\", b"/")) for reading in tuple(readings))
+        readings.update(dict.fromkeys(separated))
     return PathForms(raw, decoded, segments, tuple(readings))
 
 

@@ -27,7 +27,7 @@ _HINTS: Final = (
     ("(?<=", "there is no look-behind"),
     ("(?<!", "there is no look-behind"),
     ("(?>", "there are no atomic groups"),
-    ("(?P=", "there are no back-references"),
+    ("(?x", "there is no flag x"),
     ("\\u", r"a character is written as itself or as \xHH"),
     ("\\Z", r"the end of the text is \z"),
     ("[^]", "any character is [^\\x00], or . with the flag s"),
@@ -72,7 +72,7 @@ def _complaint(error: Exception, pattern: str) -> str:
     what, _, at = text.partition(": ")
     place = pattern.find(at) if at else -1
     hint = next((hint for start, hint in _HINTS if at.startswith(start)), "")
-    if not hint and re.fullmatch(r"\\[1-9]", at):
+    if not hint and (re.fullmatch(r"\\[1-9]", at) or "(?P=" in pattern):
         hint = "there are no back-references"
     if not hint and what == "bad repetition operator":
         hint = "there are no possessive or repeated quantifiers"

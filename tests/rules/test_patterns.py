@@ -1,0 +1,176 @@
+"""Patterns that are refused, with the reason; and that the shortlist never leaves out a rule that matches.
+
+Belongs here: RE2 as rules use it. Does not: what is matched (test_tables.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rrgate.api import ConfigError, Pattern
+from rrgate_plugins.rules import RuleChecks
+from rrgate_plugins.rules import patterns as module
+from rrgate_plugins.rules.patterns import Shortlist, compiled, spelled
+from tests.rules.judged import rule_of
+
+# pattern, what the complaint says
+REFUSED = {
+    "look-ahead": ("^/a(?=b)", "at character 4; there is no look-ahead"),
+    "negative look-ahead": ("^/(?!admin)", "at character 3; there is no look-ahead"),
+    "look-behind": ("(?<=a)b", "there is no look-behind"),
+    "negative look-behind": ("(?<!a)b", "there is no look-behind"),
+    "back-reference": (r"(a)\1", "at character 4; there are no back-references"),
+    "back-reference by name": ("(?P<x>a)(?P=x)", "there are no back-references"),
+    "atomic group": ("(?>a)", "there are no atomic groups"),
+    "possessive": ("a++", "no possessive"),
+    "verbose": ("(?x)a", "there is no flag x"),
+    "a count over 1000": ("a{1001}", "invalid repetition size"),
+    "counts of counts": ("((a{30}){30}){30}", "repetition"),
+    "a count that makes it large": ("(?:[a-z]{1,30}[0-9]{1,30}){16}" * 2, "too large"),
+    "an open group": ("^/a(b", "missing )"),
+    "an open class": ("^/[a", "missing ] at character 3"),
+    "an empty class": ("[^]", "any character is"),
+    "a code point": (r"\u0041", r"\xHH"),
+    "Python's end": (r"a\Z", r"the end of the text is \z"),
+    "nothing to repeat": ("*a", "no argument for repetition operator"),
+    "a trailing backslash": ("a\\", "trailing \\"),
+    "a range backwards": ("[z-a]", "invalid character class range"),
+}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in REFUSED.items()])
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (lambda pattern: {"path": pattern}, "path.path.pattern"),
+        (lambda pattern: {"headers": [{"name": "a"}, {"name": pattern}]}, "headers.1.name.pattern"),
+        (lambda pattern: {"query": [{"name": "a", "matchValue": pattern}]}, "query.0.matchValue.pattern"),
+    ],
+)
+def test_refused(row: tuple[str, str], document: Any, field: str) -> None:
+    pattern, said = row
+    with pytest.raises(ConfigError) as caught:
+        RuleChecks.check_rule(rule_of({"effect": "deny", **document(pattern)}))
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert said in problem.problem
+
+
+TAKEN = [
+    "", "^/a$", r"\/v1\/users", "a|b", "(?i)a", "(?P<name>a)", "(?<name>a)", "[[:alpha:]]", r"\pL", r"\d+\.\w*\b",
+    "a{1000}", r"\Qa.b\E", "(?:a|b)+?", r"[^/]+", r"\x41", r"\x{e9}", "é", "a" * 1024, "(?s).", r"\A/a\z", "(?im-s:a)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", TAKEN)
+def test_taken(pattern: str) -> None:
+    rule = rule_of({"effect": "deny", "path": pattern})
+    assert not rule.misformed()
+    RuleChecks.check_rule(rule)
+
+
+@pytest.mark.parametrize(
+    ("check", "field", "word"),
+    [
+        ({"path": "a" * 1025}, "path.path.pattern", "at most 1024"),
+        ({"path": "é" * 1025}, "path.path.pattern", "at most 1024"),
+        ({"path": "€"}, "path.path.pattern", "Latin-1"),
+        ({"query": [{"name": "日本"}]}, "query.0.name.pattern", "Latin-1"),
+        ({"path": {"path": {"pattern": "a", "flags": "x"}}}, "path.path.flags", "imsguy"),
+        (
+            {"headers": [{"name": "a", "matchValue": {"pattern": "a", "flags": "mm"}}]},
+            "headers.0.matchValue.flags",
+            "once",
+        ),
+    ],
+)
+def test_misformed(check: dict[str, Any], field: str, word: str) -> None:
+    (problem,) = rule_of({"effect": "deny", **check}).misformed()
+    assert problem.field == field
+    assert word in problem.problem
+
+
+def test_names_of_headers_have_no_case() -> None:
+    with pytest.raises(ConfigError) as caught:
+        RuleChecks.check_rule(rule_of({"effect": "deny", "headers": [{"name": "(?-i)X-A"}]}))
+    assert [problem.field for problem in caught.value.problems] == ["headers.0.name.pattern"]
+    RuleChecks.check_rule(rule_of({"effect": "deny", "query": [{"name": "(?-i)X-A"}]}))
+
+
+def test_every_bad_pattern_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        RuleChecks.check_rule(rule_of({"effect": "deny", "path": "(", "query": [{"name": "[", "matchValue": ")"}]}))
+    fields = [problem.field for problem in caught.value.problems]
+    assert fields == ["path.path.pattern", "query.0.name.pattern", "query.0.matchValue.pattern"]
+
+
+# Shortlists.
+
+PARTS = st.sampled_from(
+    ["admin", "users", "/", "v1", "^", "$", ".", ".*", "[a-z]", "[ks]", "(a|b)", "(admin|users)?", "x{3}", "(?i)",
+     r"\d", r"\.", r"\x61", "é", r"\xe9", "Admin", r"\b", "[^/]+", "(?i:K)", "a?", "(?:)", r"\pL", "[é-ê]", "kelvin", r"\101"]
+)  # fmt: skip
+TEXTS = st.lists(
+    st.sampled_from([b"admin", b"ADMIN", b"users", b"/", b"v1", b"a", b"b", b"xxx", b"\xe9", b"\xc9", b"k", b"K"]),
+    max_size=6,
+).map(b"".join)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    made=st.lists(st.tuples(st.lists(PARTS, max_size=5).map("".join), st.sampled_from(["", "i", "m", "s", "ims"]))),
+    texts=st.lists(TEXTS, min_size=1, max_size=3),
+)
+def test_no_pattern_that_matches_is_left_out(made: list[tuple[str, str]], texts: list[bytes]) -> None:
+    expressions = []
+    for text, flags in made:
+        try:
+            expressions.append((compiled(Pattern(text, flags), None), spelled(Pattern(text, flags), None)))
+        except ValueError:
+            continue
+    listed = Shortlist([spelling for _, spelling in expressions]).may_match(texts)
+    matching = {
+        place for place, (expression, _) in enumerate(expressions) if any(expression.search(text) for text in texts)
+    }
+    assert matching <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_few_are_listed() -> None:
+    shortlist = Shortlist([f"^/v1/resource{number}/[0-9]+$".encode() for number in range(1000)])
+    assert shortlist.may_match([b"/v1/resource77/x"]) == [77]
+    assert shortlist.may_match([b"/v1/customers"]) == []
+    assert shortlist.may_match([b"/V1/RESOURCE5/"]) == [5]
+
+
+def test_more_than_re2_takes_at_once_is_taken_apart() -> None:
+    long = [f"^/{number:04}{'abcdefgh' * 100}$".encode() for number in range(400)]
+    shortlist = Shortlist(long)
+    assert len(shortlist._parts) > 1
+    for number in (0, 123, 399):
+        assert shortlist.may_match([long[number].strip(b"^$")]) == [number]
+    assert shortlist.may_match([b"/"]) == []
+
+
+def test_where_re2_fails_all_may_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    shortlist = Shortlist([b"^/aaa", b"^/bbb"])
+    assert shortlist.may_match([b"/aaa"]) == [0]
+    # What a set of RE2's answers when it has run out of memory: nothing, and no error.
+    monkeypatch.setattr(shortlist, "_parts", [(_Failing(), places) for _, places in shortlist._parts])
+    assert shortlist.may_match([b"/aaa"]) == [0, 1]
+
+    monkeypatch.setattr(module.re2, "Filter", _Failing)
+    assert sorted(Shortlist([b"^/aaa", b"^/bbb"]).may_match([b"/ccc"])) == [0, 1]
+
+
+class _Failing:
+    def Add(self, pattern: bytes, options: object) -> None: ...
+
+    def Compile(self) -> None: ...
+
+    def Match(self, text: bytes, potential: bool) -> None:
+        return None
