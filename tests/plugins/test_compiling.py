@@ -26,6 +26,7 @@ from rrgate.api import (
     PluginContext,
     Problem,
     Proxy,
+    Rule,
     Side,
     Target,
     hookimpl,
@@ -226,6 +227,58 @@ def test_a_plugin_on_proxies_that_raises(house: House, monkeypatch: pytest.Monke
     monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: Given(1)))
     monkeypatch.setattr(OnProxy, "make", raising(TypeError(SECRET)))
     assert house.fails().startswith("proxy: plugin 'on-proxy' cannot work on proxy p1 (TypeError in")
+
+
+RULE = Rule(id="r1", client_id="c1", user_id="u1", parent_id="p1", effect="allow", created_at=1, updated_at=1)
+
+
+def test_rules_that_nothing_judges_by(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.directory.put(RULE)
+    assert house.fails().startswith("proxy: has rules, or a default that denies, and nothing installed judges")
+    house.told.clear()
+    # One that says that it judges, and is not there for this proxy, does not.
+    monkeypatch.setattr(OnProxy, "judges", frozenset({"path"}))
+    monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: None))
+    house.fails()
+    monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: Given(1)))
+    assert house.directory.find(b"/p1/x") is not None
+
+
+@pytest.mark.parametrize("part", ["proxy", "target", "caller", "towards"])
+def test_a_default_that_denies_and_nothing_that_judges(house: House, part: str) -> None:
+    nouns: dict[str, Any] = {
+        "proxy": house.directory.proxies["p1"],
+        "target": house.directory.targets["t1"],
+        **house.directory.credentials,
+    }
+    house.directory.put(evolve(nouns[part], default_rule_effect="deny"))
+    assert "nothing installed judges" in house.fails()
+
+
+@pytest.mark.parametrize("parent", ["p1", "t1", "caller", "towards"])
+def test_a_route_is_forgotten_when_a_rule_of_its_parts_changes(
+    house: House, monkeypatch: pytest.MonkeyPatch, parent: str
+) -> None:
+    monkeypatch.setattr(OnProxy, "judges", frozenset({"path"}))
+    seen: list[list[str]] = []
+    monkeypatch.setattr(
+        OnProxy,
+        "for_proxy",
+        classmethod(lambda cls, parts: seen.append([r.id for s in parts.scopes for r in s.rules]) or Given(1)),
+    )
+    rule = evolve(RULE, parent_id=parent)
+    house.directory.find(b"/p1/x")
+    house.directory.find(b"/p1/x")
+    house.directory.put(rule)
+    house.directory.find(b"/p1/x")
+    house.directory.put(evolve(rule, id="other", parent_id="of another"))
+    house.directory.put(evolve(rule, active=False))
+    house.directory.find(b"/p1/x")
+    house.directory.put(rule)
+    house.directory.drop(rule)
+    house.directory.find(b"/p1/x")
+    assert seen == [[], ["r1"], [], []]
+    assert house.directory.rules_of(parent) == []
 
 
 def test_anything_else(house: House) -> None:

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rrgate.model import Client, Credential, Proxy, Side, Target, Token, User
+from rrgate.model import Client, Credential, Proxy, Rule, Side, Target, Token, User
+from rrgate.model.rule import NamedCheck, PathCheck, Pattern
 from rrgate.store import Member, Store, credential_row
 
 
@@ -65,6 +66,18 @@ def nouns() -> SimpleNamespace:
             pass_headers=("cookie",),
             created_at=5,
             updated_at=6,
+        ),
+        rule=Rule(
+            id="r1",
+            client_id="c1",
+            user_id="u1",
+            parent_id="p1",
+            effect="deny",
+            methods=("GET",),
+            path=PathCheck(Pattern("^/a", "i"), "must_not_exist"),
+            headers=(NamedCheck(Pattern("^x-\xe9$"), Pattern("1")),),
+            created_at=7,
+            updated_at=8,
         ),
     )
 

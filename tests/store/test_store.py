@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet import defer
 
-from rrgate.model import Client, Credential, Proxy, Side, Target, Token, User
+from rrgate.model import Client, Credential, Proxy, Rule, Side, Target, Token, User
+from rrgate.model.rule import BodyCheck, NamedCheck, PathCheck, Pattern, TokenCheck
 from rrgate.store import AsyncStore, Conflict, Inventory, Member, Store, StoreError
 from rrgate.store.rows import check_tables
 from rrgate.store.thread import ThreadClosed
@@ -100,9 +101,25 @@ def test_deleting(store: Store, all_nouns: tuple[object, ...], nouns: SimpleName
     store.delete(nouns.proxy)
     loaded = store.load()
     assert loaded.proxies == ()
+    assert loaded.rules == ()
     assert loaded.targets == (nouns.target,)
     store.delete(nouns.user)
     assert (store.load().tokens, store.load().members) == ((), ())
+
+
+@pytest.mark.parametrize("parent", ["proxy", "target", "credential"])
+def test_rules_go_with_their_parent_and_no_others(
+    store: Store, nouns: SimpleNamespace, credential: Callable[..., Credential], parent: str
+) -> None:
+    parents = {"proxy": nouns.proxy, "target": nouns.target, "credential": credential(store)}
+    rules = {name: attrs.evolve(nouns.rule, id=name, parent_id=noun.id) for name, noun in parents.items()}
+    store.save(nouns.user, nouns.client, *parents.values(), *rules.values())
+    store.save(attrs.evolve(parents[parent], name="changed"))
+    assert len(store.load().rules) == 3
+    store.delete(parents[parent])
+    assert {rule.id for rule in store.load().rules} == {*parents} - {parent}
+    store.delete(nouns.client, *parents.values())
+    assert store.load().rules == ()
 
 
 def test_what_json_cannot_hold_is_refused(store: Store, nouns: SimpleNamespace) -> None:
@@ -173,7 +190,34 @@ owned = {**stamps, "client_id": st.just("c"), "user_id": st.just("u"), "name": n
 USER = User(id="u", created_at=0, updated_at=0)
 CLIENT = Client(id="c", user_id="u", name="", created_at=0, updated_at=0)
 
+patterns = st.builds(Pattern, names, st.none() | st.just("i"))
+presences = st.sampled_from(["must_exist", "must_not_exist"])
+
+
+def checks(kind: type) -> st.SearchStrategy[object]:
+    return st.lists(st.builds(kind, patterns, st.none() | patterns, presences), max_size=2).map(tuple)
+
+
 any_noun = st.one_of(
+    st.builds(
+        Rule,
+        **stamps,
+        client_id=st.just("c"),
+        user_id=st.just("u"),
+        parent_id=ids,
+        effect=names,
+        priority=times,
+        methods=st.none() | st.lists(names).map(tuple),
+        path=st.none() | st.builds(PathCheck, patterns, presences),
+        headers=checks(NamedCheck),
+        query=checks(NamedCheck),
+        body=checks(BodyCheck),
+        token=checks(TokenCheck),
+        regex_flags=st.none() | names,
+        notes=st.none() | names,
+        active=st.booleans(),
+        report=st.booleans(),
+    ),
     st.builds(User, **stamps, operator=st.booleans()),
     st.builds(Client, **stamps, user_id=ids, name=names),
     st.builds(

@@ -128,6 +128,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "bad": {"a body that is no JSON": Ask("POST", "/", {"Content-Type": "application/json"}, b"{own:")},
         "accepted": lambda received: received.body == b'{"own":1,"added":"yes"}',
     },
+    "rule-checks": {
+        # Without a rule that allows, nothing passes.
+        "settings": {"proxyDefaultRuleEffect": "deny"},
+        "good": {},
+        "bad": {"a request": Ask(), "another": Ask("POST", "/a?b=1", {"X-A": "1"}, b"body")},
+        "bad_configs": [("proxyDefaultRuleEffect", {"proxyDefaultRuleEffect": "perhaps"})],
+    },
     "header-injection": {
         "settings": {"proxyAdditionalHeaders": {"X-Added": "yes"}},
         "bad_configs": [
