@@ -21,8 +21,9 @@ from rrgate.api import Event, Exchange, Plugin, hookimpl
 from rrgate.compiling import Compiler
 from rrgate.directory import Directory
 from rrgate.ids import new_id
-from rrgate.model import Client, Credential, Proxy, Side, Target
+from rrgate.model import Client, Credential, Proxy, Rule, Side, Target
 from rrgate.model.documents import read_new
+from rrgate.model.rule_documents import third_spelling
 from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
 from rrgate.record import encode, snapshot
@@ -207,6 +208,15 @@ class MemoryGateway:
         )
         self.directory.put(credential)
         return credential
+
+    def rule(self, parent: Credential | Target | Proxy, document: Mapping[str, Any]) -> Rule:
+        """A new rule of `parent`. `document`: as the Core API takes it, such as `{"effect": "deny", "path": "^/a"}`.
+
+        Raises ConfigError for what has not its form; what a plugin says of it is said when a request comes.
+        """
+        rule = Rule(id=new_id(), parent_id=parent.id, **self._common(), **read_new(Rule, third_spelling(document)))
+        self.directory.put(rule)
+        return rule
 
     def _common(self) -> dict[str, Any]:
         now = int(self.clock.wall() * 1000)

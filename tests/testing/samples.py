@@ -129,10 +129,17 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "accepted": lambda received: received.body == b'{"own":1,"added":"yes"}',
     },
     "rule-checks": {
-        # Without a rule that allows, nothing passes.
         "settings": {"proxyDefaultRuleEffect": "deny"},
-        "good": {},
-        "bad": {"a request": Ask(), "another": Ask("POST", "/a?b=1", {"X-A": "1"}, b"body")},
+        "rules": [
+            {"effect": "allow", "methods": ["GET", "POST"], "path": "^/a"},
+            {"effect": "deny", "query": [{"name": "^b$"}]},
+        ],
+        "good": {"allowed": Ask(path="/a/b?c=1"), "with a body": Ask("POST", "/a", {"X-A": "1"}, b"body")},
+        "bad": {
+            "a method that no rule allows": Ask("PUT", "/a"),
+            "a path that no rule allows": Ask(path="/b"),
+            "a parameter that a rule denies": Ask(path="/a?%62=1"),
+        },
         "bad_configs": [("proxyDefaultRuleEffect", {"proxyDefaultRuleEffect": "perhaps"})],
     },
     "header-injection": {

@@ -64,6 +64,7 @@ def check_plugin(
     *,
     config: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    rules: Iterable[Mapping[str, Any]] = (),
     good: Asks | Mapping[str, Asks] | None = None,
     bad: Mapping[str, Asks] | None = None,
     bad_configs: Iterable[tuple[str, Mapping[str, Any]]] = (),
@@ -79,6 +80,7 @@ def check_plugin(
 
     - `config`: for auth types, a good `credentialSecret`, its secrets of 16 characters or more.
     - `settings`: for others, the published settings of a proxy on which it works.
+    - `rules`: rules of that proxy, as the Core API takes them, for those that judge by rules.
     - `good`: a request that is let through (`Ask`), or several by name: each way in which a credential can be shown.
       Where it depends on the time or the proxy's address, a function that makes it for an `Occasion`.
     - `bad`: requests that are refused, by what is wrong with them.
@@ -94,6 +96,7 @@ def check_plugin(
     given: dict[str, Any] = {"config": config, "settings": settings, "good": good, "bad": bad}
     samples = Samples(
         plugin=plugin,
+        rules=tuple(rules),
         bad_configs=tuple(bad_configs),
         accepted=accepted,
         outside=outside,

@@ -146,6 +146,9 @@ def parts_with(samples: Samples, settings: Mapping[str, Any]) -> Parts:
         **settings,
     }
     proxy = attrs.evolve(plain, **read_new(Proxy, document))
+    if settings is samples.settings:
+        for rule in samples.rules:
+            gateway.rule(proxy, rule)
     parts = gateway.directory.parts(proxy)
     assert parts is not None
     return parts
@@ -161,8 +164,8 @@ def works_where_it_should(samples: Samples) -> Iterator[str]:
         yield f"it works by {', '.join(unserved)} but does not declare that in `serves`: the Core API would refuse it"
     for what, settings in (("the sample `settings`", samples.settings), ("a proxy without settings", {})):
         try:
-            config = plugin.for_proxy(parts_with(samples, settings))
-            again = plugin.for_proxy(parts_with(samples, settings))
+            parts = parts_with(samples, settings)
+            config, again = plugin.for_proxy(parts), plugin.for_proxy(parts)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not be raised for these
             text = f": {error}" if isinstance(error, ConfigError) else ""
             yield f"for_proxy raised {type(error).__name__} for {what}{text}"

@@ -81,6 +81,8 @@ class Trial:
             towards=mine if side is Side.TARGET else nothing,
             **settings,
         )
+        for rule in samples.rules:
+            self.gateway.rule(self.proxy, rule)
 
     @property
     def object(self) -> Plugin:
