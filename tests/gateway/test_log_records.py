@@ -117,7 +117,7 @@ OUTCOMES: list[tuple[str, dict[str, Any], int, set[str], int | None]] = [
     ("/200", {"key": "wrong"}, 401, FACTS, None),
     ("/%2e%2e/x", {}, 400, FACTS, None),
     ("/200", {"headers": {"requestrocket-hops": "7"}}, 508, FACTS, None),
-    ("/200", {"method": "POST", "body": b"x" * 2000}, 413, KNOWN, None),
+    ("/200", {"method": "POST", "body": b"x" * 2000}, 413, ALLOWED, None),
     ("/large", {}, 413, ANSWERED, 200),
     ("/slow", {}, 504, SENT, 0),
     ("/reset", {"method": "POST", "body": b"x"}, 502, SENT, 0),
