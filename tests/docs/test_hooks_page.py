@@ -48,7 +48,7 @@ def signature(name: str, function: Any) -> str:
 
 def written(function: Any) -> str:
     """Its signature, as it is written in the code but for `self`."""
-    return str(inspect.signature(function)).replace("'", "").replace("(self, ", "(")
+    return str(inspect.signature(function)).replace("'", "").replace("(self, ", "(").replace("(self)", "()")
 
 
 def section(title: str) -> str:

@@ -11,9 +11,7 @@ from unittest.mock import Mock
 import pytest
 import pytest_twisted
 
-from rrgate.body import NO_BODY
-from rrgate.exchange import Exchange
-from rrgate.outgoing import begin_target_request
+from rrgate.route import Route
 from tests.running_gateway import KEY, RunningGateway
 from tests.targets import Connection, Target
 
@@ -45,11 +43,7 @@ async def test_the_name_that_was_used_never_passes(gateway: RunningGateway, targ
         assert (answer.status, target.seen) == (200, [])
 
 
-def exchange(read_from: tuple[bytes, ...]) -> Exchange:
-    fields = [(b"x-api-key", b"X-Api-Key", b"other"), (b"x-sign", b"X-Sign", b"mine"), (b"accept", b"Accept", b"*/*")]
-    ex = Exchange("id", b"GET", b"/api/p/", fields, NO_BODY, 0, False, "", 0.0, 0.0, Mock())
-    ex.read_from = read_from
-    return ex
+FIELDS = [(b"x-api-key", b"X-Api-Key", b"other"), (b"x-sign", b"X-Sign", b"mine"), (b"accept", b"Accept", b"*/*")]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +60,6 @@ def test_a_passed_name_crosses_only_when_it_is_known_that_another_was_used(
     route = Mock(
         cut_headers=frozenset({b"x-api-key", b"x-sign"}),
         passed_headers=frozenset({b"x-api-key"}),
-        cut_parameters=frozenset(),
         own_prefix=b"requestrocket-",
-        base_path=b"",
     )
-    assert [name for _, name, _ in begin_target_request(exchange(read_from), route).fields] == sent
+    assert [name for _, name, _ in Route.crossing_fields(route, FIELDS, read_from)] == sent
