@@ -1,6 +1,7 @@
 """The checks of a request that its log record answers for, one bit each (`validationData`, core-api.md 9).
 
-Belongs here: their names, and which bits a step sets together. Does not: the checking.
+Belongs here: their names, which bits a step sets together, and what nouns alone tell. Does not: the checking of a
+request.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from rrgate.model import Credential, Proxy, Side, Target
 from rrgate.model.rule import Scope
 
 NAMES: Final = (
@@ -77,3 +79,27 @@ SCOPE_CHECKS: Final[Mapping[Scope, int]] = {
 def as_document(checks: int) -> dict[str, bool]:
     """`validationData`: every check by name; one that was not reached is false."""
     return {name: bool(checks >> place & 1) for place, name in enumerate(NAMES)}
+
+
+def known_checks(proxy: Proxy, target: Target | None, caller: Credential | None, towards: Credential | None) -> int:
+    """What holds for the parts of `proxy`, before any request."""
+    checks = Checks.PROXY_EXISTS
+    if proxy.active:
+        checks |= Checks.PROXY_ACTIVE
+    if target is not None:
+        checks |= Checks.TARGET_EXISTS
+        if target.client_id == proxy.client_id:
+            checks |= Checks.TARGET_RELATIONSHIP
+    if caller is not None:
+        checks |= Checks.PROXY_CREDENTIAL_EXISTS
+        if caller.client_id == proxy.client_id and caller.side is Side.PROXY:
+            checks |= Checks.PROXY_CREDENTIAL_RELATIONSHIP
+        if caller.active:
+            checks |= Checks.PROXY_CREDENTIAL_ACTIVE
+    if towards is not None:
+        checks |= Checks.TARGET_CREDENTIAL_EXISTS
+        if towards.client_id == proxy.client_id and towards.side is Side.TARGET:
+            checks |= Checks.TARGET_CREDENTIAL_RELATIONSHIP
+        if towards.active:
+            checks |= Checks.TARGET_CREDENTIAL_ACTIVE
+    return checks

@@ -18,11 +18,11 @@ from twisted.internet.interfaces import IReactorTime
 from rrgate.api import CallsOutside, ConfigError, Consumes, Event, Kind, Plugin, PluginContext, Problem
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
-from rrgate.checks import SCOPE_CHECKS, Checks
+from rrgate.checks import SCOPE_CHECKS, Checks, known_checks
 from rrgate.configuring import configure
 from rrgate.directory import Directory
 from rrgate.json_text import read_json
-from rrgate.model import Credential, Parts, Proxy, Side, Target
+from rrgate.model import Client, Credential, Parts, Proxy, Target
 from rrgate.model.hosts import address_of
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
@@ -105,7 +105,7 @@ class Compiler:
         target = directory.targets.get(proxy.target_id)
         caller_side = directory.credentials.get(proxy.proxy_credential_id)
         target_side = directory.credentials.get(proxy.target_credential_id)
-        checks = _checks(proxy, target, caller_side, target_side)
+        checks = known_checks(proxy, target, caller_side, target_side)
         if caller_side is not None and not checks & Checks.PROXY_CREDENTIAL_RELATIONSHIP:
             caller_side = None
         if target_side is not None and not checks & Checks.TARGET_CREDENTIAL_RELATIONSHIP:
@@ -113,37 +113,68 @@ class Compiler:
         if target is not None and not checks & Checks.TARGET_RELATIONSHIP:
             target = None
         anonymous = caller_side is not None and self._registry.is_anonymous(caller_side)
-        caller, consumes = None, None
+        caller, consumes = None, Consumes()
         if anonymous and not self._allow_anonymous:
             self._log.warn("proxy {id} asks for no credential, which allow_anonymous_proxies forbids: 401", id=proxy.id)
         elif caller_side is not None:
             caller, consumes = self._caller(caller_side)
         parts = directory.parts(proxy)
-        chain = self._chain(proxy, parts, caller, target_side)
+        route = self._towards(client, proxy, target, target_side, self._chain(proxy, parts, caller, target_side))
         passed = {fold(name.encode()) for name in proxy.pass_headers}
-        cut_headers = NEVER_TO_TARGET if proxy.cookies == "pass" else NEVER_TO_TARGET | {b"cookie"}
-        if consumes is not None:
+        return evolve(
+            route,
+            proxy_credential=caller_side,
+            checks=checks,
+            open_scopes=_open_scopes(parts),
             # Where nothing is read nothing was used, so that what may pass does.
-            cut_headers |= consumes.headers - passed if anonymous else consumes.headers
-        cut_answers = NEVER_TO_CALLER if proxy.cookies == "pass" else NEVER_TO_CALLER | {b"set-cookie"}
+            cut_headers=route.cut_headers | (consumes.headers - passed if anonymous else consumes.headers),
+            passed_headers=consumes.headers & passed,
+            cut_parameters=consumes.parameters,
+            caller_expires=_seconds(caller_side),
+        )
+
+    def build_trial(self, client: Client, target: Target, credential: Credential | None) -> Route:
+        """The Route of a request of our own to `target`, all of which belongs to `client`. Nobody's proxy leads there
+        and nobody calls: of all plugins that of `credential` alone is on it. Raises ConfigError, and nothing else.
+        """
+        with _named("credentialSecret", "the trial cannot be compiled"):
+            proxy = Proxy(
+                id="",
+                client_id=client.id,
+                user_id="",
+                name="",
+                region=target.region,
+                proxy_credential_id="",
+                target_id=target.id,
+                target_credential_id="" if credential is None else credential.id,
+                created_at=0,
+                updated_at=0,
+            )
+            return self._towards(client, proxy, target, credential, self._chain(proxy, None, None, credential))
+
+    def _towards(
+        self, client: Client, proxy: Proxy, target: Target | None, target_side: Credential | None, chain: Chain
+    ) -> Route:
+        """A Route as far as the target's side decides it; nobody is known to call."""
         endpoint, base_path, authority = _address(target) if target is not None else (NOWHERE, b"", b"")
+        crossing = proxy.cookies == "pass"
         return Route(
             client=client,
             proxy=proxy,
             target=target,
-            proxy_credential=caller_side,
+            proxy_credential=None,
             target_credential=target_side,
-            checks=checks,
-            open_scopes=_open_scopes(parts),
+            checks=Checks.NONE,
+            open_scopes=Checks.SCOPES,
             chain=chain,
             endpoint=endpoint,
             pool_key=_pool_key(endpoint, target, target_side),
             base_path=base_path,
             authority=authority,
-            cut_headers=cut_headers,
-            passed_headers=consumes.headers & passed if consumes is not None else frozenset(),
-            cut_parameters=consumes.parameters if consumes is not None else frozenset(),
-            cut_answer_headers=cut_answers,
+            cut_headers=NEVER_TO_TARGET if crossing else NEVER_TO_TARGET | {b"cookie"},
+            passed_headers=frozenset(),
+            cut_parameters=frozenset(),
+            cut_answer_headers=NEVER_TO_CALLER if crossing else NEVER_TO_CALLER | {b"set-cookie"},
             own_prefix=self._own_prefix,
             secret_needs_tls=(
                 target is not None
@@ -151,7 +182,7 @@ class Compiler:
                 and target_side is not None
                 and _is_secret(self._credential_plugin(target_side))
             ),
-            caller_expires=_seconds(caller_side),
+            caller_expires=None,
             target_expires=_seconds(target_side),
             allowed_hosts=target_side.allowed_hosts if target_side is not None else None,
         )
@@ -234,30 +265,6 @@ def _named(field: str, what: str) -> Iterator[None]:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {place.filename.rpartition('/')[2]}, line {place.lineno}"
         raise _Named(Problem(field, f"{what} ({where})")) from None
-
-
-def _checks(proxy: Proxy, target: Target | None, caller: Credential | None, towards: Credential | None) -> int:
-    """What holds for the parts of `proxy`, before any request."""
-    checks = Checks.PROXY_EXISTS
-    if proxy.active:
-        checks |= Checks.PROXY_ACTIVE
-    if target is not None:
-        checks |= Checks.TARGET_EXISTS
-        if target.client_id == proxy.client_id:
-            checks |= Checks.TARGET_RELATIONSHIP
-    if caller is not None:
-        checks |= Checks.PROXY_CREDENTIAL_EXISTS
-        if caller.client_id == proxy.client_id and caller.side is Side.PROXY:
-            checks |= Checks.PROXY_CREDENTIAL_RELATIONSHIP
-        if caller.active:
-            checks |= Checks.PROXY_CREDENTIAL_ACTIVE
-    if towards is not None:
-        checks |= Checks.TARGET_CREDENTIAL_EXISTS
-        if towards.client_id == proxy.client_id and towards.side is Side.TARGET:
-            checks |= Checks.TARGET_CREDENTIAL_RELATIONSHIP
-        if towards.active:
-            checks |= Checks.TARGET_CREDENTIAL_ACTIVE
-    return checks
 
 
 def _open_scopes(parts: Parts | None) -> int:

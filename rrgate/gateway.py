@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -32,7 +31,6 @@ from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
 from rrgate.journal import Journal
 from rrgate.messages import Reply
-from rrgate.model import Credential
 from rrgate.outside import Outside
 from rrgate.outside_way import Reach
 from rrgate.pages import gateway_pages, gateway_takes, overload
@@ -42,8 +40,9 @@ from rrgate.record_view import published
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store
-from rrgate.store.secrets import Secrets, credential_row, previous_row
+from rrgate.store.unsealing import Unsealer
 from rrgate.token_watch import TokenWatch
+from rrgate.trial import Trials
 from rrgate.waiting import run_deferred
 from rrgate.watchdog import Watchdog
 from rrgate.wire.dialer import Dialer, Resolver
@@ -55,19 +54,6 @@ from rrgate.wire.pool import Pool
 
 OVERLAP_CHECK = 60.0
 """Seconds between two looks for replaced secrets whose time is over."""
-
-
-@frozen
-class _Unsealer:
-    """Opens the sealed secrets of credentials."""
-
-    secrets: Secrets
-
-    def unseal_credential(self, credential: Credential) -> bytes:
-        return self.secrets.unseal(credential.client_id, credential_row(credential.id), credential.sealed_secret)
-
-    def unseal_previous(self, credential: Credential) -> bytes:
-        return self.secrets.unseal(credential.client_id, previous_row(credential.id), credential.sealed_secret)
 
 
 class Gateway(Service):
@@ -166,7 +152,7 @@ class Gateway(Service):
         reach = Reach(reactor, resolver, self.guard, http_networks=networks, connect_timeout=settings.connect_timeout)
         compiler = Compiler(
             self.registry,
-            _Unsealer(store.secrets),
+            Unsealer(store.secrets),
             reactor,
             self.wall,
             prefix=settings.header_prefix,
@@ -184,14 +170,18 @@ class Gateway(Service):
         for member in inventory.members:
             self.directory.put_member(member.user_id, member.client_id, member.roles)
         dialer = Dialer(reactor, resolver, self.guard, timeout=settings.connect_timeout)
-        self.pool = Pool(
+        new_pool = partial(
+            Pool,
             dialer,
             reactor,
-            idle_timeout=settings.pool_idle_timeout,
             own_prefix=settings.header_prefix.encode(),
             max_head=settings.max_head_bytes,
             max_fields=settings.max_head_fields,
         )
+        self.pool = new_pool(idle_timeout=settings.pool_idle_timeout)
+        # Nothing is kept in their pool: each tries a connection of its own.
+        self._trials = Trials(compiler, new_pool(idle_timeout=0), reactor, self.wall, self.boot.tell)
+        self._opened.append(self._trials.close)
         self._pages = self.boot.pages(_takes)
         self.pipeline = Pipeline(
             self.directory,
@@ -219,6 +209,7 @@ class Gateway(Service):
             store=self.store,
             request_log=self.request_log,
             registry=self.registry,
+            trials=self._trials,
             wall=self.wall,
             hosts=frozenset(self._names(settings.core_listen)),
             public_url=self.public_url,

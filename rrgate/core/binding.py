@@ -62,10 +62,7 @@ def bind(house: CoreHouse, proxy: Proxy, before: Proxy | None = None) -> tuple[C
         return ()
     address = address_of(target.base_url)
     if credential.allowed_hosts is None:
-        if not _holds_a_secret(house, credential):
-            return ()
-        stamp = max(house.now(), credential.updated_at)
-        return (evolve(credential, allowed_hosts=(address.entry,), updated_at=stamp),)
+        return first_use(house, credential, target)
     if allows(credential.allowed_hosts, address):
         return ()
     only_target = before is not None and before.target_credential_id == proxy.target_credential_id
@@ -75,6 +72,14 @@ def bind(house: CoreHouse, proxy: Proxy, before: Proxy | None = None) -> tuple[C
             f"the target credential may not go to the target's host, {address.entry}: its {HOSTS} do not name it",
         )
     )
+
+
+def first_use(house: CoreHouse, credential: Credential, target: Target) -> tuple[Credential, ...]:
+    """`credential` bound to the host of `target`; nothing if it is bound already, or holds no secret."""
+    if credential.allowed_hosts is not None or not _holds_a_secret(house, credential):
+        return ()
+    stamp = max(house.now(), credential.updated_at)
+    return (evolve(credential, allowed_hosts=(address_of(target.base_url).entry,), updated_at=stamp),)
 
 
 def check_move(house: CoreHouse, target: Target, base_url: str) -> None:

@@ -6,6 +6,7 @@ Belongs here: the order of these steps, and what an exception becomes. Does not:
 from __future__ import annotations
 
 from attrs import field, frozen
+from twisted.internet.defer import CancelledError
 
 from rrgate.api import ConfigError
 from rrgate.careful_log import CarefulLogger
@@ -13,6 +14,7 @@ from rrgate.core.answers import Answer, Refused, conflict, internal_error, not_r
 from rrgate.core.authentication import enter, identify
 from rrgate.core.bodies import read_object
 from rrgate.core.house import CoreHouse
+from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
 from rrgate.core.routes import Call, Role, Route, Router, Who
 from rrgate.model import Client, Token, User
@@ -32,6 +34,7 @@ class Incoming:
     content_types: list[bytes] = field(repr=False)
     content_encodings: list[bytes] = field(repr=False)
     body: bytes = field(repr=False)
+    presence: Presence = field(factory=Presence, repr=False)
 
 
 async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
@@ -48,12 +51,12 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         if route.takes_body:
             document = read_object(request.content_types, request.content_encodings, request.body)
         if not route.writes:
-            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted))
+            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request.presence))
         await house.writing.acquire()
         try:
             # Judged again: while this waited, the token may have gone, or the role.
             admitted = admit(house, route, ids, request.authorization)
-            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted))
+            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request.presence))
         finally:
             house.writing.release()
     except Refused as refused:
@@ -62,6 +65,10 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         return not_right(error).answer()
     except Conflict as error:
         return conflict(error.field, error.message).answer()
+    except CancelledError:
+        if not request.presence.gone:
+            log.failure("Core API: {method} {template} was cancelled", method=request.method, template=template)
+        return internal_error().answer()
     except Exception:  # noqa: BLE001 - whatever it is, the caller gets our form of answer and no text of it
         log.failure("Core API: {method} {template} failed", method=request.method, template=template)
         return internal_error().answer()
@@ -102,6 +109,7 @@ def _call(
     raw_query: str,
     document: dict[str, object],
     admitted: _Admitted,
+    presence: Presence,
 ) -> Call:
     user, token, client, role = admitted
     return Call(
@@ -115,4 +123,5 @@ def _call(
         token=token,
         in_client=client,
         role=role,
+        presence=presence,
     )

@@ -19,6 +19,7 @@ from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.inventory import Member
 from rrgate.store.inventory import Noun as StoredNoun
 from rrgate.store.request_log import RequestPage
+from rrgate.trial import Trial
 
 
 class Nouns(Protocol):
@@ -104,6 +105,12 @@ class Installed(Protocol):
     def brought_by(self, plugin: type[Plugin]) -> tuple[str | None, str | None]: ...
 
 
+class Trying(Protocol):
+    """What core/ needs of rrgate.trial.Trials."""
+
+    def start(self, client: Client, target: Target, credential: Credential | None, path: str) -> Deferred[Trial]: ...
+
+
 def _host_names(hosts: Iterable[str]) -> frozenset[str]:
     return frozenset(host.lower().strip("[]").rstrip(".") for host in hosts)
 
@@ -126,6 +133,7 @@ class CoreHouse:
     store: Keeping
     request_log: ReadingLog
     registry: Installed
+    trials: Trying
     wall: Callable[[], float]
     hosts: frozenset[str] = field(converter=_host_names)
     public_url: str = field(converter=_without_slash)

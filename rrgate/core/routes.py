@@ -14,6 +14,7 @@ from attrs import field, frozen
 from rrgate.core.answers import Answer, Refused, missing
 from rrgate.core.changes import Actor, Resource, deleting, saving
 from rrgate.core.house import CoreHouse
+from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
 from rrgate.model import Client, Token, User
 from rrgate.store import Member
@@ -51,6 +52,7 @@ class Call:
     token: Token | None
     in_client: Client | None
     role: Role | None
+    presence: Presence = field(factory=Presence, repr=False)
 
     @property
     def user(self) -> User:
@@ -94,6 +96,7 @@ class Route:
 
     `parameters`: the query parameters it knows; another is refused. `noun`: the class of the body's fields, for the
     documentation. `bare`: not served under `/api/…` too. `any_query`: it reads the query itself, from `raw_query`.
+    `tries`: a POST that asks a target, and so does not run alone. `bodiless`: a POST without a body.
     """
 
     method: str
@@ -105,16 +108,18 @@ class Route:
     noun: type[Any] | None = None
     bare: bool = False
     any_query: bool = False
+    tries: bool = False
+    bodiless: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether it changes anything, and so runs alone."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.tries
 
     @property
     def takes_body(self) -> bool:
         """Whether it reads a JSON object from the body."""
-        return self.method in ("POST", "PUT")
+        return self.method in ("POST", "PUT") and not self.bodiless
 
 
 class Router:

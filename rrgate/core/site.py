@@ -25,6 +25,7 @@ from rrgate.answers import reason_phrase
 from rrgate.core.answers import Answer, Refused, internal_error
 from rrgate.core.handling import Incoming, handle
 from rrgate.core.house import CoreHouse
+from rrgate.core.presence import Presence
 from rrgate.core.routes import Route, Router
 from rrgate.core.table import ROUTES
 
@@ -66,6 +67,7 @@ class CoreRequest(Request):
     _size = 0
     _refused = False
     _gone = False
+    _presence: Presence | None = None
 
     def gotLength(self, length: int | None) -> None:
         """The head is there. `length`: the Content-Length, or None for a chunked body."""
@@ -104,6 +106,7 @@ class CoreRequest(Request):
 
     def process(self) -> None:
         """Answer it."""
+        self._presence = Presence()
         self.site = self.channel.site
         Deferred.fromCoroutine(self._answer()).addErrback(self._failed)
 
@@ -116,6 +119,7 @@ class CoreRequest(Request):
             content_types=self._values(b"Content-Type"),
             content_encodings=self._values(b"Content-Encoding"),
             body=self.content.getvalue(),
+            presence=self._presence or Presence(),
         )
         answer = await handle(self.site.house, self.site.router, request)
         if not self._gone:
@@ -144,8 +148,10 @@ class CoreRequest(Request):
         self.write(body)
 
     def connectionLost(self, reason: Failure) -> None:
-        """The caller has gone; a change under way is finished all the same."""
+        """The caller has gone; a change under way is finished all the same, and a call to a target is not."""
         self._gone = True
+        if self._presence is not None:
+            self._presence.leave()
         super().connectionLost(reason)
 
     def _values(self, name: bytes) -> list[bytes]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from rrgate.core import audit, auth_types, clients, credentials, health, proxies, requests, rules, targets
+from rrgate.core import audit, auth_types, clients, credentials, health, proxies, requests, rules, targets, trials
 from rrgate.core.routes import Route
 from rrgate.model import Client, Credential, Proxy, Rule, Target
 from rrgate.model.documents import Extra
@@ -20,6 +20,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *targets.ROUTES,
     *proxies.ROUTES,
     *rules.ROUTES,
+    *trials.ROUTES,
     *requests.ROUTES,
     *audit.ROUTES,
     *auth_types.ROUTES,

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import treq
 from attrs import frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import deferLater
 from twisted.web.client import Agent
 
 from rrgate.core.house import CoreHouse
@@ -24,6 +26,7 @@ from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
 from rrgate.store.audit import read_entries, write_entries
 from rrgate.store.migrations import migrations
 from rrgate.store.request_log import RequestPage
+from rrgate.trial import Trial
 from tests.core.made_up_plugins import registry
 
 SECRET = "s3cr3t-5f1e"
@@ -138,6 +141,35 @@ class Told:
         return {each["field"]: each["problem"] for each in self.document.get("details", ())}
 
 
+class MemoryTrials:
+    """Remembers what was tried, and answers `trial` or, while there is one, a Deferred from `waiting`."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, str, str | None, str]] = []
+        self.trial = Trial(200, None, 0.0012345678, 0.25, 0.5)
+        self.waiting: list[Deferred[Trial]] | None = None
+        self.error: Exception | None = None
+
+    def start(self, client: Client, target: Target, credential: Credential | None, path: str) -> Deferred[Trial]:
+        if self.error is not None:
+            raise self.error
+        self.tried.append((client.id, target.id, None if credential is None else credential.id, path))
+        if self.waiting is None:
+            return succeed(self.trial)
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the reactor turn until `holds`."""
+    from twisted.internet import reactor
+
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline, "it never came"
+        await deferLater(reactor, 0.001)  # type: ignore[arg-type]
+
+
 def no_route(directory: Directory, proxy: Proxy) -> Any:
     raise AssertionError("the Core API builds no routes")
 
@@ -149,6 +181,7 @@ class Core:
         self.seconds = NOW
         self.store = MemoryStore()
         self.log = MemoryLog()
+        self.trials = MemoryTrials()
         self.ready = True
         self.directory = Directory(no_route)
         for name in ("alice", "adam", "uma", "bob"):
@@ -164,6 +197,7 @@ class Core:
             store=self.store,
             request_log=self.log,
             registry=registry(),
+            trials=self.trials,
             wall=lambda: self.seconds,
             hosts=frozenset({"127.0.0.1", "gateway.test"}),
             public_url="https://gateway.test/",
@@ -273,4 +307,4 @@ TARGET = {
     "targetTestPath": "/v1/customers",
 }
 
-__all__ = ["CALLER", "SECRET", "TARGET", "TOWARDS", "Client", "Core", "Credential", "Proxy", "Target", "Told"]
+__all__ = ["CALLER", "SECRET", "TARGET", "TOWARDS", "Client", "Core", "Credential", "Proxy", "Target", "Told", "until"]

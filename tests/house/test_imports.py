@@ -75,6 +75,7 @@ FLOORS = (
         "rrgate.steps",
         "rrgate.streams",
         "rrgate.token_watch",
+        "rrgate.trial",
         "rrgate.watchdog",
     },
     # The two planes' edges: bytes, and the Core API.
