@@ -180,7 +180,8 @@ class Gateway(Service):
         )
         self.pool = new_pool(idle_timeout=settings.pool_idle_timeout)
         # Nothing is kept in their pool: each tries a connection of its own.
-        self._trials = Trials(compiler, new_pool(idle_timeout=0), reactor, self.wall, self.boot.tell)
+        regions = frozenset(settings.regions)
+        self._trials = Trials(compiler, new_pool(idle_timeout=0), reactor, self.wall, self.boot.tell, regions)
         self._opened.append(self._trials.close)
         self._pages = self.boot.pages(_takes)
         self.pipeline = Pipeline(
@@ -190,7 +191,7 @@ class Gateway(Service):
             reactor,
             self.wall,
             prefix=settings.header_prefix,
-            regions=frozenset(settings.regions),
+            regions=regions,
             held_bytes=settings.held_answers_bytes,
             pages=gateway_pages(lambda: self._ready, self._pages, self.boot.answer),
             admit=self._admit,

@@ -6,7 +6,7 @@ may ask for one (core/trials.py); nothing of a proxy's runs here, and nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from attrs import frozen
@@ -17,16 +17,17 @@ from twisted.python.failure import Failure
 from rrgate.api import ConfigError, Event
 from rrgate.body import Body, BodyBroken, BodyTooLarge
 from rrgate.careful_log import CarefulLogger
+from rrgate.chain import Chain
 from rrgate.exchange import Exchange
-from rrgate.ids import new_id
 from rrgate.messages import InjectionError, Reply
 from rrgate.model import Client, Credential, Target
 from rrgate.outgoing import begin_target_request, change_body, hold_body
+from rrgate.own_request import own_request
 from rrgate.paths import PathRefused, judge_path
 from rrgate.record import encode, snapshot
 from rrgate.record_view import published
 from rrgate.route import Route
-from rrgate.steps import PluginFault, answer_steps, way_in
+from rrgate.steps import PluginFault, answer_steps, let_go, way_in
 from rrgate.upstream import TargetError, Upstream
 from rrgate.waiting import run_deferred
 
@@ -36,7 +37,8 @@ MOST_BODY: Final = 1024 * 1024
 MOST_AT_ONCE: Final = 4
 """Trials of one client under way."""
 
-_FIELDS: Final = ((b"accept", b"Accept", b"*/*"), (b"user-agent", b"User-Agent", b"rrgate"))
+MOST_IN_ALL: Final = 64
+"""Trials under way."""
 
 
 @frozen
@@ -56,7 +58,7 @@ class Trial:
 
 
 class TooManyTrials(Exception):
-    """The client has `MOST_AT_ONCE` under way."""
+    """The client has `MOST_AT_ONCE` under way, or there are `MOST_IN_ALL`."""
 
 
 class CompilesTrials(Protocol):
@@ -75,24 +77,38 @@ class Trials:
         clock: IReactorTime,
         wall: Callable[[], float],
         tell: Callable[[Event], object] = lambda event: None,
+        regions: frozenset[str] = frozenset(),
     ) -> None:
-        """`upstream`: sends over a new connection each time, as that is what is tried. `tell`: as for the Pipeline."""
+        """`upstream`: sends over a new connection each time, as that is what is tried.
+
+        `tell`, `regions`: as for the Pipeline.
+        """
         self._compiler = compiler
         self._upstream = upstream
         self._clock = clock
         self._wall = wall
         self._tell = tell
+        self._regions = regions
         self._running: dict[Deferred[Trial], str] = {}
         self._log = CarefulLogger("rrgate.trial")
 
-    def start(self, client: Client, target: Target, credential: Credential | None, path: str) -> Deferred[Trial]:
+    def start(
+        self,
+        client: Client,
+        target: Target,
+        credential: Credential | None,
+        path: str,
+        beforehand: Callable[[], Awaitable[object]],
+    ) -> Deferred[Trial]:
         """GET `path` (from its `/`, perhaps with a query) of `target`, as a request with `credential` would.
 
-        Fires within the target's timeout, whatever the target does. Cancelling cuts it off. Raises TooManyTrials.
+        `beforehand`: is waited for before anything else is done; what it raises is what comes of it all. Fires within
+        the target's timeout, whatever the target does. Cancelling cuts it off. Raises TooManyTrials.
         """
-        if list(self._running.values()).count(client.id) >= MOST_AT_ONCE:
+        running_for = list(self._running.values())
+        if running_for.count(client.id) >= MOST_AT_ONCE or len(running_for) >= MOST_IN_ALL:
             raise TooManyTrials
-        ex = self._exchange(path)
+        ex = own_request(b"GET", path.encode("ascii"), self._clock.seconds(), self._wall())
         late: list[Trial] = []
 
         def too_late() -> None:
@@ -101,7 +117,7 @@ class Trials:
             running.cancel()
 
         timer = self._clock.callLater(target.timeout, too_late)
-        running = run_deferred(self._run(ex, client, target, credential))
+        running = run_deferred(self._run(ex, client, target, credential, beforehand))
         self._running[running] = client.id
 
         def ended(result: Trial | Failure) -> Trial | Failure:
@@ -119,61 +135,78 @@ class Trials:
         for running in tuple(self._running):
             running.cancel()
 
-    def _exchange(self, path: str) -> Exchange:
-        return Exchange(
-            new_id(),
-            b"GET",
-            path.encode("ascii"),
-            list(_FIELDS),
-            Body.of(b""),
-            0,
-            False,
-            "",
-            self._clock.seconds(),
-            self._wall(),
-            _NoDoor(),
-        )
-
-    async def _run(self, ex: Exchange, client: Client, target: Target, credential: Credential | None) -> Trial:
+    async def _run(
+        self,
+        ex: Exchange,
+        client: Client,
+        target: Target,
+        credential: Credential | None,
+        beforehand: Callable[[], Awaitable[object]],
+    ) -> Trial:
+        if self._regions and target.region not in self._regions:
+            return self._result(ex, "this gateway does not serve the target's region")
+        await beforehand()
         try:
-            ex.route = route = self._compiler.build_trial(client, target, credential)
+            ex.route = self._compiler.build_trial(client, target, credential)
             ex.origin_path = ex.full_path
             ex.forms = judge_path(ex.full_path, raw_paths=target.raw_paths, strict=target.strict_path)
-            reply = await self._ask(ex, route)
-            if reply is not None:
-                return self._result(ex, reply.message)
-            if ex.response is not None:
-                await _read(ex.response.body)
-            return self._result(ex, None)
         except ConfigError as error:
             self._log.error("a trial cannot be compiled: {error}", error=error)
             return self._result(ex, "the credential's configuration does not work; the gateway's log says why")
-        except PluginFault as fault:
-            self._report(ex, fault)
-            return self._result(ex, "the credential's plugin failed; the gateway's log says where")
-        except InjectionError as error:
-            self._log.error("a trial was refused: {error}", error=error)
-            return self._result(ex, "the credential's plugin wrote what cannot be sent; the gateway's log says what")
-        except (TargetError, PathRefused, BodyBroken) as error:
+        except PathRefused as error:
             return self._result(ex, str(error))
-        except BodyTooLarge:
-            return self._result(ex, "the credential's plugin takes no request without a body")
+        try:
+            reply = await self._ask(ex, ex.route.chain)
+            if reply is None and ex.response is not None:
+                await _read(ex.response.body)
+            return self._result(ex, None if reply is None else reply.message)
+        except BodyBroken as error:
+            return self._result(ex, str(error))
         finally:
             if ex.response is not None:
                 ex.response.body.abandon()
-            self._log_steps(ex)
+            self._log_steps(ex, ex.route.chain)
 
-    async def _ask(self, ex: Exchange, route: Route) -> Reply | None:
-        """Send the request; a Reply of the plugin's if it made one in place of that, or of the answer."""
-        chain = route.chain
+    async def _ask(self, ex: Exchange, chain: Chain) -> Reply | None:
+        """Send the request; a Reply in place of the target's answer, if there is none or the plugin made one."""
+        try:
+            try:
+                reply = await self._send(ex, chain)
+            except TargetError as error:
+                reply = Reply(502, str(error), "target-unreachable")
+            except BodyTooLarge:
+                reply = Reply(413, "the credential's plugin takes no request without a body", "request-too-large")
+            except InjectionError as error:
+                self._log.error("a trial was refused: {error}", error=error)
+                text = "the credential's plugin wrote what cannot be sent; the gateway's log says what"
+                reply = Reply(500, text, "internal-error")
+            if reply is None or ex.entered:
+                reply = await answer_steps(ex, chain.on_response, reply)
+            return reply
+        except PluginFault as fault:
+            self._report(ex, fault)
+            reply = Reply(500, "the credential's plugin failed; the gateway's log says where", "internal-error")
+            let_go(ex)
+            while ex.entered:
+                try:
+                    await answer_steps(ex, chain.on_response, reply)
+                except PluginFault as further:
+                    self._report(ex, further)
+            return reply
+
+    async def _send(self, ex: Exchange, chain: Chain) -> Reply | None:
+        """Up to the head of the target's answer; a Reply if the plugin made one in place of the request."""
+        route = ex.route
+        assert route is not None
         reply = await way_in(ex, chain.authorize)
-        if reply is None and (chain.body_needed or chain.body_limit is not None):
-            await hold_body(ex, chain)
-        if reply is None:
-            request = ex.target_request = begin_target_request(ex, route)
-            reply = await way_in(ex, chain.prepare)
         if reply is not None:
-            return await answer_steps(ex, chain.on_response, reply) if ex.entered else reply
+            return reply
+        if chain.body_needed or chain.body_limit is not None:
+            await hold_body(ex, chain)
+        request = ex.target_request = begin_target_request(ex, route)
+        reply = await way_in(ex, chain.prepare)
+        if reply is not None:
+            return reply
         ex.entered |= chain.entered_by_sending
         if chain.on_request_body:
             await change_body(ex, request, chain.on_request_body)
@@ -181,7 +214,7 @@ class Trials:
         await self._upstream.send(ex)
         assert ex.response is not None
         ex.target_status = ex.response.status
-        return await answer_steps(ex, chain.on_response, None)
+        return None
 
     def _result(self, ex: Exchange, problem: str | None) -> Trial:
         moments = dict(ex.timeline)
@@ -204,12 +237,12 @@ class Trials:
         )
         self._tell(Event("plugin-fault", str(fault), f"{fault.plugin} {fault.phase}"))
 
-    def _log_steps(self, ex: Exchange) -> None:
+    def _log_steps(self, ex: Exchange, chain: Chain) -> None:
         """A plugin undoes in `on_log` what must be undone for every request."""
-        if ex.route is None or not ex.route.chain.on_log:
+        if not chain.on_log:
             return
         record, _ = published(encode(snapshot(ex)))
-        for step in ex.route.chain.on_log:
+        for step in chain.on_log:
             try:
                 step.call(ex, record)
             except Exception:  # noqa: BLE001 - a plugin's fault is logged, and only that
@@ -221,28 +254,3 @@ async def _read(body: Body) -> None:
     size = 0
     while size <= MOST_BODY and (data := await body.read()):
         size += len(data)
-
-
-class _NoDoor:
-    """Nobody is answered: who asked reads a `Trial`."""
-
-    def begin(
-        self,
-        status: int,
-        reason: bytes,
-        fields: list[tuple[bytes, bytes]],
-        length: int | None,
-        first: bytes,
-        last: bool,
-        close: bool,
-    ) -> None:
-        """Nothing."""
-
-    async def write(self, data: bytes) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
-
-    def abort(self) -> None:
-        """Nothing."""

@@ -62,6 +62,13 @@ def deleting(house: CoreHouse, actor: Actor, noun: Resource, with_it: Iterable[R
     return _entry(house, actor, "delete", noun, before=publish(noun, **gone), after=None)
 
 
+def trying(house: CoreHouse, actor: Actor, noun: Credential | Target, target: Target, path: str) -> AuditEntry:
+    """The entry of a test of `noun` by `path` of `target`. Values of a query may be secret, and are left out."""
+    path, mark, query = path.partition("?")
+    names = "&".join("".join(part.partition("=")[:2]) for part in query.split("&"))
+    return _entry(house, actor, "test", noun, before=None, after={"targetId": target.id, "path": path + mark + names})
+
+
 def _entry(
     house: CoreHouse,
     actor: Actor,

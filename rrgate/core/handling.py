@@ -48,7 +48,7 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         admitted = admit(house, route, ids, request.authorization)
         query = Query.read("" if route.any_query else raw_query, route.parameters)
         document = {}
-        if route.takes_body:
+        if route.takes_body or (route.bodiless and request.body):
             document = read_object(request.content_types, request.content_encodings, request.body)
         if not route.writes:
             return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request.presence))

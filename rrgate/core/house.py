@@ -5,7 +5,7 @@ Belongs here: the interfaces that core/ needs, and writing through them. Does no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -108,7 +108,14 @@ class Installed(Protocol):
 class Trying(Protocol):
     """What core/ needs of rrgate.trial.Trials."""
 
-    def start(self, client: Client, target: Target, credential: Credential | None, path: str) -> Deferred[Trial]: ...
+    def start(
+        self,
+        client: Client,
+        target: Target,
+        credential: Credential | None,
+        path: str,
+        beforehand: Callable[[], Awaitable[object]],
+    ) -> Deferred[Trial]: ...
 
 
 def _host_names(hosts: Iterable[str]) -> frozenset[str]:

@@ -12,11 +12,11 @@ from typing import Any
 from attrs import field, frozen
 
 from rrgate.core.answers import Answer, Refused, missing
-from rrgate.core.changes import Actor, Resource, deleting, saving
+from rrgate.core.changes import Actor, Resource, deleting, saving, trying
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
-from rrgate.model import Client, Token, User
+from rrgate.model import Client, Credential, Target, Token, User
 from rrgate.store import Member
 
 
@@ -81,6 +81,10 @@ class Call:
         house = self.house
         await house.delete(*with_it, noun, audit=[deleting(house, self._actor, noun, with_it)])
 
+    async def note_test(self, noun: Credential | Target, target: Target, path: str) -> None:
+        """Put into the audit log, durably, that `noun` is about to be tested by `path` of `target`."""
+        await self.house.store.save(audit=[trying(self.house, self._actor, noun, target, path)])
+
     @property
     def _actor(self) -> Actor:
         assert self.token is not None
@@ -96,7 +100,8 @@ class Route:
 
     `parameters`: the query parameters it knows; another is refused. `noun`: the class of the body's fields, for the
     documentation. `bare`: not served under `/api/…` too. `any_query`: it reads the query itself, from `raw_query`.
-    `tries`: a POST that asks a target, and so does not run alone. `bodiless`: a POST without a body.
+    `tries`: a POST that asks a target, and so does not run alone. `bodiless`: a POST without a body, or with an
+    object that has no members.
     """
 
     method: str

@@ -30,6 +30,11 @@ class Wanted:
     path: str | None = None
 
 
+@frozen
+class Nothing:
+    """The body of a target's test, if it has one."""
+
+
 def document_of(trial: Trial) -> dict[str, Any]:
     """A trial as published; seconds to the microsecond."""
 
@@ -46,12 +51,16 @@ def document_of(trial: Trial) -> dict[str, Any]:
 
 
 async def tried(call: Call, target: Target, credential: Credential | None, path: str) -> Answer:
-    """The answer to a test. Raises Refused with 429 if the client has too many under way."""
+    """The answer to a test. Raises Refused with 429 if there are too many under way."""
+
+    async def note() -> None:
+        await call.note_test(credential or target, target, path)
+
     try:
-        running = call.house.trials.start(call.client, target, credential, path)
+        running = call.house.trials.start(call.client, target, credential, path, note)
     except TooManyTrials:
         raise Refused(
-            429, "This client has as many tests under way as it may; wait for one.", headers=(("Retry-After", "1"),)
+            429, "There are as many tests under way as there may be; wait for one.", headers=(("Retry-After", "1"),)
         ) from None
     trial = await call.presence.while_here(running)
     return Answer(200, {"test": document_of(trial), "message": "Success"})
@@ -59,6 +68,7 @@ async def tried(call: Call, target: Target, credential: Credential | None, path:
 
 async def try_target(call: Call) -> Answer:
     target = owned(call.house.directory.targets, call, "targetId")
+    structure(call.document, Nothing, "")
     if target.test_path is None:
         raise conflict("targetTestPath", "is not set: say which path is to be called")
     return await tried(call, target, None, target.test_path)
@@ -79,12 +89,18 @@ async def try_credential(call: Call) -> Answer:
     with gathered(problems):
         path = _fit(path)
     refuse_if(problems)
+    check_shown(call, credential)
+    if first_use(call.house, credential, target):
+        credential = await bound(call, credential, target)
+    return await tried(call, target, credential, path)
+
+
+def check_shown(call: Call, credential: Credential) -> None:
+    """Raises Refused with 409 for a credential that no target would be shown now."""
     if not credential.active:
         raise conflict("credentialActive", "is false: a credential that is switched off is shown to nobody")
     if credential.expires_at is not None and credential.expires_at <= call.house.now():
         raise conflict("credentialExpiresAt", "is past: a credential that has expired is shown to nobody")
-    credential = await bound(call, credential, target)
-    return await tried(call, target, credential, path)
 
 
 def _fit(path: str | None) -> str:
@@ -97,10 +113,8 @@ def _fit(path: str | None) -> str:
 
 
 async def bound(call: Call, credential: Credential, target: Target) -> Credential:
-    """`credential`, bound to the host of `target` if it was not bound yet: a test is a use like any other."""
+    """`credential`, bound to the host of `target`: a test is a use like any other."""
     house = call.house
-    if not first_use(house, credential, target):
-        return credential
     await house.writing.acquire()
     try:
         # Judged again: while this waited, all of it may have changed.
@@ -109,6 +123,7 @@ async def bound(call: Call, credential: Credential, target: Target) -> Credentia
         token = call.token and house.directory.token_by_hash.get(call.token.token_hash)
         if role is None or role < Role.ADMIN or token is None or house.directory.targets.get(target.id) != target:
             raise missing()
+        check_shown(call, credential)
         for changed in first_use(house, credential, target):
             await call.save(changed)
             credential = changed

@@ -21,18 +21,19 @@ from rrgate.store.errors import StoreError
 MOST_ENTRIES: Final = 1000
 """Entries of one page."""
 
-Action = Literal["create", "change", "delete"]
+Action = Literal["create", "change", "delete", "test"]
 
 Document = Mapping[str, Any]
 
 
 @frozen(kw_only=True)
 class AuditEntry:
-    """One change. Holds nothing secret: the documents are published ones, in which a secret is its fingerprint.
+    """One change, or one test. Holds nothing secret: its documents are published ones, which show a fingerprint.
 
     `at`: milliseconds since the epoch. `client_id`: to whom it belongs, `""` for what belongs to no client. `user_id`,
     `token_id`: who asked, `""` for whoever worked on the state itself. `via`: the route or command. `kind`, `noun_id`:
-    what was changed, its plural and its id. `before`, `after`: None where there was, or is, nothing.
+    what was changed, its plural and its id. `before`, `after`: None where there was, or is, nothing. Of a test, which
+    changes nothing, `after` says what was asked for.
     """
 
     id: str

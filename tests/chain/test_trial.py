@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import globalLogPublisher
 
 from rrgate.api import ConfigError, Exchange, Plugin, Problem, Reply
 from rrgate.body import Body, BodyBroken
+from rrgate.messages import InjectionError
 from rrgate.model import Client, Credential, Target
 from rrgate.route import Route
-from rrgate.trial import MOST_AT_ONCE, MOST_BODY, TooManyTrials, Trial, Trials
+from rrgate.trial import MOST_AT_ONCE, MOST_BODY, MOST_IN_ALL, TooManyTrials, Trial, Trials
 from rrgate.upstream import TargetUnreachable
 from rrgate.waiting import Waiter
 from tests.chain.house import COMMON, Caller, House, plugin, response, whole
@@ -27,12 +28,14 @@ TARGET = Target(id="t1", name="t", base_url="http://acme.test", timeout=20.0, **
 class Bench:
     """Trials of one client's target, with the plugin of one credential."""
 
-    def __init__(self, signer: Plugin | None = None) -> None:
+    def __init__(self, signer: Plugin | None = None, *, regions: frozenset[str] = frozenset()) -> None:
         self.house = House(signer=signer)
         self.clock = self.house.clock
         self.upstream = self.house.upstream
         self.error: Exception | None = None
-        self.trials = Trials(self, self.upstream, self.clock, lambda: 1_700_000_000.0, self.house.told.append)
+        self.trials = Trials(self, self.upstream, self.clock, lambda: 1_700_000_000.0, self.house.told.append, regions)
+        self.noted: Deferred[None] = succeed(None)
+        self.asked = 0
 
     def build_trial(self, client: Client, target: Target, credential: Credential | None) -> Route:
         if self.error is not None:
@@ -41,7 +44,11 @@ class Bench:
 
     def start(self, path: str = "/path?q=1", client: str = "c1") -> Deferred[Trial]:
         owner = Client(id=client, user_id="u1", name="c", created_at=1, updated_at=1)
-        return self.trials.start(owner, TARGET, None, path)
+        return self.trials.start(owner, TARGET, None, path, self.note)
+
+    def note(self) -> Deferred[None]:
+        self.asked += 1
+        return self.noted
 
     def told(self) -> tuple[int | None, str | None]:
         """Status and problem of a trial that is over at once."""
@@ -90,6 +97,32 @@ def test_every_phase_of_the_plugin_but_who_calls() -> None:
     assert called == ["authorize", "body_needed", "prepare", "on_request_body", "on_response", "on_log"]
 
 
+def test_nothing_is_done_before_it_is_noted() -> None:
+    called: list[str] = []
+    bench = Bench(plugin("sign", prepare=lambda ex: called.append("prepare")))
+    bench.noted = Deferred()
+    found: list[Any] = []
+    bench.start().addBoth(found.append)
+    assert (bench.asked, called, bench.upstream.sent) == (1, [], [])
+    bench.noted.callback(None)
+    assert called == ["prepare"]
+    assert found[0].status == 200
+    bench.noted = Deferred()
+    bench.start().addBoth(found.append)
+    bench.noted.errback(OSError("full"))
+    assert found[1].check(OSError)
+    assert len(bench.upstream.sent) == 1
+
+
+@pytest.mark.parametrize(("regions", "status"), [({"eu-west-1"}, None), ({"us-east-1", "eu-west-1"}, 200)])
+def test_a_region_that_is_not_served_here(regions: set[str], status: int | None) -> None:
+    bench = Bench(regions=frozenset(regions))
+    trial = bench.result()
+    assert trial.status == status
+    assert trial.problem == (None if status else "this gateway does not serve the target's region")
+    assert bench.asked == len(bench.upstream.sent) == bool(status)
+
+
 def test_async_plugins() -> None:
     token: Waiter[bytes] = Waiter()
 
@@ -130,6 +163,37 @@ def test_a_plugin_that_fails_is_named_to_the_operator_alone(phase: str) -> None:
     assert (told.kind, told.subject) == ("plugin-fault", f"sign {phase}")
     assert any(event.get("plugin") == "sign" and event.get("phase") == phase for event in events)
     assert SECRET not in repr((trial, events, told))
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (TargetUnreachable("it is down"), "it is down"),
+        (InjectionError("bad"), "the credential's plugin wrote what cannot be sent; the gateway's log says what"),
+    ],
+)
+def test_a_plugin_that_was_entered_sees_what_comes_of_it(error: Exception, text: str) -> None:
+    called: list[int] = []
+    bench = Bench(plugin("sign", prepare=lambda ex: None, on_response=lambda ex: called.append(1)))
+    bench.upstream.error = error
+    assert bench.told() == (None, text)
+    assert called == [1]
+
+
+def test_a_plugin_that_fails_is_told_of_it_once() -> None:
+    called: list[str] = []
+
+    def fail(what: str) -> Any:
+        def method(ex: Exchange) -> None:
+            called.append(what)
+            raise KeyError(SECRET)
+
+        return method
+
+    bench = Bench(plugin("sign", prepare=fail("prepare"), on_response=fail("on_response")))
+    assert bench.result().problem == "the credential's plugin failed; the gateway's log says where"
+    assert called == ["prepare", "on_response"]
+    assert [told.subject for told in bench.house.told] == ["sign prepare", "sign on_response"]
 
 
 def test_a_plugin_that_fails_when_it_is_over_changes_nothing() -> None:
@@ -232,3 +296,16 @@ def test_a_client_has_a_few_at_a_time() -> None:
         each.addErrback(lambda failure: ends.append(failure.check(CancelledError)))
     bench.trials.close()
     assert ends == [CancelledError] * (MOST_AT_ONCE + 1)
+
+
+def test_there_are_not_too_many_in_all() -> None:
+    bench = Bench()
+    bench.note = Deferred  # type: ignore[method-assign, assignment]
+    found: list[Any] = []
+    for each in range(MOST_IN_ALL):
+        bench.start(client=f"c{each}").addErrback(found.append)
+    with pytest.raises(TooManyTrials):
+        bench.start(client="another")
+    bench.trials.close()
+    assert len(found) == MOST_IN_ALL
+    assert bench.upstream.sent == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import treq
@@ -16,6 +16,7 @@ from attrs import frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from twisted.web.client import Agent
 
 from rrgate.core.house import CoreHouse
@@ -142,7 +143,10 @@ class Told:
 
 
 class MemoryTrials:
-    """Remembers what was tried, and answers `trial` or, while there is one, a Deferred from `waiting`."""
+    """Remembers what was tried, and answers `trial` or, while there is one, a Deferred from `waiting`.
+
+    What is to be done beforehand is done and, in these tests, over at once.
+    """
 
     def __init__(self) -> None:
         self.tried: list[tuple[str, str, str | None, str]] = []
@@ -150,9 +154,19 @@ class MemoryTrials:
         self.waiting: list[Deferred[Trial]] | None = None
         self.error: Exception | None = None
 
-    def start(self, client: Client, target: Target, credential: Credential | None, path: str) -> Deferred[Trial]:
+    def start(
+        self,
+        client: Client,
+        target: Target,
+        credential: Credential | None,
+        path: str,
+        beforehand: Callable[[], Coroutine[Any, Any, object]],
+    ) -> Deferred[Trial]:
         if self.error is not None:
             raise self.error
+        done = Deferred.fromCoroutine(beforehand())
+        if isinstance(done.result, Failure):
+            return done  # type: ignore[return-value]
         self.tried.append((client.id, target.id, None if credential is None else credential.id, path))
         if self.waiting is None:
             return succeed(self.trial)

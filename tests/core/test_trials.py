@@ -14,8 +14,9 @@ import pytest_twisted
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from rrgate.store import StoreError
 from rrgate.trial import TooManyTrials, Trial
-from tests.core.doubles import CALLER, TARGET, TOWARDS, Core, until
+from tests.core.doubles import CALLER, SECRET, TARGET, TOWARDS, Core, until
 
 CREDENTIALS = "/clients/acme/credentials"
 TARGETS = "/clients/acme/targets"
@@ -143,16 +144,15 @@ async def test_the_first_use_binds_a_credential(core: Core) -> None:
     where = f"{CREDENTIALS}/{credential}"
     await core.ask("POST", f"{where}/test", {"targetId": target})
     assert core.directory.credentials[credential].allowed_hosts == ("api.stripe.com",)
-    entry = core.store.entries[0]
+    entry = core.store.entries[1]
     assert (entry.via, entry.action, entry.noun_id) == (
         "POST /clients/{clientId}/credentials/{credentialId}/test",
         "change",
         credential,
     )
-    written = len(core.store.entries)
     await core.ask("POST", f"{where}/test", {"targetId": target})
     await core.ask("POST", f"{TARGETS}/{target}/test")
-    assert len(core.store.entries) == written
+    assert [entry.action for entry in core.store.entries[:4]] == ["test", "test", "test", "change"]
     assert not core.house.writing.locked
 
 
@@ -168,9 +168,30 @@ def end_the_token(core: Core, target_id: str) -> None:
     core.directory.replace_tokens({})
 
 
-@pytest.mark.parametrize("change", [move_the_target, lower_the_role, end_the_token])
+def switch_it_off(core: Core, target_id: str) -> None:
+    for credential in tuple(core.directory.credentials.values()):
+        core.directory.put(evolve(credential, active=False))
+
+
+def let_it_expire(core: Core, target_id: str) -> None:
+    for credential in tuple(core.directory.credentials.values()):
+        core.directory.put(evolve(credential, expires_at=int(core.seconds * 1000)))
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (move_the_target, 404),
+        (lower_the_role, 404),
+        (end_the_token, 404),
+        (switch_it_off, 409),
+        (let_it_expire, 409),
+    ],
+)
 @pytest_twisted.ensureDeferred
-async def test_what_changed_while_it_waited_to_be_bound(core: Core, change: Callable[[Core, str], None]) -> None:
+async def test_what_changed_while_it_waited_to_be_bound(
+    core: Core, change: Callable[[Core, str], None], status: int
+) -> None:
     target, credential = await made(core)
     await core.house.writing.acquire()
     asked = Deferred.fromCoroutine(
@@ -179,7 +200,7 @@ async def test_what_changed_while_it_waited_to_be_bound(core: Core, change: Call
     await until(lambda: bool(core.house.writing.waiting))
     change(core, target)
     core.house.writing.release()
-    assert (await asked).status == 404
+    assert (await asked).status == status
     assert core.directory.credentials[credential].allowed_hosts is None
     assert core.trials.tried == []
     assert not core.house.writing.locked
@@ -207,6 +228,40 @@ async def test_whoever_leaves_ends_it(core: Core) -> None:
         (running,) = core.trials.waiting
         assert not running.called
     await until(lambda: running.called)
+
+
+@pytest_twisted.ensureDeferred
+async def test_each_is_in_the_audit_log_before_it_is_sent(core: Core) -> None:
+    target, credential = await made(core, credentialAllowedHosts=["api.stripe.com"])
+    body = {"targetId": target, "path": f"/v1/me?sig={SECRET}&deep&a=1"}
+    await core.ask("POST", f"{CREDENTIALS}/{credential}/test", body, token="u-adam")
+    await core.ask("POST", f"{TARGETS}/{target}/test")
+    told = await core.ask("GET", "/clients/acme/audit")
+    of_target, of_credential, *_ = told.document["audit"]
+    assert of_credential["auditAction"] == of_target["auditAction"] == "test"
+    assert of_credential["userId"] == "adam"
+    assert (of_credential["auditResource"], of_credential["auditResourceId"]) == ("credentials", credential)
+    assert of_credential["auditVia"] == "POST /clients/{clientId}/credentials/{credentialId}/test"
+    assert of_credential["auditBefore"] is None
+    assert of_credential["auditAfter"] == {"targetId": target, "path": "/v1/me?sig=&deep&a="}
+    assert (of_target["auditResource"], of_target["auditResourceId"]) == ("targets", target)
+    assert of_target["auditAfter"] == {"targetId": target, "path": "/v1/customers"}
+    assert SECRET.encode() not in told.raw
+    core.trials.tried.clear()
+    core.store.error = StoreError("the disk is full")
+    assert (await core.ask("POST", f"{TARGETS}/{target}/test")).status == 500
+    assert core.trials.tried == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_targets_test_takes_nothing(core: Core) -> None:
+    target, credential = await made(core)
+    where = f"{TARGETS}/{target}/test"
+    assert (await core.ask("POST", where, {})).status == 200
+    told = await core.ask("POST", where, {"path": "/other", "credentialId": credential})
+    assert told.status == 400
+    assert set(told.problems) == {"path", "credentialId"}
+    assert len(core.trials.tried) == 1
 
 
 @pytest_twisted.ensureDeferred

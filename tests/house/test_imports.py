@@ -67,6 +67,7 @@ FLOORS = (
         "rrgate.directory",
         "rrgate.journal",
         "rrgate.outgoing",
+        "rrgate.own_request",
         "rrgate.pages",
         "rrgate.pipeline",
         "rrgate.record",
