@@ -55,6 +55,10 @@ async def tried(call: Call, target: Target, credential: Credential | None, path:
 
     async def note() -> None:
         await call.note_test(credential or target, target, path)
+        # What was changed or deleted meanwhile is in force already.
+        now = call.house.directory
+        if now.targets.get(target.id) != target or (credential and now.credentials.get(credential.id) != credential):
+            raise missing()
 
     try:
         running = call.house.trials.start(call.client, target, credential, path, note)

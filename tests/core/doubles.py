@@ -16,7 +16,6 @@ from attrs import frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 from twisted.web.client import Agent
 
 from rrgate.core.house import CoreHouse
@@ -143,10 +142,7 @@ class Told:
 
 
 class MemoryTrials:
-    """Remembers what was tried, and answers `trial` or, while there is one, a Deferred from `waiting`.
-
-    What is to be done beforehand is done and, in these tests, over at once.
-    """
+    """Remembers what was tried, and answers `trial` or, while there is one, a Deferred from `waiting`."""
 
     def __init__(self) -> None:
         self.tried: list[tuple[str, str, str | None, str]] = []
@@ -164,14 +160,16 @@ class MemoryTrials:
     ) -> Deferred[Trial]:
         if self.error is not None:
             raise self.error
-        done = Deferred.fromCoroutine(beforehand())
-        if isinstance(done.result, Failure):
-            return done  # type: ignore[return-value]
-        self.tried.append((client.id, target.id, None if credential is None else credential.id, path))
-        if self.waiting is None:
-            return succeed(self.trial)
-        self.waiting.append(Deferred())
-        return self.waiting[-1]
+
+        async def run() -> Trial:
+            await beforehand()
+            self.tried.append((client.id, target.id, None if credential is None else credential.id, path))
+            if self.waiting is None:
+                return self.trial
+            self.waiting.append(Deferred())
+            return await self.waiting[-1]
+
+        return Deferred.fromCoroutine(run())
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -206,6 +206,28 @@ async def test_what_changed_while_it_waited_to_be_bound(
     assert not core.house.writing.locked
 
 
+def drop_the_credential(core: Core, target_id: str) -> None:
+    for credential in tuple(core.directory.credentials.values()):
+        core.directory.drop(credential)
+
+
+def drop_the_target(core: Core, target_id: str) -> None:
+    core.directory.drop(core.directory.targets[target_id])
+
+
+@pytest.mark.parametrize("change", [move_the_target, drop_the_target, switch_it_off, drop_the_credential])
+@pytest_twisted.ensureDeferred
+async def test_what_changed_while_it_was_written_down(core: Core, change: Callable[[Core, str], None]) -> None:
+    target, credential = await made(core, credentialAllowedHosts=["api.stripe.com"])
+    core.store.waiting = []
+    asked = Deferred.fromCoroutine(core.ask("POST", f"{CREDENTIALS}/{credential}/test", {"targetId": target}))
+    await until(lambda: bool(core.store.waiting))
+    change(core, target)
+    core.store.waiting[0].callback(None)
+    assert (await asked).status == 404
+    assert core.trials.tried == []
+
+
 @pytest_twisted.ensureDeferred
 async def test_changes_do_not_wait_for_a_test(core: Core) -> None:
     target, credential = await made(core)
