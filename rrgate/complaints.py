@@ -123,7 +123,8 @@ def expected(type_: Any) -> str:
     if is_mapping(type_) or (isinstance(type_, type) and attrs.has(type_)):
         return "an object"
     if is_sequence(type_) or is_set(type_) or is_frozenset(type_) or origin is tuple:
-        return f"an array of {expected(arguments[0]).removeprefix('a ')}s" if arguments else "an array"
+        one = expected(arguments[0]).removeprefix("a ").removeprefix("an ") if arguments else ""
+        return f"an array of {one}s" if one else "an array"
     return "of another kind"
 
 

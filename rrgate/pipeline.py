@@ -129,11 +129,11 @@ class Pipeline:
         except ConfigError as error:
             self._log.error("a proxy cannot be compiled: {error}", error=error)
             return Reply(500, "This proxy's configuration does not work; its operator's log says why", "internal-error")
-        if found is None:
+        if found is None or (self._regions and found[0].proxy.region not in self._regions):
+            # In nobody's request log. Not the path, which may hold anything.
+            self._log.debug("{ex!r} from {address} names no proxy", ex=ex, address=ex.caller_address)
             return Reply(404, "No such proxy", answers.DENIED)
         route, rest = found
-        if self._regions and route.proxy.region not in self._regions:
-            return Reply(404, "No such proxy", answers.DENIED)
         ex.route = route
         ex.origin_path = rest
         ex.checks = route.checks

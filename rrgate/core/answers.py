@@ -80,7 +80,8 @@ def not_right(problems: Sequence[Problem] | ConfigError) -> Refused:
     if isinstance(problems, ConfigError):
         problems = problems.problems
     if len(problems) == 1:
-        message = f"{problems[0].field} {problems[0].problem}."
+        message = f"{problems[0].field} {problems[0].problem}"
+        message += "" if message.endswith("?") else "."
     else:
         message = f"{len(problems)} things are not right; see details."
     return Refused(400, message, problems)

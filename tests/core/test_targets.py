@@ -67,6 +67,8 @@ async def test_everything_wrong_is_said_at_once(core: Core) -> None:
     assert told.status == 400
     assert set(told.problems) == {*document, "targetName"} - {"targetDefaultRuleEffect"}
     assert told.problems["targetBaseUrl"] == "is not a known field; did you mean targetBaseURL?"
+    told = await core.ask("POST", PATH, {**TARGET, "targetBaseUrl": "http://x"})
+    assert told.document["message"] == "targetBaseUrl is not a known field; did you mean targetBaseURL?"
     told = await core.ask("POST", PATH, {**TARGET, "targetDefaultRuleEffect": "deny"})
     assert list(told.problems) == ["targetDefaultRuleEffect"]
 

@@ -5,6 +5,7 @@ Belongs here: comparing the page's tables with the route table and the models. D
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_fields(noun: object) -> None:
     assert set(by_heading) == {f"Fields of {known.plural}" for known in NOUNS}
     (known,) = (known for known in NOUNS if known is noun)
     assert by_heading[f"Fields of {known.plural}"] == field_rows(known)
+
+
+def test_statuses() -> None:
+    """Those that core/ refuses with, and what comes of exceptions."""
+    raised = {500}
+    for path in (PAGE.parents[1] / "rrgate" / "core").glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Refused", "Answer") and call.args:
+                raised |= {each.value for each in ast.walk(call.args[0]) if isinstance(each, ast.Constant)}
+    (rows,) = (rows for _, head, rows in tables() if head == ("status", "when"))
+    assert [int(status) for status, _ in rows] == sorted(raised - {200})
 
 
 def test_its_samples_are_json() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from attrs import evolve
+from twisted.logger import eventAsText, globalLogPublisher
 
 from tests.callers import Answer, Caller, in_thread
 from tests.running_gateway import KEY, RunningGateway
@@ -162,6 +163,21 @@ async def test_what_is_not_there_is_404(gateway: RunningGateway) -> None:
         assert (answer.status, answer.code) == (404, "proxy-access-denied"), path
     for path in ("/healthz", "/readyz"):
         assert (await in_thread(ask, path)).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_names_no_proxy_is_in_the_operators_log_without_the_path(gateway: RunningGateway) -> None:
+    said: list[Any] = []
+    globalLogPublisher.addObserver(said.append)
+    try:
+        with Caller(gateway.address) as caller:
+            answer = await in_thread(caller.call, "GET", "/api/nobody/what-may-be-secret")
+    finally:
+        globalLogPublisher.removeObserver(said.append)
+    request_id = answer["requestrocket-request-id"]
+    (line,) = (eventAsText(event) for event in said if request_id in eventAsText(event))
+    assert "127.0.0.1 names no proxy" in line
+    assert not any("what-may-be-secret" in eventAsText(event) for event in said)
 
 
 @pytest_twisted.ensureDeferred

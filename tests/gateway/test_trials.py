@@ -5,6 +5,7 @@ Belongs here: the guarded way. Does not: who may ask (tests/core/test_trials.py)
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from pathlib import Path
@@ -82,6 +83,34 @@ async def test_a_credential_is_shown_as_its_plugin_shows_it(gateway: RunningGate
     assert bearer.every("requestrocket-hops") == ["1"]
     assert (header.line, header.every("X-Key")) == ("GET /base/ HTTP/1.1", [TOKEN])
     assert query.line == f"GET /base/?a=1&k={TOKEN} HTTP/1.1"
+
+
+BASIC = base64.b64encode(b"ann:what-ann-knows").decode()
+JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("auth_type", "secret", "line", "fields"),
+    [
+        ("basicAuth", {"username": "ann", "password": "what-ann-knows"}, "/x", {"Authorization": f"Basic {BASIC}"}),
+        ("jwt", {"token": JWT}, "/x", {"Authorization": JWT}),
+        ("custom", {"headers": {"X-A": TOKEN}, "queryParams": {"b": "1"}, "data": {"c": 1}}, "/x?b=1", {"X-A": TOKEN}),
+        ("apiKey", {"key": "k", "value": TOKEN, "addToBody": True}, "/x", {}),
+        ("none", {}, "/x", {}),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_every_other_static_auth_type(
+    gateway: RunningGateway, auth_type: str, secret: dict[str, Any], line: str, fields: dict[str, str]
+) -> None:
+    serve = Keeping()
+    with Target(serve) as target:
+        test = await tried(gateway, await gateway.target(target.url), (auth_type, secret), path="/x")
+    assert (test["status"], test["problem"]) == (200, None)
+    (seen,) = serve.seen
+    assert (seen.line, seen.body) == (f"GET {line} HTTP/1.1", b"")
+    own = {"Host", "Accept", "User-Agent", "requestrocket-hops"}
+    assert {name: value for name, value in seen.headers if name not in own} == fields
 
 
 @pytest_twisted.ensureDeferred
