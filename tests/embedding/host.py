@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import maybeDeferred
-from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from rrgate.cli.init import FirstUser, create_state
@@ -18,7 +17,7 @@ from rrgate.gateway import Gateway
 from rrgate.resource import GatewayResource
 from rrgate.settings import Settings
 from tests.callers import Answer, call, in_thread
-from tests.embedding.parts import Plain
+from tests.embedding.parts import Folder, Plain
 from tests.leak_search import LeakSearch
 from tests.running_gateway import KEY, GatewayClient, MadeProxy
 
@@ -40,7 +39,7 @@ class Host(GatewayClient):
         self.gateway = Gateway(Settings(data=data, **(given | settings)), reactor)
         self.service = MultiService()
         self.gateway.setServiceParent(self.service)
-        root = Resource()
+        root = Folder()
         root.putChild(b"own", Plain())
         root.putChild(b"gate", GatewayResource(self.gateway))
         listening: Any = reactor

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
@@ -101,6 +102,13 @@ class Mounted(GatewayResource):
         holder: Any = Holder()
         holder.entrance = entrance
         super().__init__(holder)
+
+
+class Folder(Resource):
+    """A resource that has children, and a 404 for all others."""
+
+    def getChild(self, path: bytes, request: Any) -> Any:
+        return notFound()
 
 
 class Plain(Resource):

@@ -19,7 +19,7 @@ from rrgate.entrance import Entrance
 from rrgate.model import Proxy
 from rrgate.testing import Answer, MemoryGateway, Says
 from rrgate.testing.messages import read_answers
-from tests.embedding.parts import Mounted, Plain, entrance_of
+from tests.embedding.parts import Folder, Mounted, Plain, entrance_of
 
 KEY = ("apiKey", {"key": "X-Api-Key", "value": "s3cret"})
 
@@ -50,10 +50,10 @@ class Host:
         assert verifyObject(IResource, mounted)
         root: Resource = mounted
         if not whole:
-            root = Resource()
+            root = Folder()
             root.putChild(b"own", Plain())
             root.putChild(b"gate", mounted)
-            deeper = Resource()
+            deeper = Folder()
             root.putChild(b"a b", deeper)
             deeper.putChild(b"deep", Mounted(self.entrance))
         self.site: Any = Site(root, reactor=gateway.clock)

@@ -93,8 +93,8 @@ FLOORS = (
     },
     # The composition root.
     {"rrgate.gateway"},
-    # What starts it, and what an operator does beside it.
-    {"rrgate.cli", "rrgate.demo", "rrgate.service", "rrgate.testing"},
+    # What starts it, a host's door to it, and what an operator does beside it.
+    {"rrgate.cli", "rrgate.demo", "rrgate.embedding", "rrgate.service", "rrgate.testing"},
 )
 """From the lowest. A package's modules stand where the package stands, unless they are named themselves."""
 
