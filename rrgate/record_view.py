@@ -1,6 +1,6 @@
 """A row of the request log as the documents of core-api.md 9: what the Core API shows, and plugins are told.
 
-Belongs here: the published form of a record. Does not: what is kept of a request, or redaction (record.py).
+Belongs here: the published form of a record. Does not: what is kept of a request (record.py), redaction (redaction.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from rrgate.checks import as_document
-from rrgate.record import REDACTED, Facts
+from rrgate.record import Facts
+from rrgate.redaction import REDACTED
 from rrgate.store.request_log import LogRow
 
 Document = dict[str, Any]

@@ -1,6 +1,6 @@
 """What the log says of a request, field by field, and above all what it must not say.
 
-Belongs here: record.py and record_view.py. Does not: how rows reach the disk (test_journal.py).
+Belongs here: record.py, redaction.py and record_view.py. Does not: how rows reach the disk (test_journal.py).
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from typing import Any
 import orjson
 import pytest
 
-from rrgate import record as record_module
+from rrgate import redaction
 from rrgate.answers import GRANTED
 from rrgate.body import Body
 from rrgate.checks import NAMES, Checks
 from rrgate.exchange import Exchange
 from rrgate.messages import Identity, TargetResponse
 from rrgate.names import fold
-from rrgate.record import (
+from rrgate.record import encode, snapshot
+from rrgate.record_view import published
+from rrgate.redaction import (
     REDACTED,
     Kept,
     answer_headers_kept,
-    encode,
     location_shown,
     parameters_kept,
     request_headers_kept,
-    snapshot,
 )
-from rrgate.record_view import published
 
 
 def fields(*pairs: tuple[bytes, bytes]) -> list[tuple[bytes, bytes, bytes]]:
@@ -334,9 +333,9 @@ def test_the_memory_is_bounded_and_holds_no_values() -> None:
         request_headers_kept(given, route())
         request_headers_kept(given[:2], route())
         parameters_kept(b"q%d=planted&%s=1" % (number, b"z" * 65), route())
-    assert len(record_module._SHAPES) <= record_module._SHAPES_MOST
-    assert all(sum(map(len, names)) <= 2048 for names, _, _ in record_module._SHAPES)
-    assert "planted" not in repr(record_module._SHAPES)
+    assert len(redaction._SHAPES) <= redaction._SHAPES_MOST
+    assert all(sum(map(len, names)) <= 2048 for names, _, _ in redaction._SHAPES)
+    assert "planted" not in repr(redaction._SHAPES)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ FLOORS = (
         "rrgate.pipeline",
         "rrgate.record",
         "rrgate.record_view",
+        "rrgate.redaction",
         "rrgate.relay",
         "rrgate.steps",
         "rrgate.streams",
