@@ -24,7 +24,7 @@ from rrgate.directory import Directory
 from rrgate.json_text import read_json
 from rrgate.model import Client, Credential, Parts, Proxy, Target
 from rrgate.model.hosts import address_of
-from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET, fold
+from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret
 from rrgate.patience import ENDLESS, Patience
@@ -81,6 +81,7 @@ class Compiler:
         self._tell = tell
         self._patience = patience
         self._own_prefix = fold(prefix.encode())
+        self._cut_prefixes = (*CALLER_ADDRESS_PREFIXES, self._own_prefix)
         self._log = CarefulLogger("rrgate.compiling")
         self._credential_plugins: dict[str, dict[int, Plugin]] = {}
 
@@ -172,6 +173,7 @@ class Compiler:
             base_path=base_path,
             authority=authority,
             cut_headers=NEVER_TO_TARGET if crossing else NEVER_TO_TARGET | {b"cookie"},
+            cut_prefixes=self._cut_prefixes,
             passed_headers=frozenset(),
             cut_parameters=frozenset(),
             cut_answer_headers=NEVER_TO_CALLER if crossing else NEVER_TO_CALLER | {b"set-cookie"},

@@ -11,7 +11,6 @@ from rrgate.chain import Chain
 from rrgate.checks import Checks
 from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
-from rrgate.names import CALLER_ADDRESS_PREFIXES
 
 
 @frozen(slots=True)
@@ -46,6 +45,8 @@ class Route:
     """The value of `Host` towards the target."""
     cut_headers: frozenset[bytes]
     """Folded names that do not reach the target."""
+    cut_prefixes: tuple[bytes, ...]
+    """What folded names begin with that do not either."""
     passed_headers: frozenset[bytes]
     """Those of `cut_headers` that may still pass when the caller's credential was read from another place."""
     cut_parameters: frozenset[bytes]
@@ -68,7 +69,7 @@ class Route:
         if self.passed_headers and read_from:
             # What was used never passes; where it is not known what was, nothing does.
             cut -= self.passed_headers.difference(read_from)
-        prefixes = (*CALLER_ADDRESS_PREFIXES, self.own_prefix)
+        prefixes = self.cut_prefixes
         return [field for field in fields if field[0] not in cut and not field[0].startswith(prefixes)]
 
     def crossing_query(self, query: bytes) -> bytes:

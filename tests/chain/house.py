@@ -17,6 +17,7 @@ from rrgate.checks import Checks
 from rrgate.directory import Directory
 from rrgate.messages import TargetResponse
 from rrgate.model import Client, Proxy, Target
+from rrgate.names import CALLER_ADDRESS_PREFIXES
 from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
 from rrgate.route import Endpoint, Route
@@ -205,6 +206,7 @@ class House:
             base_path=b"",
             authority=b"acme.test",
             cut_headers=frozenset(),
+            cut_prefixes=(*CALLER_ADDRESS_PREFIXES, b"requestrocket-"),
             passed_headers=frozenset(),
             cut_parameters=frozenset(),
             cut_answer_headers=frozenset(),

@@ -60,6 +60,6 @@ def test_a_passed_name_crosses_only_when_it_is_known_that_another_was_used(
     route = Mock(
         cut_headers=frozenset({b"x-api-key", b"x-sign"}),
         passed_headers=frozenset({b"x-api-key"}),
-        own_prefix=b"requestrocket-",
+        cut_prefixes=(b"requestrocket-",),
     )
     assert [name for _, name, _ in Route.crossing_fields(route, FIELDS, read_from)] == sent
