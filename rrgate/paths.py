@@ -6,22 +6,33 @@ Belongs here: gateway-api.md 2, "What rules see, and what is refused". Does not:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 
-class PathForms(NamedTuple):
+class PathForms:
     """One path several ways. `raw`: as received. `decoded`: every escape but `%2F`, `%5C`, `%25` and controls decoded.
 
     `segments`: as decoded with `%2F` decoded, `;parameters` cut and runs of `/` merged; what a lenient target sees.
-    `readings`: these and whatever else a target may take the path for, each once; the one where all are the same.
     """
 
-    raw: bytes
-    decoded: bytes
-    segments: bytes
-    readings: tuple[bytes, ...]
+    __slots__ = ("_raw_paths", "_readings", "decoded", "raw", "segments")
+
+    def __init__(
+        self, raw: bytes, decoded: bytes, segments: bytes, readings: tuple[bytes, ...], raw_paths: bool
+    ) -> None:
+        self.raw = raw
+        self.decoded = decoded
+        self.segments = segments
+        self._readings = readings
+        self._raw_paths = raw_paths
+
+    @property
+    def readings(self) -> tuple[bytes, ...]:
+        """These and whatever else a target may take the path for, each once; worked out when it is first asked for."""
+        if not self._readings:
+            self._readings = tuple(_readings(self.raw, raw_paths=self._raw_paths))
+        return self._readings
 
 
 class PathRefused(Exception):
@@ -33,7 +44,8 @@ _PLAIN = re.compile(rb"(?:/[A-Za-z0-9\-_~!$&'()*+,=:@][A-Za-z0-9\-._~!$&'()*+,=:
 _RAW_FORBIDDEN = re.compile(rb"[\x00-\x20#\\\x7f-\xff]")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})
+_CONTROLS = (*range(0x20), 0x7F)
+_KEPT = frozenset({0x2F, 0x5C, 0x25, *_CONTROLS})
 _PARAMETERS = re.compile(rb";[^/]*")
 _SLASHES = re.compile(rb"/{2,}")
 
@@ -44,7 +56,7 @@ def judge_path(raw: bytes, *, raw_paths: bool = False, strict: bool = False) -> 
     `raw_paths`: the target allows `%5C` and a leading `//`. `strict`: it refuses `%2F`.
     """
     if _PLAIN.match(raw):
-        return PathForms(raw, raw, raw, (raw,))
+        return PathForms(raw, raw, raw, (raw,), raw_paths)
     if _RAW_FORBIDDEN.search(raw):
         raise PathRefused("the path holds a byte that must be percent-encoded (RFC 3986 3.3)")
     if _BAD_ESCAPE.search(raw):
@@ -70,33 +82,49 @@ def judge_path(raw: bytes, *, raw_paths: bool = False, strict: bool = False) -> 
     for segment in segments_judged.split(b"/"):
         if segment in (b".", b".."):
             raise PathRefused("the path holds a . or .. segment, in some spelling")
-    readings = dict.fromkeys((raw, decoded, segments, *_further_readings(raw)))
-    if raw_paths and b"%5c" in lowered:
-        # To some targets `\` separates too.
-        separated = (_SLASHES.sub(b"/", reading.replace(b"\\", b"/")) for reading in tuple(readings))
-        readings.update(dict.fromkeys(separated))
-    return PathForms(raw, decoded, segments, tuple(readings))
+    return PathForms(raw, decoded, segments, (), raw_paths)
 
 
-def _further_readings(raw: bytes) -> Iterator[bytes]:
-    """What targets make of `raw` that differ in what they do, and in which order.
+# Escapes that one target or another leaves as they are: none; `%2F`; those that `decoded` has, without and with `%2F`.
+# Controls stay in two of them, so that `.` and `[^/]` find what they find in the path as it came.
+_LEFT_BY_TARGETS = (
+    frozenset[int](),
+    frozenset(_CONTROLS),
+    frozenset({0x2F}),
+    frozenset({0x2F, *_CONTROLS}),
+    _KEPT - {0x2F},
+    _KEPT,
+)
 
-    Every escape decoded, as WSGI servers do, and with runs of `/` merged, as nginx does; `;parameters` cut before
-    escapes are decoded, as servlet containers do, so that an escaped `/` goes with them, and an escaped `;` stays;
-    there with `%2F` left as it is too, which is one of their settings.
+
+def _readings(raw: bytes, *, raw_paths: bool) -> Iterable[bytes]:
+    """What targets make of `raw`: all that comes of what they do, in whichever order they do it.
+
+    They cut `;parameters` before escapes are decoded (servlet containers: an escaped `/` goes with them, and an escaped
+    `;` stays), or after; decode all escapes once (WSGI, nginx), or leave some; take `\\` for `/`; merge runs of `/`
+    (nginx), or those that the path begins with (werkzeug), or take what is between two of them for a host's name.
     """
-    whole = unquote_to_bytes(raw)
-    yield whole
-    yield _SLASHES.sub(b"/", whole)
-    yield _SLASHES.sub(b"/", _PARAMETERS.sub(b"", whole))
-    cut = _PARAMETERS.sub(b"", raw)
-    for decoded in (unquote_to_bytes(cut), re.sub(rb"%(?!2[fF])[0-9A-Fa-f]{2}", _decode_whole, cut)):
-        yield decoded
-        yield _SLASHES.sub(b"/", decoded)
+    texts = {raw: None}
+    if raw.startswith(b"//"):
+        texts[b"/" + raw[2:].partition(b"/")[2]] = None
+    texts |= {_PARAMETERS.sub(b"", text): None for text in texts}
+    escaped = frozenset(int(digits, 16) for digits in _ESCAPE.findall(raw))
+    undecoded = tuple(texts)
+    for left in {escaped & left for left in _LEFT_BY_TARGETS} - {escaped}:
+        texts |= {_decoded(text, left): None for text in undecoded}
+    if raw_paths:
+        texts |= {text.replace(b"\\", b"/"): None for text in texts}
+    texts |= {_PARAMETERS.sub(b"", text): None for text in texts}
+    texts |= {_SLASHES.sub(b"/", text, 1) if text.startswith(b"//") else text: None for text in texts}
+    texts |= {_SLASHES.sub(b"/", text): None for text in texts}
+    return texts
 
 
-def _decode_whole(escape: re.Match[bytes]) -> bytes:
-    return unquote_to_bytes(escape[0])
+def _decoded(text: bytes, left: frozenset[int]) -> bytes:
+    """`text` with each escape decoded once but those of the bytes in `left`."""
+    if not left:
+        return unquote_to_bytes(text)
+    return _ESCAPE.sub(lambda escape: escape[0] if int(escape[1], 16) in left else unquote_to_bytes(escape[0]), text)
 
 
 def _decode_one(escape: re.Match[bytes]) -> bytes:

@@ -79,7 +79,8 @@ REFUSED = {
 
 @pytest.mark.parametrize(("raw", "decoded", "segments"), FORMS)
 def test_a_path_has_three_forms(raw: bytes, decoded: bytes, segments: bytes) -> None:
-    assert judge_path(raw)[:3] == (raw, decoded, segments)
+    forms = judge_path(raw)
+    assert (forms.raw, forms.decoded, forms.segments) == (raw, decoded, segments)
 
 
 @pytest.mark.parametrize("raw", [pytest.param(p, id=f"{kind}: {p!r}") for kind, row in REFUSED.items() for p in row])

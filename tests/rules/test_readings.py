@@ -8,8 +8,9 @@ Each decoder is as lenient as its server can be set to be, because a target's se
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from functools import cache
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -54,22 +55,41 @@ def as_tomcat_passing_slashes(raw: bytes) -> bytes:
     return without_dots(re.sub(rb"/{2,}", b"/", decoded))
 
 
-def as_flask(raw: bytes) -> bytes:
-    """`request.path`: WSGI servers put the whole path decoded once into PATH_INFO (PEP 3333), where `%2F` and `/` are
-    the same; werkzeug's router takes it as it is."""
+def as_servlets_may(raw: bytes) -> bytes:
+    """Parameters out of what is decoded already, where `\\` is `/`: behind a proxy that has decoded the path."""
+    decoded = unquote_to_bytes(raw).replace(b"\\", b"/")
+    return without_dots(re.sub(rb"/{2,}", b"/", re.sub(rb";[^/]*", b"", decoded)))
+
+
+def as_wsgi(raw: bytes) -> bytes:
+    """PATH_INFO: WSGI servers put the whole path there, decoded once (PEP 3333), so that `%2F` and `/` are the same.
+    Nothing resolves `..` there."""
     return unquote_to_bytes(raw)
 
 
+def as_wsgi_behind_urlsplit(raw: bytes) -> bytes:
+    """The same by a server that takes the request target for a URL: what is behind `//` is a host's name to it."""
+    return unquote_to_bytes(urlsplit(raw).path) or b"/"
+
+
+def as_flask(raw: bytes) -> bytes:
+    """What werkzeug's router looks for: PATH_INFO with one `/` in front (`MapAdapter.match`)."""
+    return b"/" + unquote_to_bytes(raw).lstrip(b"/")
+
+
 def as_flask_merging(raw: bytes) -> bytes:
-    """The same behind a router with `merge_slashes` on, which leads on to the merged path."""
+    """The same with `merge_slashes` on, which leads on to the merged path."""
     return re.sub(rb"/{2,}", b"/", unquote_to_bytes(raw))
 
 
-DECODERS = (as_nginx, as_tomcat, as_tomcat_passing_slashes, as_flask, as_flask_merging)
+SERVLETS = (as_tomcat, as_tomcat_passing_slashes, as_servlets_may)
+DECODERS = (as_nginx, *SERVLETS, as_wsgi, as_flask, as_flask_merging)
+LENIENT = (*DECODERS, as_wsgi_behind_urlsplit)
+"""For targets whose paths may begin with `//`."""
 
 PIECES = st.sampled_from(
     b"/ // a b admin users %61 %41 %2f %2F %2F%2F %3b %3B ; ;x=1 ;%2F .. . %2e %2E%2e %25 %2561 %2525 %20 + , = : @ ~ -"
-    b" %5c %09 %0A %7F %C3%A9 %c3 ( ) ' %28 * ! $ & .a a. ...".split()
+    b" %5c %5C.. ;%5C %09 %0A %7F %C3%A9 %c3 %C0%AF ( ) ' %28 * ! $ & .a a. ...".split()
 )
 SPELLINGS = st.lists(PIECES, max_size=8).map(lambda pieces: b"/" + b"".join(pieces))
 
@@ -79,19 +99,24 @@ def literally(path: bytes) -> str:
     return "^" + "".join(rf"\x{{{byte:02x}}}" for byte in path) + "$"
 
 
-def forwarded(raw: bytes) -> bool:
+def meant(raw: bytes, decoders: Iterable[Callable[[bytes], bytes]] = DECODERS) -> set[bytes]:
+    """What targets take `raw` for."""
+    return {decode(raw) for decode in decoders}
+
+
+def forwarded(raw: bytes, *, raw_paths: bool = False) -> bool:
     """Whether a path passes where no rule speaks."""
     try:
-        judge_path(raw)
+        judge_path(raw, raw_paths=raw_paths)
     except PathRefused:
         return False
     return True
 
 
 @cache
-def judged() -> Judged:
+def judged(**target: bool) -> Judged:
     """One gateway for all examples."""
-    return Judged()
+    return Judged(**target)
 
 
 @settings(max_examples=400, deadline=None)
@@ -104,8 +129,8 @@ def judged() -> Judged:
 def test_what_a_deny_rule_names_does_not_arrive(raw: bytes) -> None:
     if not forwarded(raw):
         return
-    for decode in DECODERS:
-        assert not judged().ask([deny(literally(decode(raw)))], f"GET {raw.decode()}").passed, decode
+    for path in meant(raw):
+        assert not judged().ask([deny(literally(path))], f"GET {raw.decode()}").passed, path
 
 
 @settings(max_examples=200, deadline=None)
@@ -114,9 +139,9 @@ def test_what_must_be_absent_for_an_allow_rule_does_not_arrive(raw: bytes) -> No
     """An allow rule for all but one path is a way to deny that path."""
     if not forwarded(raw):
         return
-    for decode in DECODERS:
-        rule = allow({"path": literally(decode(raw)), "presence": "absent"})
-        assert not judged().ask([rule], f"GET {raw.decode()}", default="deny").passed, decode
+    for path in meant(raw):
+        rule = allow({"path": literally(path), "presence": "absent"})
+        assert not judged().ask([rule], f"GET {raw.decode()}", default="deny").passed, path
 
 
 PATTERNS = st.sampled_from(["^/admin", "^/a(/|$)", "users$", "^/[a-z]*$", "%2F", "b", "^/admin/users$"])
@@ -142,8 +167,25 @@ def test_paths_are_forwarded_as_they_came() -> None:
         assert gateway.target.last.path == raw
 
 
-def test_backslashes_and_leading_slashes_where_a_target_allows_them() -> None:
-    lenient = Judged(targetRawPaths=True)
-    for raw in (b"/admin%5Cusers", b"//admin/users", b"/admin%5cusers;x"):
-        for decode in DECODERS:
-            assert not lenient.ask([deny(literally(decode(raw)))], f"GET {raw.decode()}").passed, (raw, decode)
+@settings(max_examples=300, deadline=None)
+@given(raw=SPELLINGS)
+@example(raw=b"/admin%5Cusers")
+@example(raw=b"//admin/users")
+@example(raw=b"//host/admin")
+@example(raw=b"//host")
+@example(raw=b"/admin%5cusers;x")
+@example(raw=b"/a;x%5Cadmin/y")
+def test_a_target_that_takes_backslashes_and_leading_slashes(raw: bytes) -> None:
+    if not forwarded(raw, raw_paths=True):
+        return
+    for path in meant(raw, LENIENT):
+        assert not judged(targetRawPaths=True).ask([deny(literally(path))], f"GET {raw.decode()}").passed, path
+
+
+@settings(max_examples=300, deadline=None)
+@given(raw=SPELLINGS, raw_paths=st.booleans())
+def test_no_reading_leads_upwards(raw: bytes, raw_paths: bool) -> None:
+    """So that targets which resolve `.` and `..` have nothing to resolve, whatever they do before."""
+    if forwarded(raw, raw_paths=raw_paths):
+        for reading in judge_path(raw, raw_paths=raw_paths).readings:
+            assert not {b".", b".."} & set(reading.split(b"/"))
