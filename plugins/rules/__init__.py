@@ -14,7 +14,7 @@ from attrs import field, frozen
 from rrgate.api import ConfigError, Denied, Exchange, Kind, Parts, Plugin, PluginContext, Problem, Rule, RuleScope
 from rrgate_plugins.rules.judging import Judge
 from rrgate_plugins.rules.lint import warnings
-from rrgate_plugins.rules.patterns import compiled
+from rrgate_plugins.rules.patterns import LARGEST_RULE, compiled
 
 __all__ = ["RuleChecks", "RulesConfig"]
 
@@ -64,11 +64,14 @@ class RuleChecks(Plugin):
             for place, check in enumerate(rule.headers)
             if _CASED.search(check.name.pattern)
         ]
+        size, told = 0, len(problems)
         for where, pattern in rule.patterns():
             try:
-                compiled(pattern, rule.regex_flags)
+                size += compiled(pattern, rule.regex_flags).programsize
             except ValueError as error:
                 problems.append(Problem(f"{where}.pattern", str(error)))
+            if size > LARGEST_RULE and len(problems) == told:
+                problems.append(Problem(f"{where}.pattern", "makes the rule too large: make two of it"))
         if problems:
             raise ConfigError(*problems)
 

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from rrgate.api import Exchange, Rule, RuleScope, Scope
 from rrgate_plugins.rules.matching import MUST_EXIST, CompiledRule, compile_rule
-from rrgate_plugins.rules.message import Message
+from rrgate_plugins.rules.message import TOO_MANY, Message
 from rrgate_plugins.rules.patterns import Shortlist, spelled
 
 
@@ -124,10 +124,12 @@ class _Index:
     """Rules found by what their patterns need of certain texts of a message."""
 
     def __init__(
-        self, texts: Callable[[Message], Sequence[bytes]], rules: Sequence[tuple[bytes, CompiledRule]]
+        self, texts: Callable[[Message], Sequence[bytes] | None], rules: Sequence[tuple[bytes, CompiledRule]]
     ) -> None:
+        """`texts`: of a message; None where they are not known."""
         self._texts = texts
         self._rules = [rule for _, rule in rules]
+        self._everything = range(len(rules))
         self._shortlist = Shortlist([pattern for pattern, _ in rules])
         methods = [rule.methods for rule in self._rules]
         self._methods = None if None in methods else frozenset().union(*(each for each in methods if each is not None))
@@ -136,7 +138,8 @@ class _Index:
         """Those that may match."""
         if self._methods is not None and method not in self._methods:
             return []
-        places = self._shortlist.may_match(self._texts(message))
+        texts = self._texts(message)
+        places = self._everything if texts is None else self._shortlist.may_match(texts)
         if not places:
             return []
         rules = (self._rules[place] for place in places)
@@ -148,13 +151,14 @@ def _paths(message: Message) -> Sequence[bytes]:
 
 
 def _header_names(message: Message) -> Sequence[bytes]:
-    names = [name for name, _ in message.headers]
+    names = message.headers.names
     dashed = [name.replace(b"_", b"-") for name in names if b"_" in name]
     return [*names, *dashed, *(name.replace(b"-", b"_") for name in names if b"-" in name)]
 
 
-def _parameter_names(message: Message) -> Sequence[bytes]:
-    return [name for name, _ in message.query]
+def _parameter_names(message: Message) -> Sequence[bytes] | None:
+    query = message.query
+    return None if query is TOO_MANY else query.names
 
 
 _ToIndex = list[tuple[bytes, CompiledRule]]

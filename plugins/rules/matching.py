@@ -15,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from rrgate.api import NamedCheck, PathCheck, Rule, Scope
-from rrgate_plugins.rules.message import Message, Pairs
+from rrgate_plugins.rules.message import TOO_MANY, Message, Named
 from rrgate_plugins.rules.patterns import Search, compiled
 
 Check = Callable[[Message], bool]
@@ -76,40 +76,58 @@ def _path_check(check: PathCheck, flags: str | None, denies: bool) -> Check:
     return not_every_reading if denies else not_any_reading
 
 
-def _headers_of(message: Message) -> Pairs:
+def _headers_of(message: Message) -> Named:
     return message.headers
 
 
-def _query_of(message: Message) -> Pairs:
+def _query_of(message: Message) -> Named:
     return message.query
 
 
 def _named_check(
-    check: NamedCheck, flags: str | None, denies: bool, pairs_of: Callable[[Message], Pairs], *, is_header: bool
+    check: NamedCheck, flags: str | None, denies: bool, named_of: Callable[[Message], Named], *, is_header: bool
 ) -> Check:
     name = compiled(check.name, flags, ignoring_case=is_header).search
     like = _any_spelling(name, "_" in check.name.pattern) if is_header else name
     value: Search = _anything if check.match_value is None else compiled(check.match_value, flags).search
 
     def perhaps(message: Message) -> bool:
-        """Any value of any name that may match."""
-        return any(like(known) and value(found) for known, found in pairs_of(message))
+        """Any value of any name that may match, or what a target may make of several values of one name."""
+        named = named_of(message)
+        if named is TOO_MANY:
+            return True
+        found: dict[bytes, list[bytes]] = {}
+        for pairs in named:
+            for known, each in pairs:
+                if like(known):
+                    if value(each):
+                        return True
+                    found.setdefault(known.replace(b"_", b"-"), []).append(each)
+        return any(
+            value(between.join(several)) for several in found.values() if len(several) > 1 for between in _BETWEEN
+        )
 
     def surely(message: Message) -> bool:
         """There is one, and every value of every name that may match does."""
         there = False
-        for known, found in pairs_of(message):
+        pairs, begun, _ = named_of(message)
+        for known, found in pairs:
             if like(known):
                 if not value(found):
                     return False
                 there = there or bool(name(known))
-        return there
+        return there and all(value(found) for known, found in begun if like(known))
 
     if check.presence == MUST_EXIST:
         return perhaps if denies else surely
     if denies:
         return lambda message: not surely(message)
     return lambda message: not perhaps(message)
+
+
+_BETWEEN = (b",", b", ", b"; ")
+"""What is put between the values of several fields of a name (RFC 9110 5.3; the last for cookies), and by some targets
+between those of several parameters."""
 
 
 def _anything(text: bytes) -> bool:

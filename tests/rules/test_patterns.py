@@ -108,6 +108,14 @@ def test_every_bad_pattern_is_told_at_once() -> None:
     assert fields == ["path.path.pattern", "query.0.name.pattern", "query.0.matchValue.pattern"]
 
 
+def test_all_patterns_of_a_rule_have_a_size_together() -> None:
+    long = {"name": "n", "matchValue": "a" * 1000}
+    RuleChecks.check_rule(rule_of({"effect": "deny", "headers": [long] * 4}))
+    with pytest.raises(ConfigError) as caught:
+        RuleChecks.check_rule(rule_of({"effect": "deny", "headers": [long] * 3, "query": [long] * 3}))
+    assert [problem.field for problem in caught.value.problems] == ["query.1.matchValue.pattern"]
+
+
 # Shortlists.
 
 PARTS = st.sampled_from(

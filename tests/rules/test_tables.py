@@ -14,6 +14,9 @@ from attrs import evolve
 
 from rrgate.model import Scope
 from tests.rules.judged import Document, Judged, allow, deny, header
+from tests.rules.test_lint import TOLD
+from tests.rules.test_patterns import REFUSED
+from tests.rules.test_spellings import MISSPELLED, SPELLINGS
 
 Fields = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -258,6 +261,13 @@ PATHS: dict[str, tuple[Any, ...]] = {
     "parentheses": (r"^/Users\(1\)$", "/Users(1)", True, True),
     "parentheses, escaped": (r"^/Users\(1\)$", "/Users%281%29", True, False),
     "an at sign": (r"^/@scope/name$", "/@scope%2Fname", True, False),
+    "what looks like a path's end in parameters": ("^/x/admin$", "/x;a%2Fb/admin", True, False),
+    "a line break behind parameters": ("^/x/admin.*secret$", "/x;a%2Fb/%61dmin%0Ay/secret", True, False),
+    "slashes first, as werkzeug takes them": ("^/admin//x$", "/%2Fadmin%2F%2Fx", True, False),
+    "slashes first alone, and %2F left": ("^/a%2Fb$", "/%2Fa%2Fb", False, False),
+    "overlong UTF-8 is no slash": ("^/a/b$", "/a%C0%AFb", False, False),
+    "a line break at the end stays": ("^/admin$", "/admin%0A", False, False),
+    "a dot at the end stays": ("^/admin$", "/admin.", False, False),
 }
 
 
@@ -266,6 +276,26 @@ def test_paths(judged: Judged, row: tuple[Any, ...]) -> None:
     pattern, sent, denied, allowed = row
     assert judged.ask([deny(pattern)], f"GET {sent}").passed != denied
     assert judged.ask([allow(pattern)], f"GET {sent}", default="deny").passed == allowed
+
+
+# What docs/rules.md advises where a target does more than rules know: rule, requests that it denies, one that it does not
+ADVICE: dict[str, tuple[Document, list[str], str]] = {
+    "case": (deny({"pattern": "^/admin", "flags": "i"}), ["/Admin", "/aDMIN/x"], "/a"),
+    "endings": (deny("^/admin"), ["/admin/", "/admin.json", "/admin.", "/admin%20", "/admin::$DATA"], "/a"),
+    "twice, overlong": (deny(r"(?i)%(25|c0|c1)"), ["/%2561dmin", "/a%c0%AFadmin", "/%C1%A1dmin"], "/a%20b"),
+    "controls": (deny(r"(?i)%([01][0-9a-f]|7f)"), ["/admin%0A", "/ad%0dmin", "/admin%7F", "/%1fadmin"], "/a%20b"),
+    "look-alikes": (deny(r"(?i)%(e[f2]|c2)"), ["/a%EF%BC%8Fadmin", "/a%e2%88%95b", "/a%C2%A0"], "/caf%C3%A9"),
+    "names": (deny(query=[header("role")]), ["/?role[]=x", "/?role[0]=x", "/?+role=x", "/?%20role=x"], "/?a=1"),
+    "methods": (deny(query=[header("_method")]), ["/?_method=DELETE", "/?a&_method=DELETE"], "/?method=1"),
+}
+
+
+@table(ADVICE)
+def test_advice(judged: Judged, row: tuple[Document, list[str], str]) -> None:
+    rule, denied, passing = row
+    for sent in denied:
+        assert not judged.ask([rule], f"GET {sent}").passed, sent
+    assert judged.ask([rule], f"GET {passing}").passed
 
 
 # pattern that must not match, path as sent, whether deny holds, whether allow holds
@@ -330,6 +360,12 @@ HEADERS: dict[str, tuple[Any, ...]] = {
     "the host is not seen": ([header("^host$|^content-length$")], {}, False, False),
     "addresses of callers are not seen": ([header("^x-forwarded-for$")], {"X-Forwarded-For": "10.0.0.1"}, False, False),
     "methods in headers are not seen": ([header("override")], {"X-HTTP-Method-Override": "GET"}, False, False),
+    "two lines are one value too": ([header("^x$", "^a, b$")], [("X", "a"), ("X", "b")], True, False),
+    "joined as WSGI does": ([header("^x$", "^a,b$")], [("X", "a"), ("X", "b")], True, False),
+    "joined in either spelling": ([header("^x-y$", "^a,b$")], [("X-Y", "a"), ("X_Y", "b")], True, False),
+    "lines of other names are not joined": ([header("^x", "a, ?b")], {"X-A": "a", "X-B": "b"}, False, False),
+    "joined, and must not be": ([header("^x$", "^a,b$", **ABSENT)], [("X", "a"), ("X", "b")], True, False),
+    "one line is not taken apart": ([header("^x$", "^b$")], {"X": "a, b"}, False, False),
     "cookies are not seen where they do not cross": ([header("^cookie$")], {"Cookie": "a=1"}, False, False),
     "what crosses is": ([header("^content-type$", "json")], {"Content-Type": "application/json"}, True, True),
     "bytes beyond ASCII": ([header("^x$", r"^caf\xe9$")], {"X": "caf\xe9"}, True, True),
@@ -380,6 +416,20 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "must not be there, and is": ([header("^debug$", **ABSENT)], "debug", False, False),
     "must not be, and is in an escaped spelling": ([header("^debug$", **ABSENT)], "%64ebug=1", False, False),
     "must not be with that value, among others": ([header("^v$", "^1$", **ABSENT)], "v=1&v=2", True, False),
+    "semicolons separate in some targets": ([header("^role$", "^admin$")], "x=1;role=admin", True, False),
+    "and end a value": ([header("^role$", "^admin$")], "role=admin;x=1", True, False),
+    "and a name": ([header("^role$", "^$")], "role;x=1", True, False),
+    "and a name that begins after one": ([header("^role$", "^admin$")], "a;role=admin;b&c", True, False),
+    "a value beside": ([header("^m$", "^test$")], "m=test&x=1;m=live", True, False),
+    "the same beside": ([header("^m$", "^test$")], "m=test&x=1;m=test", True, True),
+    "semicolons as data": ([header("^f$", "^a;b$")], "f=a;b", True, True),
+    "an escaped semicolon separates nothing": ([header("^role$")], "x=1%3Brole=admin", False, False),
+    "must not be there, and is behind a semicolon": ([header("^debug$", **ABSENT)], "a=1;debug=1", True, False),
+    "must not be, and a semicolon ends its name": ([header("^debug$", **ABSENT)], "debug;a=1", True, False),
+    "several are joined in some targets": ([header("^q$", "^a,b$")], "q=a&q=b", True, False),
+    "too many to look at": ([header("^q$", "^a$")], "q=a" + "&x" * 1000, True, False),
+    "too many, and must not be": ([header("^q$", "^a$", **ABSENT)], "q=b" + ";x" * 1000, True, False),
+    "as many as can be": ([header("^q$", "^b$")], "q=a" + "&x" * 999, False, False),
     "the caller's credential is not seen": ([header("(?i)^authorization$|^x-api-key$")], "", False, False),
 }
 
@@ -449,6 +499,19 @@ def test_all_checks_of_a_rule_must_hold(judged: Judged) -> None:
         ("GET /a?q=1", {"X": "2"}),
     ):
         assert judged.ask([rule], request, headers).passed
+
+
+def test_each_class_has_ten_cases() -> None:
+    classes = (SCOPES, DENY_OVER_ALLOW, DEFAULTS, METHODS, PATHS, ABSENT_PATHS, HEADERS, QUERIES, FLAGS)
+    for cases in (*classes, SPELLINGS, MISSPELLED, REFUSED, TOLD):
+        assert len(cases) >= 10
+
+
+def test_what_is_too_much_to_look_at_is_found_among_other_rules(judged: Judged) -> None:
+    others = [deny(query=[header(f"^never{number}$")]) for number in range(3)]
+    rule = deny("^/a", query=[header("^q$")])
+    assert judged.ask([rule, *others], "GET /a" + "?x" + "&x" * 999).passed
+    assert judged.ask([*others, rule], "GET /a" + "?x" + "&x" * 1000).rule == "r1"
 
 
 def test_a_caller_without_a_credential_is_not_judged(judged: Judged) -> None:
