@@ -278,7 +278,7 @@ def test_paths(judged: Judged, row: tuple[Any, ...]) -> None:
     assert judged.ask([allow(pattern)], f"GET {sent}", default="deny").passed == allowed
 
 
-# What docs/rules.md advises where a target does more than rules know: rule, requests that it denies, one that it does not
+# What docs/rules.md advises where a target does more than rules know: rule, requests that it denies, one that passes
 ADVICE: dict[str, tuple[Document, list[str], str]] = {
     "case": (deny({"pattern": "^/admin", "flags": "i"}), ["/Admin", "/aDMIN/x"], "/a"),
     "endings": (deny("^/admin"), ["/admin/", "/admin.json", "/admin.", "/admin%20", "/admin::$DATA"], "/a"),
