@@ -8,6 +8,7 @@ from rrgate.api import Plugin, hookimpl
 from rrgate_plugins.allowed_networks import AllowedNetworks
 from rrgate_plugins.anonymous_callers import AnonymousCallers
 from rrgate_plugins.api_key import ApiKey
+from rrgate_plugins.aws_sigv4 import AwsSigV4
 from rrgate_plugins.basic_auth import BasicAuth
 from rrgate_plugins.bearer import Bearer
 from rrgate_plugins.cors import Cors
@@ -30,6 +31,7 @@ def rrgate_plugins() -> list[type[Plugin]]:
         BasicAuth,
         StoredJwt,
         Custom,
+        AwsSigV4,
         NoCredential,
         AnonymousCallers,
         AllowedNetworks,

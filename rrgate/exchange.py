@@ -163,6 +163,18 @@ class Exchange:
             raise LookupError("there is no request to the target before `prepare`")
         return self.target_request
 
+    @property
+    def target_authority(self) -> bytes:
+        """The value of `Host` that the target is sent."""
+        assert self.route is not None
+        return self.route.authority
+
+    @property
+    def target_is_tls(self) -> bool:
+        """Whether the target is reached over TLS."""
+        assert self.route is not None
+        return self.route.endpoint.tls
+
     def header(self, name: bytes) -> bytes | None:
         """The first value of the caller's field `name`."""
         return first(self.fields, fold(name))

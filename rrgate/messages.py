@@ -116,6 +116,19 @@ class TargetRequest:
         self.query_mark = b"?"
         self.injected_query[folded] = (value, self.writer)
 
+    def remove_header(self, name: bytes) -> None:
+        """Send no field whose name folds to that of `name`, whoever wrote it."""
+        folded = fold(name)
+        self.fields = [known for known in self.fields if known[0] != folded]
+        self.injected.pop(folded, None)
+
+    def remove_query(self, name: bytes) -> None:
+        """Send no parameter whose name folds to that of `name` (raw, percent-encoded)."""
+        folded = fold_parameter(name)
+        self.query = cut_parameters(self.query, frozenset((folded,)))
+        self.query_mark = b"?" if self.query else b""
+        self.injected_query.pop(folded, None)
+
     def set_body(self, body: bytes) -> None:
         """Send `body` in place of the caller's; its length is framed by the wire."""
         self.body = body
@@ -127,6 +140,13 @@ class TargetRequest:
         if folded in self.injected:
             return self.injected[folded][1]
         return first(self.fields, folded)
+
+    def sent_fields(self) -> Fields:
+        """The fields that will be sent as it stands now, in order: all but `Host`, those that frame the body, and the
+        gateway's own."""
+        injected = self.injected
+        kept = [known for known in self.fields if known[0] not in injected]
+        return kept + [(folded, name, value) for folded, (name, value, _) in injected.items()]
 
 
 @lru_cache(maxsize=1024)

@@ -119,12 +119,12 @@ NOBODY = CallerType("none", "none", {}, [Shown(), in_authorization("habit")], []
 
 @frozen
 class TargetType:
-    """A credential of the target's side: what arrives, by header and in the query."""
+    """A credential of the target's side: what arrives, by header (or the form of it) and in the query."""
 
     id: str
     auth_type: str
     secret: Mapping[str, Any]
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str | re.Pattern[str]] = field(factory=dict)
     query: str = ""
 
 
@@ -148,6 +148,12 @@ TARGETS = [
         {"headers": {"X-App": "T-app", "authorization": "T-auth"}, "queryParams": {"sig": "T-s"}},
         {"X-App": "T-app", "Authorization": "T-auth"},
         "sig=T-s",
+    ),
+    TargetType(
+        "awsSigV4",
+        "awsSigV4",
+        {"accessKeyId": "AKID", "secretAccessKey": "T-secret", "region": "eu-west-1", "service": "lambda"},
+        {"Authorization": re.compile("AWS4-HMAC-SHA256 Credential=AKID/20260921/eu-west-1/lambda/aws4_request, .*")},
     ),
     TargetType("none", "none", {}),
 ]
@@ -416,7 +422,10 @@ def check_arrived(arrived: Any, kind: TargetType) -> None:
     wanted = {name.lower(): value for name, value in kind.headers.items()}
     for name in ("authorization", "x-key", "x_key", "x-app"):
         values = [value.encode("latin-1").decode() for value in arrived.every(name)]
-        assert values == ([wanted[name]] if name in wanted else [])
+        assert len(values) == (name in wanted)
+        for value in values:
+            form = wanted[name]
+            assert form.fullmatch(value) if isinstance(form, re.Pattern) else value == form
 
 
 @pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)

@@ -245,6 +245,13 @@ def _static_types(seeded: Canary) -> list[tuple[Any, Any, dict[str, str], str]]:
         "data": {"auth": {"key": seeded.secret("a member of a body")}},
     }
     in_body = {"key": "api_key", "value": seeded.secret("a key in a body"), "addToBody": True}
+    aws = {
+        "accessKeyId": "AKIDEXAMPLE",
+        "secretAccessKey": seeded.secret("a secret access key"),
+        "sessionToken": seeded.secret("a session token"),
+        "region": "eu-west-1",
+        "service": "execute-api",
+    }
     return [
         (("basicAuth", {"username": user, "password": password}), ("basicAuth", {"username": us, "password": ours}),
          {"Authorization": f"Basic {pair}"}, ""),
@@ -253,6 +260,7 @@ def _static_types(seeded: Canary) -> list[tuple[Any, Any, dict[str, str], str]]:
         (("jwt", {"token": jwt}), ("jwt", {"token": their_jwt}), {"Authorization": f"Bearer {jwt}"}, ""),
         (("jwt", {"token": jwt}), ("apiKey", in_body), {}, f"Authorization={jwt}"),
         (("none", {}), ("custom", custom), {}, ""),
+        (("jwt", {"token": jwt}), ("awsSigV4", aws), {"Authorization": jwt}, ""),
     ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from rrgate.testing import Ask
 SECRET = "a-Secret/of-the-Sample+0001"
 _BASIC = b64encode(f"ann-of-the-Sample-0001:{SECRET}".encode()).decode()
 _JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
+_AWS = {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": SECRET, "region": "eu-west-1", "service": "lambda"}
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "apiKey": {
@@ -90,6 +91,23 @@ SAMPLES: dict[str, dict[str, Any]] = {
             ("queryParams", {"queryParams": {"sig": f"{SECRET}\0"}}),
         ],
         "accepted": lambda received: received.every("X-App") == [SECRET] and "sig=a-Secret%2F" in received.query,
+    },
+    "awsSigV4": {
+        "config": {**_AWS, "sessionToken": f"{SECRET}-of-a-session"},
+        "good": {
+            "without a body": Ask(path="/a?b=1"),
+            "with a body": Ask("POST", "/a", {"X-Amz-Target": "a.B"}, b"{}"),
+        },
+        "bad": {"signed chunks": Ask("PUT", "/", {"X-Amz-Content-Sha256": "STREAMING-AWS4-HMAC-SHA256"}, b"0")},
+        "bad_configs": [
+            ("accessKeyId", {**_AWS, "accessKeyId": "a,b/c"}),
+            ("secretAccessKey", {**_AWS, "secretAccessKey": f"{SECRET}\n"}),
+            ("sessionToken", {**_AWS, "sessionToken": ""}),
+            ("region", {**_AWS, "region": "eu/west"}),
+            ("service", {**_AWS, "service": ""}),
+            ("unsignedPayload", {**_AWS, "unsignedPayload": True}),
+        ],
+        "accepted": lambda received: received["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"),
     },
     "none": {},
     "cors": {
