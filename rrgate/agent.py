@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 from twisted.web.client import RequestGenerationFailed, ResponseNeverReceived
@@ -19,9 +19,10 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IClientReque
 from zope.interface import implementer
 
 from rrgate.agent_response import AgentResponse, BodyDelivery, BrokenOff
+from rrgate.answers import DENIED
 from rrgate.body import NO_BODY, Body
 from rrgate.entrance import Entrance
-from rrgate.messages import Identity
+from rrgate.messages import Identity, Reply
 from rrgate.produced_body import ProducedBody
 from rrgate.waiting import Task
 from rrgate.wire.request_head import HeadRefused
@@ -47,8 +48,8 @@ class ClientRequest:
     """A call, as its response tells of it."""
 
     method: bytes
-    absoluteURI: bytes
-    headers: Headers
+    absoluteURI: bytes = field(repr=False)
+    headers: Headers = field(repr=False)
 
 
 @implementer(IAgent)
@@ -63,11 +64,14 @@ class GatewayAgent:
         """`proxy`: its id, its alias in the default client, or (id of a client, alias in it). It need not exist yet.
 
         `identity`: who calls, on the word of whoever makes this agent; no credential is asked for then. Raises
-        ValueError for what cannot be an id or an alias.
+        ValueError for what cannot be an id or an alias, TypeError for an identity that is none.
         """
+        if identity is not None and type(identity) is not Identity:
+            raise TypeError("an identity is an rrgate.embedding.Identity")
         names = (proxy,) if isinstance(proxy, str) else tuple(proxy)
         if len(names) not in (1, 2) or not all(isinstance(name, str) and _NAME.match(name) for name in names):
             raise ValueError("a proxy is named by its id or alias, or by a client's id and an alias in it")
+        self._names = names
         self._prefix = f"/api/{'/'.join(names)}".encode()
         self._entrance = entrance
         self._identity = identity
@@ -98,6 +102,10 @@ class GatewayAgent:
             head = entrance.judge(method, self._prefix + rest, b"HTTP/1.1", _fields(sent, length))
         except HeadRefused as refused:
             entrance.refuse(call, refused)
+            return call.answered
+        if entrance.running and not entrance.is_address(self._names):
+            entrance.answer(call, Reply(404, "No such proxy", DENIED))
+            call.served(None)
             return call.answered
         body: Body = NO_BODY if produced is None or length == 0 else produced.body
         call.task = entrance.enter(head, body, length, ADDRESS, call, self._identity)

@@ -6,7 +6,7 @@ they come from and where their answers go (resource.py, agent.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, TimeoutError
@@ -18,6 +18,7 @@ from rrgate.body import Body
 from rrgate.exchange import Door, Exchange
 from rrgate.ids import id_source
 from rrgate.messages import Identity, Reply
+from rrgate.names import breaks_a_line, is_token
 from rrgate.pages import overload
 from rrgate.settings import Settings
 from rrgate.waiting import Task
@@ -53,17 +54,34 @@ class Entrance:
         self._new_id = id_source(wall)
         self._headers = AnswerHeaders(settings.header_prefix, wall)
         self._serve: Serve | None = None
+        self._clients: Container[str] = ()
         self._under_way: dict[Task, Visit] = {}
         self._idle: Deferred[None] | None = None
         self._log = Logger("rrgate.entrance")
 
-    def open(self, serve: Serve) -> None:
-        """Take requests. `serve` runs one to the end of its answer; it never raises but `CancelledError`."""
+    def open(self, serve: Serve, clients: Container[str]) -> None:
+        """Take requests. `serve` runs one to the end of its answer; it never raises but `CancelledError`.
+
+        `clients`: the ids of all clients there are, at any time.
+        """
         self._serve = serve
+        self._clients = clients
 
     def close(self) -> None:
         """Take no more requests."""
         self._serve = None
+
+    @property
+    def running(self) -> bool:
+        """Whether requests are taken."""
+        return self._serve is not None
+
+    def is_address(self, names: Sequence[str]) -> bool:
+        """Whether `names` can be those of one proxy: id or alias, or a client's id and an alias.
+
+        A client's id alone is none: what is behind it in a path would be an alias.
+        """
+        return (names[0] in self._clients) == (len(names) == 2)
 
     @property
     def in_flight(self) -> int:
@@ -82,6 +100,8 @@ class Entrance:
         judge_request_line(line, settings.max_target_bytes)  # alone first: it could hold the end of a line
         lines = [line]
         for name, values in fields:
+            if not is_token(name) or any(map(breaks_a_line, values)):  # else one field could become several
+                raise HeadRefused(400, "a header field line is malformed (RFC 9112 5)")
             lines += [b"%b: %b" % (name, value) for value in values]
         head = b"\r\n".join((*lines, b"", b""))
         if len(head) > settings.max_head_bytes:

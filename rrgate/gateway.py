@@ -103,7 +103,7 @@ class Gateway(Service):
         except BaseException:
             self._closing = run_deferred(self._close_all())
             raise
-        self.entrance.open(self.pipeline.serve)
+        self.entrance.open(self.pipeline.serve, self.directory.clients)
         self._watch_tokens = TokenWatch(self.store, self.directory, self.reactor, self.boot.tell)
         self._watch_tokens.start()
         self._watch_overlaps = LoopingCall(lambda: run_deferred(end_overlaps(self._house)))

@@ -31,6 +31,9 @@ from rrgate.wire.request_head import HeadRefused, RequestHead
 _PIECE: Final = 64 * 1024
 """Bytes of a spooled body that are read at once."""
 
+_NOT_THE_SITES: Final = (b"Server", b"Content-Type", b"Content-Encoding", b"Content-Length", b"Transfer-Encoding")
+"""Fields that are in an answer only if the target's has them, or as its framing."""
+
 
 class HasEntrance(Protocol):
     """What a resource needs of rrgate.gateway.Gateway."""
@@ -54,10 +57,15 @@ class GatewayResource(Resource):
 
     def render(self, request: Request) -> int:
         """Take a request; its answer comes when it comes."""
+        if request.channel is None:
+            return NOT_DONE_YET  # its caller has left before the site came here; there is no body any more, either
+        uri: bytes = request.uri
+        # What a site writes into its access log from now on: callers may present credentials in the query.
+        request.uri = b"".join(uri.partition(b"?")[:2])
         entrance = self._entrance
         visit = RequestDoor(request, entrance)
         try:
-            head = self._judge(request)
+            head = self._judge(request, uri)
         except HeadRefused as refused:
             entrance.refuse(visit, refused)
             return NOT_DONE_YET
@@ -73,13 +81,12 @@ class GatewayResource(Resource):
         visit.task = entrance.enter(head, body, length, address, visit)
         return NOT_DONE_YET
 
-    def _judge(self, request: Request) -> RequestHead:
+    def _judge(self, request: Request, uri: bytes) -> RequestHead:
         """The request's head, judged like one from a connection of ours. Raises HeadRefused."""
         entrance = self._entrance
         version = request.clientproto
         if version not in (b"HTTP/1.1", b"HTTP/1.0"):
             raise HeadRefused(505, "this gateway speaks HTTP/1.1 and HTTP/1.0 (RFC 9110 15.6.6)")
-        uri: bytes = request.uri
         if request.prepath and not uri.startswith(b"/"):
             raise HeadRefused(400, "an absolute request target is taken only where the gateway is the whole site")
         head = entrance.judge(request.method, uri, version, request.requestHeaders.getAllRawHeaders())
@@ -93,12 +100,12 @@ def _behind(request: Request, target: bytes) -> bytes | None:
 
     `postpath` is decoded: only how many segments lead here is taken from the site.
     """
+    place: Sequence[bytes] = request.prepath or ()
+    given = request.uri.partition(b"?")[0][1:].split(b"/")  # an absolute target, too: the site takes it for a path
+    if [unquote_to_bytes(segment) for segment in given] != [*place, *(request.postpath or ())]:
+        return None
     path, mark, query = target.partition(b"?")
     segments = path[1:].split(b"/")
-    place: Sequence[bytes] = request.prepath or ()
-    seen = [*place, *(request.postpath or ())]
-    if request.uri.startswith(b"/") and [unquote_to_bytes(segment) for segment in segments] != seen:
-        return None
     return b"/" + b"/".join(segments[len(place) :]) + mark + query
 
 
@@ -165,10 +172,12 @@ class RequestDoor:
         request = self._request
         self._begun = True
         request.setResponseCode(status, reason)
-        # Neither the site's server nor a type that nobody said: the answer is the target's.
+        # Neither the site's server nor a type that nobody said, nor a coding of the site's (EncodingResourceWrapper),
+        # which would add to the answer to a HEAD: the answer is the target's, and its framing ours.
         request.defaultContentType = None
+        request._encoder = None
         headers = request.responseHeaders
-        for name in {b"Server", *(name for name, _ in fields)}:
+        for name in {*_NOT_THE_SITES, *(name for name, _ in fields)}:
             headers.removeHeader(name)
         for name, value in fields:
             headers.addRawHeader(name, value)

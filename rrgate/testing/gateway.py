@@ -16,10 +16,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from twisted.web.iweb import IAgent
+
 from rrgate import hookspecs
-from rrgate.api import Event, Exchange, Plugin, hookimpl
+from rrgate.agent import GatewayAgent
+from rrgate.api import Event, Exchange, Identity, Plugin, hookimpl
 from rrgate.compiling import Compiler
 from rrgate.directory import Directory
+from rrgate.entrance import Entrance
 from rrgate.ids import new_id
 from rrgate.model import Client, Credential, Proxy, Rule, Side, Target
 from rrgate.model.documents import read_new
@@ -142,6 +146,9 @@ class MemoryGateway:
         self.listener = CallerListener(
             self._pipeline.serve, self.settings, HostNames(["localhost"]), clock, clock.wall
         )
+        self.entrance = Entrance(self.settings, HostNames(["localhost"]), clock, clock.wall)
+        """What makes it one that `GatewayResource(gateway)` mounts."""
+        self.entrance.open(self._pipeline.serve, self.directory.clients)
         self.client = Client(id=new_id(), user_id=new_id(), name="client", created_at=1, updated_at=1)
         self.directory.put(self.client)
 
@@ -162,7 +169,11 @@ class MemoryGateway:
     @property
     def in_flight(self) -> int:
         """Requests under way."""
-        return self.listener.in_flight
+        return self.listener.in_flight + self.entrance.in_flight
+
+    def agent(self, proxy: Proxy, *, identity: Identity | None = None) -> IAgent:
+        """What `rrgate.gateway.Gateway.agent` is: for tests of code that calls a target through it."""
+        return GatewayAgent(self.entrance, proxy.id, identity)
 
     def proxy(
         self,

@@ -22,14 +22,11 @@ from rrgate.entrance import Entrance
 from rrgate.model import Proxy
 from rrgate.resource import GatewayResource
 from rrgate.testing import MemoryGateway
-from rrgate.wire.hosts import HostNames
 
 
 def entrance_of(gateway: MemoryGateway) -> Entrance:
     """The entrance of a gateway in memory."""
-    entrance = Entrance(gateway.settings, HostNames(["localhost", "127.0.0.1"]), gateway.clock, gateway.clock.wall)
-    entrance.open(gateway._pipeline.serve)
-    return entrance
+    return gateway.entrance
 
 
 def agent_of(gateway: MemoryGateway, proxy: Proxy, identity: Identity | None = None) -> GatewayAgent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError
 from twisted.web.client import RequestGenerationFailed, ResponseDone, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
@@ -20,6 +21,7 @@ from rrgate.api import Identity
 from rrgate.body import HIGH_WATER
 from rrgate.produced_body import WrongLength
 from rrgate.testing import MemoryGateway, Says
+from rrgate.wire.request_head import HeadRefused
 from tests.embedding.parts import Producing, Taking, agent_of, entrance_of, headers, taken
 
 KEY = ("apiKey", {"key": "X-Api-Key", "value": "s3cret"})
@@ -117,6 +119,16 @@ def test_another_address_is_not_called(gateway: MemoryGateway, uri: str) -> None
     assert not gateway.target.received
 
 
+@pytest.mark.parametrize("location", ["https://target.test/b", "//elsewhere/b", "http://proxy.invalid.elsewhere/b"])
+def test_a_client_that_follows_redirects_stays_at_the_proxy(gateway: MemoryGateway, location: str) -> None:
+    gateway.target.says = lambda received: Says(302 if received.path == "/a" else 200, headers={"Location": location})
+    client = HTTPClient(agent_of(gateway, gateway.proxy(), Identity("us")))
+    assert isinstance(failed(gateway, client.get(f"{BASE}/a")), WrongAddress)
+    location = "/b"
+    (response,) = taken(gateway, client.get(f"{BASE}/a"))
+    assert (response.code, arrived(gateway)) == (200, "/b")
+
+
 @pytest.mark.parametrize(
     ("method", "uri", "fields", "status"),
     [
@@ -145,6 +157,42 @@ def test_what_a_listener_refuses_is_refused_here(
     assert response.code == status
     assert b"requestId" in body_of(gateway, response).data
     assert not gateway.target.received
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Api-Key: s3cret", "a\nb", "a\rb", "a\r\n\r\nGET / HTTP/1.1"])
+def test_a_value_cannot_become_another_field(gateway: MemoryGateway, value: str) -> None:
+    sent = headers(X=value)  # Twisted makes spaces of it
+    agent = agent_of(gateway, gateway.proxy())
+    assert called(gateway, agent, b"GET", "/", sent).code == 200
+    assert gateway.target.last.every("X") == [" ".join(value.splitlines())]
+    assert not gateway.target.last.every("X-Api-Key")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"X", b"a\r\nY: b"),
+        (b"X", b"a\nb"),
+        (b"X", b"a\0b"),
+        (b"X: a\r\nY", b"b"),
+        (b"X Y", b"a"),
+        (b"X:", b"a"),
+        (b"", b"a"),
+    ],
+)
+def test_what_a_header_of_twisteds_would_not_hold_is_refused_here_too(
+    gateway: MemoryGateway, name: bytes, value: bytes
+) -> None:
+    fields = [(b"Host", [b"proxy.invalid"]), (name, [value])]
+    with pytest.raises(HeadRefused):
+        entrance_of(gateway).judge(b"GET", b"/", b"HTTP/1.1", fields)
+
+
+def test_what_tells_of_a_call_shows_no_header_and_no_query(gateway: MemoryGateway) -> None:
+    agent = agent_of(gateway, gateway.proxy(caller=KEY))
+    response = called(gateway, agent, b"GET", "/?authorization=s3cret", headers(X_Api_Key="s3cret"))
+    assert response.request.headers.getRawHeaders("X-Api-Key") == ["s3cret"]
+    assert "s3cret" not in repr(response.request) + repr(response) + repr(agent)
 
 
 def test_framing_is_ours_whatever_the_call_says(gateway: MemoryGateway) -> None:
@@ -189,6 +237,39 @@ def test_an_identity_stands_in_for_the_credential_and_the_log_says_so(gateway: M
 def test_what_is_judged_after_authentication_is_judged_of_an_identity_too(gateway: MemoryGateway) -> None:
     agent = agent_of(gateway, gateway.proxy(caller=KEY, proxyActive=False), Identity("us"))
     assert called(gateway, agent).code == 503
+
+
+def test_rules_and_limits_hold_for_an_identity(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=KEY, proxyMaxRequestBytes=3)
+    gateway.rule(proxy, {"effect": "deny", "path": "^/admin"})
+    agent = agent_of(gateway, proxy, Identity("us"))
+    for path in ("/admin", "/%61dmin", "/ADMIN/../admin", "/admin%2Fx"):
+        assert called(gateway, agent, b"GET", path).code in (400, 403), path
+    assert called(gateway, agent, b"POST", "/", None, Producing(4)).code == 413
+    assert not gateway.target.received
+    assert called(gateway, agent).code == 200
+
+
+def test_networks_are_asked_of_whoever_shows_a_credential(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(proxyAllowedNetworks=["192.0.2.0/24"])
+    assert called(gateway, agent_of(gateway, proxy)).code == 403, "it calls from 127.0.0.1"
+    assert called(gateway, agent_of(gateway, proxy, Identity("us"))).code == 200
+
+
+@pytest.mark.parametrize("identity", ["billing", b"billing", 1, object()])
+def test_what_is_no_identity(gateway: MemoryGateway, identity: Any) -> None:
+    with pytest.raises(TypeError, match="Identity"):
+        GatewayAgent(entrance_of(gateway), "pay", identity)
+
+
+def test_it_calls_its_proxy_and_no_other_of_its_client(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(proxyAlias="pay")
+    entrance = entrance_of(gateway)
+    for names in (gateway.client.id, (proxy.id, "pay"), (gateway.client.id, gateway.client.id)):
+        agent = GatewayAgent(entrance, names, Identity("us"))
+        for path in ("/pay/x", "/pay", "/", f"/{proxy.id}"):
+            assert called(gateway, agent, b"GET", path).code == 404, (names, path)
+    assert not gateway.target.received
 
 
 @pytest.mark.parametrize("proxy", ["", "a/b", "a?b", ("a", "b", "c"), (), ("a", ""), "é", ("a", 1)])

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource, Resource
-from twisted.web.server import Site
+from twisted.web.resource import EncodingResourceWrapper, IResource, Resource
+from twisted.web.server import GzipEncoderFactory, Site
+from twisted.web.util import DeferredResource
 from zope.interface.verify import verifyObject
 
 from rrgate.entrance import Entrance
@@ -185,6 +187,68 @@ def test_a_site_that_rewrites_paths_is_told_so(gateway: MemoryGateway, proxy: Pr
     assert not gateway.target.received
 
 
+def test_rewriting_is_seen_in_absolute_targets_too(gateway: MemoryGateway, proxy: Proxy) -> None:
+    class Rewriting(Mounted):
+        def render(self, request: Any) -> Any:
+            request.postpath[-1] = b"public"
+            return super().render(request)
+
+    host = Host(gateway, whole=True)
+    host.site.resource = Rewriting(host.entrance)
+    for before in ("", "http://localhost"):
+        assert host.ask("GET", f"{before}/api/{proxy.id}/private", "X-Api-Key: s3cret").status == 500
+    assert not gateway.target.received
+
+
+def test_rules_see_the_path_that_the_target_gets(host: Host, proxy: Proxy, gateway: MemoryGateway) -> None:
+    gateway.rule(proxy, {"effect": "deny", "path": "^/admin"})
+    for path in ("/admin", "/%61dmin", "/%2561dmin/../admin", "/x/../admin", "/admin/", "/admin%2Fx", "//admin"):
+        assert host.ask("GET", f"/gate/api/{proxy.id}{path}", "X-Api-Key: s3cret").status in (400, 403), path
+    assert not gateway.target.received
+
+
+def test_a_credential_in_the_query_is_not_in_the_sites_access_log(host: Host, proxy: Proxy) -> None:
+    written: list[str] = []
+
+    class Log:
+        def write(self, line: Any) -> None:
+            written.append(str(line))
+
+    host.site.logFile = Log()
+    for target in (f"/gate/api/{proxy.id}/a?authorization=s3cret", "/gate/..?authorization=s3cret", "/own?a=1"):
+        host.ask("GET", target)
+    assert [line.split('"')[3] for line in written] == [
+        f"GET /gate/api/{proxy.id}/a? HTTP/1.1",
+        "GET /gate/..? HTTP/1.1",
+        "GET /own?a=1 HTTP/1.1",
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_the_site_would_encode_goes_out_as_it_is(gateway: MemoryGateway, method: str) -> None:
+    host = Host(gateway)
+    proxy = gateway.proxy()
+    host.site.resource.putChild(b"gate", EncodingResourceWrapper(Mounted(host.entrance), [GzipEncoderFactory()]))
+    gateway.target.says = Says(200, b"four")
+    answer = host.ask(method, f"/gate/api/{proxy.id}", "Accept-Encoding: gzip")
+    assert (answer["Content-Length"], answer["Content-Encoding"]) == ("4", "")
+    assert host.transport.value().partition(b"\r\n\r\n")[2] == (b"four" if method == "GET" else b"")
+
+
+def test_one_that_left_before_the_site_came_here(host: Host, proxy: Proxy, gateway: MemoryGateway) -> None:
+    found: Deferred[Any] = Deferred()
+    host.site.resource.putChild(b"late", DeferredResource(found))
+    host.send(f"POST /late/api/{proxy.id} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab".encode())
+    host.leave()
+    failures: list[Any] = []
+    found.addErrback(failures.append)
+    found.callback(Mounted(host.entrance))
+    gateway.clock.settle()
+    assert not failures
+    assert host.entrance.in_flight == 0
+    assert not gateway.requests
+
+
 def test_refusals_of_the_pipeline_come_as_they_are(host: Host, proxy: Proxy) -> None:
     answer = host.ask("GET", f"/gate/api/{proxy.id}")
     assert (answer.status, answer["Content-Type"]) == (401, "application/json")
@@ -255,6 +319,59 @@ def test_what_the_site_lets_through_is_refused(
         assert host.transport.disconnecting
 
 
+SMUGGLED = "GET /gate/api/{id}/smuggled HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: s3cret\r\n\r\n"
+FRAMINGS = [
+    ("both, chunked first", "Transfer-Encoding: chunked\r\nContent-Length: {n}", "0\r\n\r\n{s}"),
+    ("both, length first", "Content-Length: {n}\r\nTransfer-Encoding: chunked", "0\r\n\r\n{s}"),
+    ("two lengths", "Content-Length: 0\r\nContent-Length: {n}", "{s}"),
+    ("the same length twice", "Content-Length: {n}\r\nContent-Length: {n}", "{s}"),
+    ("a list of lengths", "Content-Length: {n}, {n}", "{s}"),
+    ("a length with a sign", "Content-Length: +{n}", "{s}"),
+    ("a length in hex", "Content-Length: 0x10", "{s}"),
+    ("no length", "Content-Length:", "{s}"),
+    ("a length in another spelling", "Content_Length: {n}", "{s}"),
+    ("a length behind a space", "Content-Length : {n}", "{s}"),
+    ("identity", "Transfer-Encoding: identity", "{s}"),
+    ("identity and chunked", "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", "0\r\n\r\n{s}"),
+    ("chunked twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "0\r\n\r\n{s}"),
+    ("chunked in a list", "Transfer-Encoding: gzip, chunked", "0\r\n\r\n{s}"),
+    ("chunked with a tab", "Transfer-Encoding:\tchunked\r\nContent-Length: 3", "0\r\n\r\n{s}"),
+    ("chunked and more", "Transfer-Encoding: chunked;a=b", "0\r\n\r\n{s}"),
+    ("chunked behind a bare LF", "X: a\nTransfer-Encoding: chunked", "0\r\n\r\n{s}"),
+    ("chunked behind a bare CR", "X: a\rTransfer-Encoding: chunked", "0\r\n\r\n{s}"),
+    ("chunked with a NUL", "Transfer-Encoding: chunked\0", "0\r\n\r\n{s}"),
+    ("a chunk with a sign", "Transfer-Encoding: chunked", "+0\r\n\r\n{s}"),
+    ("a chunk in 0x", "Transfer-Encoding: chunked", "0x0\r\n\r\n{s}"),
+    ("a chunk behind a bare LF", "Transfer-Encoding: chunked", "0\n\n{s}"),
+    ("a chunk that is too long", "Transfer-Encoding: chunked", "1\r\nab\r\n0\r\n\r\n{s}"),
+]
+
+
+@pytest.mark.parametrize(("fields", "body"), [row[1:] for row in FRAMINGS], ids=[row[0] for row in FRAMINGS])
+def test_no_framing_smuggles_a_request(
+    host: Host, proxy: Proxy, gateway: MemoryGateway, fields: str, body: str
+) -> None:
+    smuggled = SMUGGLED.replace("{id}", proxy.id)
+    head = f"POST /gate/api/{proxy.id}/a HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: s3cret\r\n"
+    fields = fields.replace("{n}", str(len(smuggled)))
+    host.send(f"{head}{fields}\r\n\r\n{body.replace('{s}', smuggled)}".encode("latin-1"))
+    gateway.clock.advance(1)
+    assert host.transport.disconnecting
+    assert "/smuggled" not in [request.path for request in gateway.target.received]
+
+
+def test_a_folded_line_is_unfolded_by_the_site(host: Host, proxy: Proxy, gateway: MemoryGateway) -> None:
+    # A listener of the gateway's refuses it (RFC 9112 5.2). Here the site reads it, and one line is sent on.
+    host.send(
+        f"GET /gate/api/{proxy.id} HTTP/1.1\r\nHost:\r\n localhost\r\nX-Api-Key: s3cret\r\n"
+        "X: a\r\n\tContent-Length: 5\r\n\r\n".encode()
+    )
+    gateway.clock.advance(1)
+    assert host.answer().status == 200
+    assert gateway.target.last["X"] == "a Content-Length: 5"
+    assert gateway.target.last["Content-Length"] == ""
+
+
 ABSOLUTE = [
     ("http://localhost/api/{id}/a", "localhost", 200),
     ("HTTP://LocalHost/api/{id}/a", "localhost", 200),
@@ -304,13 +421,20 @@ def test_http_1_0(host: Host, proxy: Proxy, gateway: MemoryGateway) -> None:
 
 @pytest.mark.parametrize(
     ("trusted", "sent", "address"),
-    [([], "198.51.100.7", "192.168.1.1"), (["192.168.0.0/16"], "198.51.100.7", "198.51.100.7")],
+    [
+        ([], ["X-Forwarded-For: 198.51.100.7"], "192.168.1.1"),
+        (["192.168.0.0/16"], ["X-Forwarded-For: 198.51.100.7"], "198.51.100.7"),
+        (["192.168.0.0/16"], ["X-Forwarded-For: 198.51.100.7, 198.51.100.8"], "198.51.100.8"),
+        (["192.168.0.0/16"], ["X-Forwarded-For: 198.51.100.7", "x-forwarded-for: 198.51.100.8"], "198.51.100.8"),
+        (["192.168.0.0/16"], ["X-Forwarded-For: 198.51.100.7", "X_Forwarded_For: 198.51.100.8"], "198.51.100.7"),
+        (["192.168.0.0/16"], ["Forwarded: for=198.51.100.7", "X-Real-IP: 198.51.100.7"], "192.168.1.1"),
+    ],
 )
-def test_the_callers_address(trusted: list[str], sent: str, address: str) -> None:
+def test_the_callers_address(trusted: list[str], sent: list[str], address: str) -> None:
     gateway = MemoryGateway(trusted_proxies=trusted)
     proxy = gateway.proxy()
     host = Host(gateway)
-    assert host.ask("GET", f"/gate/api/{proxy.id}", f"X-Forwarded-For: {sent}").status == 200
+    assert host.ask("GET", f"/gate/api/{proxy.id}", *sent).status == 200
     assert gateway.requests[0].caller_address == address
 
 
