@@ -171,10 +171,14 @@ class Entrance:
         if await self._over(seconds):
             return
         self._log.warn("{count} requests did not end in time and are broken off", count=len(self._under_way))
+        self.break_off()
+        await self._over(BREAKING_OFF)
+
+    def break_off(self) -> None:
+        """End every request, whatever its caller has had of it; `idle` tells when they have ended."""
         for task, visit in tuple(self._under_way.items()):
             visit.abort()
             task.cancel()
-        await self._over(BREAKING_OFF)
 
     async def _over(self, seconds: float) -> bool:
         if self._under_way:

@@ -61,7 +61,8 @@ class Gateway(Service):
 
     `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, PluginLoadError,
     CannotListenError. `stopService` drains: no new requests, those in flight end within `drain_timeout`, the journal is
-    flushed; its Deferred fires when all is closed. Then it may be started again.
+    flushed; its Deferred fires when all is closed. Then it may be started again. Cancelling that Deferred breaks off
+    what is in flight; closing goes on.
     """
 
     def __init__(
@@ -257,7 +258,15 @@ class Gateway(Service):
             closing, self._closing = self._closing, defer.succeed(None)
             return closing
         super().stopService()  # type: ignore[no-untyped-call]
-        return run_deferred(self._drain())
+        # Not the draining itself is cancelled, which would leave open what is not closed yet.
+        stopped: Deferred[None] = Deferred(lambda _: self._break_off())
+        run_deferred(self._drain()).chainDeferred(stopped)
+        return stopped
+
+    def _break_off(self) -> None:
+        for connection in tuple(self.listener.connections):
+            connection.close_for_good()
+        self.entrance.break_off()
 
     async def _drain(self) -> None:
         self._ready = False

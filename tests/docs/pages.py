@@ -5,7 +5,8 @@ Belongs here: reading pages. Does not: running code (test_code_blocks.py), follo
 What stands behind the three backticks says what becomes of a block:
 
     sh                 runs, in the one shell of its page, in a folder of the page's own
-    sh server          runs beside the following blocks; they wait until the gateway that it starts is ready
+    sh server          runs beside the following blocks; they wait until the gateway that it starts is ready; the one
+                       before it is stopped
     sh norun           does not run
     text output        what the block before it prints; `…` stands for anything
     python             runs as a script in the page's folder

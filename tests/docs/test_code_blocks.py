@@ -2,9 +2,9 @@
 
 Belongs here: running blocks. Does not: how blocks are marked (pages.py).
 
-Three things are put in place of what stands in the page: free ports for 8080 and 8081; an httpbin on loopback, which
-the gateway is allowed to dial, for https://httpbin.org; and a `pip` that installs without a network into a folder
-of the page's.
+Three things are put in place of what stands in the page: free ports for 8080, 8081 and 8000; an httpbin on loopback,
+which the gateway is allowed to dial, for https://httpbin.org; and a `pip` that installs without a network into a
+folder of the page's.
 """
 
 from __future__ import annotations
@@ -53,12 +53,14 @@ def free_ports(count: int) -> list[int]:
 
 def script_of(blocks: list[Block], core_port: int) -> str:
     """One shell script of a page: what block number N prints is in out.N, where it fails is told."""
-    lines = ["set -e"]
+    # It ends by the signal itself on reactors of Twisted's under twistd.
+    lines = ["set -e", 'stop() { if [ -n "$server" ]; then kill -TERM $server; wait $server || [ $? = 143 ]; fi; }']
     for number, block in enumerate(blocks):
         if block.kind == "sh":
             lines.append(f"{{ : ; {block.code}\n}} > out.{number}")
         elif block.kind == "sh server":
             lines += [
+                "stop",
                 f"(exec {block.code.strip()}) > out.{number} 2>&1 &",
                 "server=$!",
                 f"until curl -sf http://127.0.0.1:{core_port}/readyz > ready",
@@ -70,7 +72,7 @@ def script_of(blocks: list[Block], core_port: int) -> str:
             lines.append(f"(echo; echo; cat block.{number}) >> {file_of(block)}")
         elif block.kind == "python":
             lines.append(f"'{sys.executable}' block.{number}.py > out.{number}")
-    lines += ['if [ -n "$server" ]; then kill -TERM $server; wait $server; fi', "echo done > done"]
+    lines += ["stop", "echo done > done"]
     return "\n".join(lines) + "\n"
 
 
@@ -81,10 +83,12 @@ def pattern_of(expected: str) -> str:
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
 def test_code(page: Path, tmp_path: Path, httpbin: str) -> None:
-    port, core_port = free_ports(2)
+    port, core_port, host_port = free_ports(3)
     places = {
         "127.0.0.1:8080": f"127.0.0.1:{port}",
         "127.0.0.1:8081": f"127.0.0.1:{core_port}",
+        "127.0.0.1:8000": f"127.0.0.1:{host_port}",
+        "tcp:8000": f"tcp:{host_port}",
         "tcp:8080": f"tcp:{port}",
         "tcp:8081": f"tcp:{core_port}",
         "https://httpbin.org": httpbin,

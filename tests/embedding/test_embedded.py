@@ -16,7 +16,7 @@ import pytest
 import pytest_twisted
 from treq.client import HTTPClient
 from twisted.application.service import MultiService
-from twisted.internet.defer import ensureDeferred, maybeDeferred
+from twisted.internet.defer import CancelledError, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 
 from rrgate.agent import BASE
@@ -198,6 +198,43 @@ async def test_stopping_breaks_off_what_does_not_end(tmp_path: Path) -> None:
             assert await in_thread(left.acquire, True, 10)
         host.start()
         assert [record["proxyData"]["status"] for record in await host.told(proxy)] == [499, 499]
+        await host.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_whoever_waits_no_longer_has_it_closed_at_once(tmp_path: Path) -> None:
+    reached, left = threading.Semaphore(0), threading.Semaphore(0)
+
+    def serve(connection: Connection) -> None:
+        connection.request()
+        reached.release()
+        if connection.closed_by_peer():
+            left.release()
+
+    with Target(serve) as target:
+        host = Host(tmp_path / "state", listen="tcp:0:interface=127.0.0.1").start()
+        address: Any = host.gateway.ports[0].getHost()
+        proxy = await host.proxy(target.url)
+        answered = [
+            host.gateway.agent(proxy.id, identity=Identity("us")).request(b"GET", b"/"),
+            ensureDeferred(host.through_site(proxy)),
+            in_thread(call, ("127.0.0.1", address.port), "GET", proxy.path, {"X-Api-Key": KEY}),
+        ]
+        for _ in answered:
+            assert await in_thread(reached.acquire, True, 10)
+        stopping = maybeDeferred(host.gateway.stopService)
+        stopping.cancel()
+        with pytest.raises(CancelledError):
+            await stopping
+        for each in answered:
+            with pytest.raises(Exception, match=r".*"):
+                await each
+            assert await in_thread(left.acquire, True, 10)
+        while host.gateway._opened:  # nobody is told of the end any more
+            await in_thread(int)
+        await host.service.stopService()
+        host.start()
+        assert [record["proxyData"]["status"] for record in await host.told(proxy)] == [499, 499, 499]
         await host.stop()
 
 
