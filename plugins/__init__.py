@@ -15,6 +15,7 @@ from rrgate_plugins.cors import Cors
 from rrgate_plugins.custom import Custom
 from rrgate_plugins.data_injection import DataInjection
 from rrgate_plugins.header_injection import HeaderInjection
+from rrgate_plugins.hmac_signature import Hmac
 from rrgate_plugins.no_credential import NoCredential
 from rrgate_plugins.query_injection import QueryInjection
 from rrgate_plugins.request_size import RequestSize
@@ -32,6 +33,7 @@ def rrgate_plugins() -> list[type[Plugin]]:
         StoredJwt,
         Custom,
         AwsSigV4,
+        Hmac,
         NoCredential,
         AnonymousCallers,
         AllowedNetworks,

@@ -27,7 +27,7 @@ from tests.targets import Target, echo
 
 EXAMPLE = ROOT / "examples" / "plugin_hmac"
 KEY, SECRET = "orders-app", "a-secret/of-both-sides+01"
-CREDENTIAL = ("hmac", {"key": KEY, "secret": SECRET})
+CREDENTIAL = ("signed", {"key": KEY, "secret": SECRET})
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ async def test_a_gateway_finds_it_and_lets_signed_requests_through(installed: Pa
             f"/clients/{first.client_id}/credentials",
             {**unknown, "credentialRegion": "local", "credentialSecret": {}},
         )
-        assert " hmac," in told.body.decode()
+        assert ", signed" in told.body.decode()
         proxy: MadeProxy = await client.proxy(f"{target.url}/v1", caller=CREDENTIAL, towards=CREDENTIAL)
         here = f"{proxy.path}/orders%2F7?page=2"
         now, body = int(time.time()), b'{"order":7}'

@@ -6,6 +6,7 @@ Belongs here: the two tables, and that the 401s of one proxy are the same bytes.
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import urllib.request
@@ -154,6 +155,12 @@ TARGETS = [
         "awsSigV4",
         {"accessKeyId": "AKID", "secretAccessKey": "T-secret", "region": "eu-west-1", "service": "lambda"},
         {"Authorization": re.compile("AWS4-HMAC-SHA256 Credential=AKID/20260921/eu-west-1/lambda/aws4_request, .*")},
+    ),
+    TargetType(
+        "hmac",
+        "hmac",
+        {"secret": "T-secret", "header": "X-App", "template": "{method} {path} {timestamp}", "prefix": "{timestamp} "},
+        {"X-App": f"1790000000 {hmac.digest(b'T-secret', b'GET /x 1790000000', 'sha256').hex()}"},
     ),
     TargetType("none", "none", {}),
 ]

@@ -252,6 +252,7 @@ def _static_types(seeded: Canary) -> list[tuple[Any, Any, dict[str, str], str]]:
         "region": "eu-west-1",
         "service": "execute-api",
     }
+    webhook = {"secret": seeded.secret("what webhooks are signed with"), "header": "X-Signature"}
     return [
         (("basicAuth", {"username": user, "password": password}), ("basicAuth", {"username": us, "password": ours}),
          {"Authorization": f"Basic {pair}"}, ""),
@@ -261,6 +262,7 @@ def _static_types(seeded: Canary) -> list[tuple[Any, Any, dict[str, str], str]]:
         (("jwt", {"token": jwt}), ("apiKey", in_body), {}, f"Authorization={jwt}"),
         (("none", {}), ("custom", custom), {}, ""),
         (("jwt", {"token": jwt}), ("awsSigV4", aws), {"Authorization": jwt}, ""),
+        (("jwt", {"token": jwt}), ("hmac", webhook), {"Authorization": jwt}, ""),
     ]  # fmt: skip
 
 

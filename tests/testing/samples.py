@@ -5,6 +5,7 @@ Belongs here: the samples; each new built-in plugin gets some. Does not: running
 
 from __future__ import annotations
 
+import hmac
 from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,11 @@ SECRET = "a-Secret/of-the-Sample+0001"
 _BASIC = b64encode(f"ann-of-the-Sample-0001:{SECRET}".encode()).decode()
 _JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
 _AWS = {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": SECRET, "region": "eu-west-1", "service": "lambda"}
+
+
+def _signed(text: bytes) -> str:
+    return hmac.digest(SECRET.encode(), text, "sha256").hex()
+
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "apiKey": {
@@ -108,6 +114,20 @@ SAMPLES: dict[str, dict[str, Any]] = {
             ("unsignedPayload", {**_AWS, "unsignedPayload": True}),
         ],
         "accepted": lambda received: received["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"),
+    },
+    "hmac": {
+        "config": {"secret": SECRET, "header": "X-Signature", "template": "{method} {body}"},
+        "good": {"without a body": Ask(), "with a body": Ask("POST", "/a", {}, b"body")},
+        "bad_configs": [
+            ("secret", {"secret": "", "header": "X-Signature"}),
+            ("secret", {"secret": SECRET, "secretEncoding": "hex", "header": "X-Signature"}),
+            ("header", {"secret": SECRET, "header": "Content-Length"}),
+            ("template", {"secret": SECRET, "header": "X-Signature", "template": "{boddy}"}),
+            ("template", {"secret": SECRET, "header": "X-Signature", "template": "{body"}),
+            ("prefix", {"secret": SECRET, "header": "X-Signature", "prefix": "{body}"}),
+            ("timestampHeader", {"secret": SECRET, "header": "X-Signature", "template": "{timestamp}"}),
+        ],
+        "accepted": lambda received: received["X-Signature"] == _signed(f"{received.method} ".encode() + received.body),
     },
     "none": {},
     "cors": {

@@ -1,4 +1,4 @@
-"""The auth type `hmac`: requests signed with HMAC-SHA256, from callers and to targets.
+"""The auth type `signed`: requests signed with HMAC-SHA256, from callers and to targets.
 
 Belongs here: what the gateway asks for. Does not: the auth type (plugin.py), signatures (signing.py).
 """

@@ -1,4 +1,4 @@
-"""The auth type `hmac`, on both sides: callers' signatures are verified, requests to targets are signed.
+"""The auth type `signed`, on both sides: callers' signatures are verified, requests to targets are signed.
 
 Belongs here: what the gateway runs. Does not: what a signature is (signing.py).
 """
@@ -54,7 +54,7 @@ class HmacConfig:
 class Hmac(Plugin):
     """Signed requests."""
 
-    name = "hmac"
+    name = "signed"
     sides = frozenset({Side.PROXY, Side.TARGET})
     Config = HmacConfig
 

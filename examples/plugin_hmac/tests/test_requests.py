@@ -22,7 +22,7 @@ class Signer:
 
     def __init__(self) -> None:
         self.gateway = MemoryGateway([Hmac])
-        self.proxy = self.gateway.proxy(caller=("hmac", CONFIG))
+        self.proxy = self.gateway.proxy(caller=("signed", CONFIG))
 
     def call(self, body: bytes | list[bytes] = BODY, *, sent: Any = None, **changed: bytes) -> tuple[int, str]:
         """Sign `body`, and the rest as it is sent unless it is `changed`; the status and the gateway's message."""
@@ -74,7 +74,7 @@ def test_a_stranger_is_not_waited_for() -> None:
 def test_requests_to_targets_are_signed_as_they_are_sent() -> None:
     gateway = MemoryGateway([Hmac])
     proxy = gateway.proxy(
-        towards=("hmac", CONFIG), url="https://target.test/v1", proxyAdditionalQueryParams={"added": "1"}
+        towards=("signed", CONFIG), url="https://target.test/v1", proxyAdditionalQueryParams={"added": "1"}
     )
     assert gateway.call("PUT", proxy, "/a?b=c", {"Authorization": "Bearer of-the-caller"}, BODY).answer.status == 200
     received = gateway.target.last
@@ -89,6 +89,6 @@ def test_requests_to_targets_are_signed_as_they_are_sent() -> None:
 
 def test_a_body_that_is_too_long_to_be_signed() -> None:
     gateway = MemoryGateway([Hmac])
-    proxy = gateway.proxy(towards=("hmac", CONFIG))
+    proxy = gateway.proxy(towards=("signed", CONFIG))
     assert gateway.call("PUT", proxy, "/", (), b"eleven byte").answer.status == 413
     assert gateway.target.connections == 0
