@@ -5,6 +5,7 @@ Belongs here: what is made of what, and in which order it starts and stops. Does
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -39,7 +40,7 @@ from rrgate.pipeline import Pipeline
 from rrgate.record_view import published
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
-from rrgate.store import AsyncStore, RequestLog, Store
+from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.unsealing import Unsealer
 from rrgate.token_watch import TokenWatch
 from rrgate.trial import Trials
@@ -120,7 +121,8 @@ class Gateway(Service):
 
     def _open(self) -> None:
         settings, reactor = self.settings, self.reactor
-        store = Store.open(settings.data, self.boot.migrations())
+        given = given_keys(settings.key_command, os.environ)
+        store = Store.open(settings.data, self.boot.migrations(), given)
         self.store = AsyncStore(store, reactor)
         self._opened.append(self.store.close)
         inventory = store.load()

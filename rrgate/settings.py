@@ -8,40 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any
 
-from attrs import NOTHING, Attribute, Converter, field, fields, frozen
+from attrs import fields, frozen
 
 from rrgate import settings_values as values
+from rrgate.setting import SettingsError, setting
 from rrgate.settings_sources import read_sources
-from rrgate.settings_values import AllowedNetwork, Kind, Network, WrongValue
+from rrgate.settings_values import AllowedNetwork, Network
 
 __all__ = ["AllowedNetwork", "Settings", "SettingsError", "load"]
-
-
-class SettingsError(Exception):
-    """Settings that cannot be used; `problems` has one line for each thing that is wrong, the message has them all."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        count = "a setting is" if len(problems) == 1 else f"{len(problems)} settings are"
-        super().__init__("\n  ".join([f"{count} wrong:", *problems]))
-
-
-def _checked(value: Any, attribute: Attribute[Any]) -> Any:
-    try:
-        return attribute.metadata["kind"].check(value)
-    except WrongValue as problem:
-        raise SettingsError([f"{attribute.name}{place}: {text}" for place, text in problem.problems]) from None
-
-
-def setting(kind: Kind, default: Any = NOTHING, *, where: str, help: str, unit: str = "") -> Any:
-    """A row of the table. `where`: what the setting applies to; `unit`: of its number."""
-    return field(
-        default=default,
-        converter=Converter(_checked, takes_field=True),
-        metadata={"kind": kind, "where": where, "help": help, "unit": unit},
-    )
 
 
 @frozen(kw_only=True)
@@ -53,6 +28,13 @@ class Settings:
 
     data: Path = setting(
         values.folder(), where="everything", help="Folder of the databases, keys and counters. Has no default."
+    )
+    key_command: tuple[str, ...] = setting(
+        values.command(),
+        (),
+        where="everything",
+        help="Program and arguments that print the master key, run once at the start, without a shell. Empty: "
+        "`master.key` in `data`, or the variable `RRGATE_MASTER_KEY`.",
     )
 
     listen: str = setting(

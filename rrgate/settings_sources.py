@@ -16,8 +16,9 @@ from attrs import Attribute
 from rrgate.settings_values import Kind, WrongValue
 
 PREFIX: Final = "RRGATE_"
-NOT_SETTINGS: Final = frozenset({"RRGATE_CONFIG", "RRGATE_REQUIRE_REAL_PARTS"})
-"""Variables of other purposes: the file's path for the command line, and what the tests must not skip."""
+NOT_SETTINGS: Final = frozenset({"RRGATE_CONFIG", "RRGATE_MASTER_KEY", "RRGATE_REQUIRE_REAL_PARTS"})
+"""Variables of other purposes: the file's path for the command line, the master key, which no setting may hold, and
+what the tests must not skip."""
 
 
 class Assigned(str):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from shlex import split
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -180,6 +181,27 @@ def folder() -> Kind:
         return Path(value).expanduser().absolute()
 
     return Kind(check)
+
+
+def command() -> Kind:
+    """A program and its arguments, which no shell reads; in text they are split and quoted as in a shell."""
+    what = 'a program and its arguments: write ["/usr/bin/program", "argument"]'
+
+    def check(value: Any) -> tuple[str, ...]:
+        words = value if isinstance(value, list | tuple) else None
+        if words is None or not all(isinstance(word, str) and "\0" not in word for word in words):
+            raise WrongValue(("", f"this is not {what}"))
+        if words and not words[0]:
+            raise WrongValue(("", f"the program has no name; this is to be {what}"))
+        return tuple(words)
+
+    def from_text(text: str) -> list[str]:
+        try:
+            return split(text)
+        except ValueError as problem:
+            raise WrongValue(("", f"it cannot be split into words ({str(problem).lower()})")) from None
+
+    return Kind(check, from_text)
 
 
 def endpoint(text: str) -> str:

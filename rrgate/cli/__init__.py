@@ -13,6 +13,7 @@ from rrgate.cli.backup import backup, restore
 from rrgate.cli.demo import demo
 from rrgate.cli.doctor import doctor
 from rrgate.cli.init import init
+from rrgate.cli.keys import keys
 from rrgate.cli.token import token
 
 
@@ -22,5 +23,5 @@ def main() -> None:
     """Care for the state of an rrgate gateway. The gateway itself is started with: twistd rrgate"""
 
 
-for command in (init, demo, token, audit, backup, restore, doctor):
+for command in (init, demo, token, keys, audit, backup, restore, doctor):
     main.add_command(command)

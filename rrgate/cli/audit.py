@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
-from rrgate.cli.options import data_option, told_plainly
+from rrgate.cli.options import config_option, data_option, opened, told_plainly
 from rrgate.ids import new_id
 from rrgate.json_text import json_text
 from rrgate.model import Token
 from rrgate.model.times import format_milliseconds
-from rrgate.store import AuditEntry, Store
+from rrgate.store import AuditEntry
 from rrgate.store.audit import MOST_ENTRIES, Action
 
 
@@ -71,13 +71,14 @@ def token_document(token: Token) -> dict[str, Any]:
 
 @click.command()
 @data_option
+@config_option
 @click.option("--client", "client_id", help="Only what belongs to this client; if not given, everything.")
 @click.option(
     "--limit", type=click.IntRange(1, MOST_ENTRIES), default=100, show_default=True, help="How many entries."
 )
-def audit(data: Path, client_id: str | None, limit: int) -> None:
+def audit(data: Path, config: Path | None, client_id: str | None, limit: int) -> None:
     """Print who changed what, newest first: one JSON object a line, also of clients that are deleted."""
-    with told_plainly(), closing(Store.open(data)) as store:
+    with told_plainly(), closing(opened(data, config)) as store:
         page = store.audit(client_id=client_id, limit=limit)
     for entry in page.entries:
         click.echo(json_text(entry.published(), ascii=True))

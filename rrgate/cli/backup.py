@@ -20,13 +20,25 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from attrs import frozen
 
 from rrgate import __version__
-from rrgate.cli.options import data_option, told_plainly
-from rrgate.store import StoreError, keyfile
+from rrgate.cli.options import config_option, data_option, keys_given, told_plainly
+from rrgate.store import GivenKeys, StoreError, keyfile
 from rrgate.store.database import connect, copy
-from rrgate.store.folder import DATABASE, KEY_FILE, LOG_DATABASE, filled_at_once, require_state, sync_directory
-from rrgate.store.inspection import check_key, check_whole, pending_steps
+from rrgate.store.folder import (
+    DATABASE,
+    KEY_FILE,
+    KEY_LOCK,
+    LOG_DATABASE,
+    filled_at_once,
+    locked,
+    require_state,
+    sync_directory,
+)
+from rrgate.store.inspection import check_key, check_whole, keys_in_use, pending_steps
+from rrgate.store.key_source import KEY_VARIABLE, key_source
+from rrgate.store.keyfile import MasterKeys
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
@@ -34,32 +46,49 @@ _FILES: Final = (DATABASE, LOG_DATABASE, KEY_FILE)
 _LARGEST_MANIFEST: Final = 1 << 16
 
 
-def write_backup(data: Path, to: Path, *, with_key: bool) -> None:
+def write_backup(data: Path, to: Path, *, with_key: bool, given: GivenKeys | None = None) -> None:
     """Back up the state in `data` into the new file `to` (mode 0600), whole and checked, or leave no file.
 
-    Writers go on meanwhile; each database is as at one moment, rrgate.db first. Raises StoreError, OSError.
+    `given`: master keys that are not in the key file; they are only used to check. Writers go on meanwhile; each
+    database is as at one moment, rrgate.db first. A rotation of the master key waits, so that database and key fit;
+    one that was killed is in the backup as it stands, and can be finished after restoring. Raises StoreError, OSError.
     """
     require_state(data)
     with _new_file(to) as partial, tempfile.TemporaryDirectory(prefix=".backup-", dir=to.absolute().parent) as scratch:
-        names = []
-        for name in (DATABASE, LOG_DATABASE):
-            if (data / name).exists():
-                with closing(connect(data / name, synchronous="NORMAL", read_only=True)) as database:
-                    copy(database, Path(scratch) / name)
-                check_whole(Path(scratch) / name)
-                names.append(name)
-        if with_key:
-            keyfile.create(Path(scratch) / KEY_FILE, keyfile.read(data / KEY_FILE))
+        staging = Path(scratch)
+        with locked(data, KEY_LOCK, "rotating or backing up the keys of"):
+            names = [_copied(data, DATABASE, staging)]
+            if with_key and given is None:
+                keyfile.create(staging / KEY_FILE, keyfile.read(data / KEY_FILE))
+        if (data / LOG_DATABASE).exists():
+            names.append(_copied(data, LOG_DATABASE, staging))
+        if with_key or given is not None:
             # A backup that its own key does not open is noticed now, not when it is needed.
-            check_key(Path(scratch) / DATABASE, Path(scratch) / KEY_FILE)
+            check_key(staging / DATABASE, key_source(staging, given))
+        if (staging / KEY_FILE).exists():
             names.append(KEY_FILE)
-        _write_tar(partial, Path(scratch), names)
+        _write_tar(partial, staging, names)
 
 
-def read_backup(source: Path, data: Path) -> bool:
+def _copied(data: Path, name: str, staging: Path) -> str:
+    with closing(connect(data / name, synchronous="NORMAL", read_only=True)) as database:
+        copy(database, staging / name)
+    check_whole(staging / name)
+    return name
+
+
+@frozen
+class Restored:
+    """What a restored backup needs: the ids of its master keys, and whether they came with it."""
+
+    keys: tuple[str, ...]
+    has_keys: bool
+
+
+def read_backup(source: Path, data: Path) -> Restored:
     """Restore the backup `source` into `data`, which may be an empty directory or not be there; all or nothing.
 
-    Answers whether the backup held the key. Raises StateExists, NewerDatabase, StoreError, OSError.
+    Raises StateExists, NewerDatabase, StoreError, OSError.
     """
     with source.open("rb") as file, filled_at_once(data) as staging:
         try:
@@ -70,8 +99,9 @@ def read_backup(source: Path, data: Path) -> bool:
             check_whole(staging / name)
             pending_steps(staging / name, log=name == LOG_DATABASE)
         if KEY_FILE in names:
-            check_key(staging / DATABASE, staging / KEY_FILE)
-    return KEY_FILE in names
+            check_key(staging / DATABASE, key_source(staging, None))
+        uses = keys_in_use(staging / DATABASE, MasterKeys(current="", keys={}))
+    return Restored(tuple(use.id for use in uses if use.wraps), KEY_FILE in names)
 
 
 @contextmanager
@@ -171,13 +201,18 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Any:
 
 @click.command()
 @data_option
+@config_option
 @click.option("--to", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to make.")
 @click.option("--without-key", is_flag=True, help="Leave the master key out: keep it elsewhere yourself.")
-def backup(data: Path, to: Path, without_key: bool) -> None:
+def backup(data: Path, config: Path | None, to: Path, without_key: bool) -> None:
     """Copy the whole state into one file, while the gateway runs."""
     with told_plainly():
-        write_backup(data, to, with_key=not without_key)
-    if without_key:
+        # Who leaves the key out need not have it.
+        given = None if without_key else keys_given(data, config)
+        write_backup(data, to, with_key=not without_key, given=given)
+    if given is not None:
+        click.echo(f"Backed up to {to}; the key is not in it, it comes from {given.keys.where}.")
+    elif without_key:
         click.echo(f"Backed up to {to}, without the key: it is of no use without {data / KEY_FILE}.")
     else:
         click.echo(f"Backed up to {to}, with the key: whoever can read the file can read every secret.")
@@ -189,7 +224,10 @@ def backup(data: Path, to: Path, without_key: bool) -> None:
 def restore(source: Path, data: Path) -> None:
     """Put a backup into an empty directory, checked."""
     with told_plainly():
-        has_key = read_backup(source, data)
+        restored = read_backup(source, data)
     click.echo(f"Restored into {data}.")
-    if not has_key:
-        click.echo(f"The backup has no key: put master.key into {data} (mode 0600), then run: rrgate doctor")
+    if not restored.has_keys:
+        click.echo(
+            f"The backup has no key; it needs master key {' and '.join(restored.keys)}: put master.key into {data} (mode "
+            f"0600), or give it by {KEY_VARIABLE} or key_command; then run: rrgate doctor"
+        )

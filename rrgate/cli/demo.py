@@ -5,6 +5,7 @@ Belongs here: its options, its state and its user token. Does not: what is run (
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import closing
@@ -25,17 +26,20 @@ from rrgate.cli.options import told_plainly
 from rrgate.ids import new_id
 from rrgate.model import Token
 from rrgate.registry import PluginLoadError
-from rrgate.store import Store
+from rrgate.store import GivenKeys, Store, given_keys
 from rrgate.store.folder import DATABASE
 
 _TOKEN_NAME = "demo"
 _VIA = "rrgate demo"
 
 
-def fresh_token(data: Path) -> str:
-    """A user token of the first operator, in place of the one that the last demo made. Raises StoreError."""
+def fresh_token(data: Path, given: GivenKeys | None = None) -> str:
+    """A user token of the first operator, in place of the one that the last demo made. Raises StoreError.
+
+    `given`: the master keys, or None for those of the key file.
+    """
     text = new_token()
-    with closing(Store.open(data)) as store:
+    with closing(Store.open(data, given=given)) as store:
         inventory = store.load()
         operators = [user for user in inventory.users if user.operator]
         if not operators:
@@ -77,9 +81,10 @@ def demo(data: Path, port: int, core_port: int) -> None:
         [FilteringLogObserver(textFileLogObserver(sys.stderr), [quiet])], redirectStandardIO=False
     )
     with told_plainly():
+        given = given_keys((), os.environ)
         if not (data / DATABASE).exists():
-            create_state(data)
-        token = fresh_token(data)
+            create_state(data, given)
+        token = fresh_token(data, given)
         try:
             run_demo(reactor, Demo(reactor, data, token, port, core_port), click.echo)
         except (DemoError, PluginLoadError) as error:

@@ -18,13 +18,15 @@ from attrs import frozen
 from rich.console import Console
 from rich.text import Text
 
-from rrgate.cli.options import data_option
+from rrgate.cli.options import config_option, data_option
 from rrgate.cli.ports import address_of, has_open, is_taken, listeners_on, problem_with
 from rrgate.model import Side
 from rrgate.settings import Settings, SettingsError, load
-from rrgate.store import Store, StoreError
+from rrgate.store import GivenKeys, Store, StoreError, given_keys
 from rrgate.store.folder import DATABASE, KEY_FILE, LOG_DATABASE, require_state
-from rrgate.store.inspection import check_key, check_whole, pending_steps
+from rrgate.store.inspection import check_key, check_whole, keys_in_use, pending_steps
+from rrgate.store.key_source import key_source
+from rrgate.store.keyfile import MasterKeys
 
 if TYPE_CHECKING:
     from rrgate.registry import Registry
@@ -58,13 +60,13 @@ def examine(data: Path, config: Path | None) -> Iterator[Finding]:
         yield Finding(f"plugins load: {len(names)} names of auth types")
     except PluginLoadError as error:
         yield Finding(str(error), "repair or uninstall this plugin")
-    yield from _state(data, registry)
+    yield from _state(data, registry, settings)
     if settings is not None:
         yield from _port("gateway listener", settings.listen, data)
         yield from _port("Core API listener", settings.core_listen, data)
 
 
-def _state(data: Path, registry: Registry | None) -> Iterator[Finding]:
+def _state(data: Path, registry: Registry | None, settings: Settings | None) -> Iterator[Finding]:
     try:
         require_state(data)
     except StoreError as error:
@@ -90,8 +92,8 @@ def _state(data: Path, registry: Registry | None) -> Iterator[Finding]:
             steps = f"{len(pending)} migrations" if len(pending) > 1 else f"migration {pending[0]}"
             todo = "nothing: the next start applies them, after making a copy"
             yield Finding(f"{name} is of an older version: {steps} to come", todo, wrong=False)
-    if readable:
-        yield from _secrets(data, registry)
+    if readable and settings is not None:
+        yield from _secrets(data, registry, settings)
 
 
 def _modes(data: Path) -> Iterator[Finding]:
@@ -103,11 +105,14 @@ def _modes(data: Path) -> Iterator[Finding]:
             yield Finding(f"{path} is open to others (mode {mode:04o})", f"run: chmod 600 {path}")
 
 
-def _secrets(data: Path, registry: Registry | None) -> Iterator[Finding]:
+def _secrets(data: Path, registry: Registry | None, settings: Settings) -> Iterator[Finding]:
     try:
-        count = check_key(data / DATABASE, data / KEY_FILE)
+        given = given_keys(settings.key_command, os.environ)
+        source = key_source(data, given)
+        count = check_key(data / DATABASE, source)
         yield Finding(f"the master key opens every secret ({count})")
-        with closing(Store.open(data)) as store:
+        yield from _rotation(data, source.read(), given)
+        with closing(Store.open(data, given=given)) as store:
             credentials = store.load().credentials
     except StoreError as error:
         yield _of(error)
@@ -120,6 +125,25 @@ def _secrets(data: Path, registry: Registry | None) -> Iterator[Finding]:
                 f"credentials of type {auth_type!r} have no plugin here",
                 "install the plugin that brings this type, or delete these credentials",
             )
+
+
+def _rotation(data: Path, keys: MasterKeys, given: GivenKeys | None) -> Iterator[Finding]:
+    uses = keys_in_use(data / DATABASE, keys)
+    if not all(use.wraps == 0 for use in uses if use.id != keys.current):
+        yield Finding(
+            "a rotation of the master key is not finished: " + ", ".join(f"{u.wraps} keys under {u.id}" for u in uses),
+            f"run: rrgate keys rotate --data {data}",
+            wrong=False,
+        )
+    elif len(keys.keys) > 1:
+        todo = f"take the others away, or run: rrgate keys rotate --data {data}" if given is None else "take it away"
+        yield Finding(f"{keys.where} has more keys than the one that is used, {keys.current}", todo, wrong=False)
+    if given is not None and (data / KEY_FILE).exists():
+        yield Finding(
+            f"{KEY_FILE} is there, though the master key comes from {keys.where}",
+            "if backups that need it can do without it, remove it",
+            wrong=False,
+        )
 
 
 def _port(what: str, endpoint: str, data: Path) -> Iterator[Finding]:
@@ -153,7 +177,7 @@ def _of(error: StoreError) -> Finding:
 
 @click.command()
 @data_option
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="The gateway's TOML file.")
+@config_option
 def doctor(data: Path, config: Path | None) -> None:
     """Look at state, key, settings, plugins and ports; say what to do. Exits with 1 if anything is wrong."""
     console = Console(highlight=False, soft_wrap=True)

@@ -21,10 +21,9 @@ from rich.table import Table
 
 from rrgate.cli.audit import token_ended, token_made
 from rrgate.cli.init import new_token
-from rrgate.cli.options import data_option, told_plainly
+from rrgate.cli.options import config_option, data_option, opened, told_plainly
 from rrgate.ids import new_id
 from rrgate.model import Token, User
-from rrgate.store import Store
 
 _DAY = 86_400_000
 
@@ -36,15 +35,16 @@ def token() -> None:
 
 @token.command()
 @data_option
+@config_option
 @click.option("--user", "user_id", help="Whose token; if not given, the first operator's.")
 @click.option("--name", default="by hand", show_default=True, help="What it is for.")
 @click.option("--days", type=click.IntRange(1, 36_500), help="Days until it expires; if not given, never.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with tokenId, userId and userToken.")
-def new(data: Path, user_id: str | None, name: str, days: int | None, as_json: bool) -> None:
+def new(data: Path, config: Path | None, user_id: str | None, name: str, days: int | None, as_json: bool) -> None:
     """Make a user token, and print it this once."""
     now = int(time.time() * 1000)
     text = new_token()
-    with told_plainly(), closing(Store.open(data)) as store:
+    with told_plainly(), closing(opened(data, config)) as store:
         user = _user(store.load().users, user_id)
         made = Token(
             id=new_id(),
@@ -64,9 +64,10 @@ def new(data: Path, user_id: str | None, name: str, days: int | None, as_json: b
 
 @token.command("list")
 @data_option
-def list_tokens(data: Path) -> None:
+@config_option
+def list_tokens(data: Path, config: Path | None) -> None:
     """List the tokens: whose, what for, until when; never the tokens themselves."""
-    with told_plainly(), closing(Store.open(data)) as store:
+    with told_plainly(), closing(opened(data, config)) as store:
         tokens = store.load_tokens()
     table = Table("token id", "user id", "name", "made", "expires", box=None)
     for known in tokens:
@@ -80,10 +81,11 @@ def list_tokens(data: Path) -> None:
 
 @token.command()
 @data_option
+@config_option
 @click.argument("token_id")
-def revoke(data: Path, token_id: str) -> None:
+def revoke(data: Path, config: Path | None, token_id: str) -> None:
     """End a token, by the id that `token list` shows."""
-    with told_plainly(), closing(Store.open(data)) as store:
+    with told_plainly(), closing(opened(data, config)) as store:
         found = [known for known in store.load_tokens() if known.id == token_id]
         if not found:
             # Whoever gives the token in place of its id is not to see it again in an error.

@@ -19,6 +19,7 @@ from rrgate.store.errors import (
     WrongKey,
 )
 from rrgate.store.inventory import Inventory, Member, Noun
+from rrgate.store.key_source import GivenKeys, given_keys
 from rrgate.store.plugin_steps import PluginSteps
 from rrgate.store.request_log import LogRow, RequestLog, RequestPage
 from rrgate.store.secrets import Secrets, credential_row, previous_row
@@ -30,6 +31,7 @@ __all__ = [
     "AuditPage",
     "BrokenSecret",
     "Conflict",
+    "GivenKeys",
     "Inventory",
     "KeyFileError",
     "LogRow",
@@ -48,5 +50,6 @@ __all__ = [
     "StoreError",
     "WrongKey",
     "credential_row",
+    "given_keys",
     "previous_row",
 ]

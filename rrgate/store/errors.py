@@ -39,7 +39,7 @@ class SecretError(StoreError):
 
 
 class KeyFileError(SecretError):
-    """The master key file is missing, readable for others, or damaged."""
+    """The master key is not to be had: its file is missing, readable for others, or damaged; its command fails."""
 
 
 class MissingKey(SecretError):

@@ -21,6 +21,7 @@ DATABASE: Final = "rrgate.db"
 LOG_DATABASE: Final = "log.db"
 KEY_FILE: Final = "master.key"
 LOCK_FILE: Final = "state.lock"
+KEY_LOCK: Final = "keys.lock"
 BACKUPS: Final = "before-migration"
 
 _PLACED: Final = (LOG_DATABASE, KEY_FILE, DATABASE)
@@ -66,17 +67,19 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock; the kernel frees it if the process dies.
+def locked(
+    directory: Path, name: str = LOCK_FILE, doing: str = "opening, migrating or restoring"
+) -> Iterator[None]:
+    """Hold the directory's lock `name`; the kernel frees it if the process dies. `doing`: what it is held for.
 
     Raises StoreError if another process holds it for a minute. Blocks the thread meanwhile.
     """
     deadline = time.monotonic() + _LOCK_SECONDS
-    while (handle := _try_lock(directory / LOCK_FILE)) is None:
+    while (handle := _try_lock(directory / name)) is None:
         if time.monotonic() > deadline:
             raise StoreError(
-                f"another process has held {directory / LOCK_FILE} for {_LOCK_SECONDS:.0f} s; "
-                "it is opening, migrating or restoring this state: wait for it or end it"
+                f"another process has held {directory / name} for {_LOCK_SECONDS:.0f} s; "
+                f"it is {doing} this state: wait for it or end it"
             )
         time.sleep(0.01)
     try:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from rrgate.store import keyfile
 from rrgate.store.database import connect, refuse_newer
+from rrgate.store.encrypted import SEALED, WRAPPED
 from rrgate.store.errors import SecretError, StoreError
+from rrgate.store.key_rotation import KeyUse, key_uses
+from rrgate.store.key_source import KeyRing, KeySource
+from rrgate.store.keyfile import MasterKeys
 from rrgate.store.log_migrations import migrations as log_migrations
 from rrgate.store.migrations import migrations
-from rrgate.store.secrets import credential_row, previous_row
+from rrgate.store.secrets import unwrap
 from rrgate.store.store import open_secrets
 
 
@@ -48,12 +51,12 @@ def pending_steps(path: Path, *, log: bool) -> list[str]:
         database.close()
 
 
-def check_key(path: Path, key_file: Path) -> int:
-    """Unseal every secret in rrgate.db at `path` with the keys in `key_file`; answers how many there are.
+def check_key(path: Path, source: KeySource) -> int:
+    """Unseal every secret in rrgate.db at `path` with the keys of `source`; answers how many there are.
 
-    Raises KeyFileError if the file is not usable, and SecretError naming what does not open and why.
+    Raises KeyFileError if there are none, and SecretError naming what does not open and why.
     """
-    master = keyfile.read(key_file)
+    master = KeyRing(source)
     database = connect(path, synchronous="NORMAL", read_only=True)
     try:
         return _unseal_all(database, master)
@@ -63,23 +66,39 @@ def check_key(path: Path, key_file: Path) -> int:
         database.close()
 
 
-def _unseal_all(database: Database, master: keyfile.MasterKeys) -> int:
-    secrets = open_secrets(database, master)
-    problems, count = [], 0
-    for row in database.query("SELECT * FROM credentials ORDER BY rowid"):
-        sealed = {
-            credential_row(row["id"]): row["sealed_secret"],
-            # A copy of a database from before there was an overlap has no such column.
-            previous_row(row["id"]): row.get("previous_sealed_secret"),
-        }
-        for where, secret in sealed.items():
-            if secret is None:
+def keys_in_use(path: Path, keys: MasterKeys) -> list[KeyUse]:
+    """See `key_uses`, of rrgate.db at `path`. Raises StoreError."""
+    database = connect(path, synchronous="NORMAL", read_only=True)
+    try:
+        return key_uses(database, keys)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+    finally:
+        database.close()
+
+
+def _unseal_all(database: Database, master: KeyRing) -> int:
+    # One moment of a database that others may change.
+    with database.atomic():
+        secrets = open_secrets(database, master)
+        problems, count = [], 0
+        for column in SEALED:
+            # A copy of a database from an older version may not have it.
+            if column.table not in database.table_names() or column.name not in database[column.table].columns_dict:
                 continue
-            count += 1
-            try:
-                secrets.unseal(row["client_id"], where, secret)
-            except SecretError as error:
-                problems.append(str(error))
+            query = f"SELECT id, client_id, {column.name} FROM {column.table} ORDER BY rowid"
+            for id, client_id, sealed in database.execute(query):
+                if sealed is None:
+                    continue
+                count += 1
+                try:
+                    secrets.unseal(client_id, column.row(id), sealed)
+                except SecretError as error:
+                    problems.append(str(error))
+        for table in WRAPPED:
+            # Also those that no secret needs yet: a rotation could not do without them.
+            for name, wrapped in table.every(database.conn) if not problems else ():
+                unwrap(master, wrapped, table.identity(name))
     if problems:
         shown = "; ".join(problems[:5])
         raise SecretError(f"{len(problems)} of {count} secrets cannot be read: {shown}")

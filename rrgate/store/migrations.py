@@ -142,3 +142,17 @@ def step_0007_rules(database: Database) -> None:
     )
     database.table("rules").create_index(["client_id"])
     database.table("rules").create_index(["parent_id"])
+
+
+@migrations()
+def step_0008_one_master_key(database: Database) -> None:
+    """No data key is made under another master key than the instance key is under.
+
+    `Store.save` sees to it; this stops a process of an older version, which would make one under the key that a
+    rotation takes away.
+    """
+    database.execute(
+        "CREATE TRIGGER data_keys_under_one_master_key BEFORE INSERT ON data_keys "
+        "WHEN NEW.master_key_id IS NOT (SELECT master_key_id FROM instance_keys WHERE name = 'hash') "
+        "BEGIN SELECT RAISE(ABORT, 'the master key was changed'); END"
+    )

@@ -4,6 +4,9 @@ Belongs here: every use of a key that protects stored data. Does not: the key fi
 
     master key ── wraps ──► data key of a client ── seals ──► its secrets
                └─ wraps ──► instance key ── derives ──► hash keys of tokens and fingerprints
+
+What the instance key on disk is wrapped under is the state's master key: every new data key is wrapped under it, so
+that none is made under a key that a rotation is taking away (key_rotation.py).
 """
 
 from __future__ import annotations
@@ -13,18 +16,25 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import field, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rrgate.store.errors import BrokenSecret, MissingKey, SecretError, WrongKey
-from rrgate.store.keyfile import KEY_BYTES, MasterKeys
+from rrgate.store.keyfile import KEY_BYTES
 
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _FORMAT: Final = b"\x01"
+
+
+class HasMasterKeys(Protocol):
+    """MasterKeys, or a KeyRing that looks again when it misses one."""
+
+    def key(self, key_id: str, /) -> bytes:
+        """The master key of that id. Raises MissingKey."""
 
 
 @frozen
@@ -52,19 +62,20 @@ class Secrets:
     transaction as what was sealed: until then it is among `unsaved()`.
     """
 
-    def __init__(self, master: MasterKeys, instance: WrappedKey, data_keys: Mapping[str, WrappedKey]) -> None:
+    def __init__(self, master: HasMasterKeys, instance: WrappedKey, data_keys: Mapping[str, WrappedKey]) -> None:
         """`data_keys`: by client id. Raises MissingKey or WrongKey if the instance key does not open."""
         self._master = master
+        self._under = instance.master_key_id
         self._lock = Lock()
         self._wrapped = dict(data_keys)
         self._unsaved: dict[str, WrappedKey] = {}
         self._open: dict[str, AESGCM] = {}
-        instance_key = _unwrap(master, instance, _INSTANCE)
+        instance_key = unwrap(master, instance, instance_identity("hash"))
         self._token_key = _derived(instance_key, b"tokens")
         self._fingerprint_key = _derived(instance_key, b"fingerprints")
 
     def __repr__(self) -> str:
-        return f"<Secrets under master key {self._master.current}>"
+        return f"<Secrets under master key {self._under}>"
 
     def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes:
         """`plaintext` encrypted with a fresh nonce; opens only for the same client and the same `row`.
@@ -120,6 +131,20 @@ class Secrets:
         with self._lock:
             return dict(self._unsaved)
 
+    def unsaved_under(self, master_key_id: str) -> dict[str, WrappedKey]:
+        """`unsaved()`, wrapped with this master key, as is every one that is made from now on.
+
+        Raises MissingKey if it is not at hand.
+        """
+        with self._lock:
+            if master_key_id != self._under:
+                self._master.key(master_key_id)
+                for client_id, wrapped in self._unsaved.items():
+                    again = rewrap(self._master, wrapped, data_key_identity(client_id), master_key_id)
+                    self._wrapped[client_id] = self._unsaved[client_id] = again
+                self._under = master_key_id
+            return dict(self._unsaved)
+
     def saved(self, keys: Mapping[str, WrappedKey]) -> None:
         """These are on disk now."""
         with self._lock:
@@ -148,10 +173,10 @@ class Secrets:
         with self._lock:
             wrapped = self._wrapped.get(client_id)
             if wrapped is not None:
-                key = _unwrap(self._master, wrapped, _data_key_identity(client_id))
+                key = unwrap(self._master, wrapped, data_key_identity(client_id))
             elif make:
                 key = secrets.token_bytes(KEY_BYTES)
-                wrapped = _wrap(self._master, key, _data_key_identity(client_id))
+                wrapped = _wrap(self._master, self._under, key, data_key_identity(client_id))
                 self._wrapped[client_id] = self._unsaved[client_id] = wrapped
             else:
                 raise MissingKey(f"there is no data key for client {client_id}; restore a backup that has it")
@@ -159,15 +184,20 @@ class Secrets:
             return cipher
 
 
-def new_instance_key(master: MasterKeys) -> WrappedKey:
+def new_instance_key(master: HasMasterKeys, master_key_id: str) -> WrappedKey:
     """A random key from which the hash keys are derived, wrapped. One for the life of the state."""
-    return _wrap(master, secrets.token_bytes(KEY_BYTES), _INSTANCE)
+    return _wrap(master, master_key_id, secrets.token_bytes(KEY_BYTES), instance_identity("hash"))
 
 
-_INSTANCE: Final = b"rrgate instance key\0"
+def instance_identity(name: str) -> bytes:
+    """What the instance key `name` is bound to."""
+    if name != "hash":
+        raise WrongKey(f"there is an instance key {name!r} that this version does not know; run the one that made it")
+    return b"rrgate instance key\0"
 
 
-def _data_key_identity(client_id: str) -> bytes:
+def data_key_identity(client_id: str) -> bytes:
+    """What the data key of a client is bound to."""
     return b"rrgate data key\0" + client_id.encode()
 
 
@@ -175,13 +205,14 @@ def _identity(client_id: str, row: str) -> bytes:
     return b"rrgate secret\0" + client_id.encode() + b"\0" + row.encode()
 
 
-def _wrap(master: MasterKeys, key: bytes, identity: bytes) -> WrappedKey:
+def _wrap(master: HasMasterKeys, master_key_id: str, key: bytes, identity: bytes) -> WrappedKey:
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    wrapped = nonce + AESGCM(master.key(master.current)).encrypt(nonce, key, identity)
-    return WrappedKey(wrapped, master.current)
+    wrapped = nonce + AESGCM(master.key(master_key_id)).encrypt(nonce, key, identity)
+    return WrappedKey(wrapped, master_key_id)
 
 
-def _unwrap(master: MasterKeys, wrapped: WrappedKey, identity: bytes) -> bytes:
+def unwrap(master: HasMasterKeys, wrapped: WrappedKey, identity: bytes) -> bytes:
+    """The key itself. Raises MissingKey; WrongKey if it was changed or is bound to something else."""
     cipher = AESGCM(master.key(wrapped.master_key_id))
     try:
         return cipher.decrypt(wrapped.wrapped[:_NONCE_BYTES], wrapped.wrapped[_NONCE_BYTES:], identity)
@@ -190,6 +221,11 @@ def _unwrap(master: MasterKeys, wrapped: WrappedKey, identity: bytes) -> bytes:
             f"a key wrapped with master key {wrapped.master_key_id} does not open with it: the database was changed; "
             "restore a backup"
         ) from None
+
+
+def rewrap(master: HasMasterKeys, wrapped: WrappedKey, identity: bytes, master_key_id: str) -> WrappedKey:
+    """The same key under the master key of that id. Raises MissingKey, WrongKey."""
+    return _wrap(master, master_key_id, unwrap(master, wrapped, identity), identity)
 
 
 def _derived(instance_key: bytes, purpose: bytes) -> bytes:

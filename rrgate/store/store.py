@@ -20,10 +20,11 @@ from rrgate.store.database import open_migrated, transaction
 from rrgate.store.errors import Conflict, StoreError
 from rrgate.store.folder import DATABASE, KEY_FILE, require_state
 from rrgate.store.inventory import Inventory, Noun
+from rrgate.store.key_source import GivenKeys, KeyRing, key_source
 from rrgate.store.migrations import migrations
 from rrgate.store.plugin_steps import PluginSteps
 from rrgate.store.rows import TABLES, NounTable, table_of
-from rrgate.store.secrets import Secrets, WrappedKey, new_instance_key
+from rrgate.store.secrets import HasMasterKeys, Secrets, WrappedKey, new_instance_key
 
 
 class Store:
@@ -40,14 +41,18 @@ class Store:
         self.secrets = secrets
 
     @classmethod
-    def open(cls, data: Path, plugins: Sequence[PluginSteps] | None = None) -> Store:
+    def open(
+        cls, data: Path, plugins: Sequence[PluginSteps] | None = None, given: GivenKeys | None = None
+    ) -> Store:
         """The state in the directory `data`, brought up to date, with the tables of `plugins` (see `open_migrated`).
+
+        `given`: the master keys, or None for those of its key file, which may be rotated meanwhile.
 
         Raises NoState if there is none, KeyFileError, MissingKey or WrongKey if its master key is not usable,
         NewerDatabase if a newer version wrote it, StoreError if it cannot be opened.
         """
         require_state(data)
-        master = keyfile.read(data / KEY_FILE)
+        master = KeyRing(key_source(data, given))
         database = open_migrated(data / DATABASE, migrations, synchronous="FULL", plugins=plugins)
         try:
             return cls(database, open_secrets(database, master))
@@ -56,16 +61,17 @@ class Store:
             raise
 
     @classmethod
-    def create(cls, data: Path) -> Store:
-        """New, empty state with a new master key in the existing directory `data`.
+    def create(cls, data: Path, given: GivenKeys | None = None) -> Store:
+        """New, empty state in the existing directory `data`, under `given`, or else a new master key in a file of it.
 
         Raises KeyFileError if there is a key file already. To have all or nothing, see `folder.filled_at_once`.
         """
-        master = keyfile.new_master_keys()
-        keyfile.create(data / KEY_FILE, master)
+        master = keyfile.new_master_keys() if given is None else given.keys
+        if given is None:
+            keyfile.create(data / KEY_FILE, master)
         database = open_migrated(data / DATABASE, migrations, synchronous="FULL")
         try:
-            instance = new_instance_key(master)
+            instance = new_instance_key(master, master.current)
             with transaction(database) as connection:
                 connection.execute(
                     "INSERT INTO instance_keys (name, wrapped, master_key_id) VALUES ('hash', ?, ?)",
@@ -112,9 +118,12 @@ class Store:
         there; StoreError if the disk does not take it; ValueError for a value that JSON cannot hold.
         """
         rows = [(table_of(noun), table_of(noun).row(noun)) for noun in nouns]
-        keys = self.secrets.unsaved()
+        keys = {}
         aliased = [(noun.id,) for noun in nouns if isinstance(noun, Proxy)]
         with _told(), transaction(self._database) as connection:
+            if self.secrets.unsaved():
+                # Looked at here, where no rotation can come between: it changes the instance key first of all.
+                keys = self.secrets.unsaved_under(_instance_key(self._database).master_key_id)
             # A plain INSERT: had another process made a key for this client, nothing sealed with ours may be kept.
             connection.executemany(
                 "INSERT INTO data_keys (client_id, wrapped, master_key_id) VALUES (?, ?, ?)",
@@ -163,12 +172,16 @@ class Store:
         return version
 
 
-def open_secrets(database: Database, master: keyfile.MasterKeys) -> Secrets:
+def open_secrets(database: Database, master: HasMasterKeys) -> Secrets:
     """The Secrets of rrgate.db, open as `database`. Raises StoreError, MissingKey, WrongKey."""
+    return Secrets(master, _instance_key(database), _data_keys(database))
+
+
+def _instance_key(database: Database) -> WrappedKey:
     rows = list(database.query("SELECT wrapped, master_key_id FROM instance_keys WHERE name = 'hash'"))
     if not rows:
         raise StoreError(f"{DATABASE} has no instance key, so it is not whole; restore a backup")
-    return Secrets(master, WrappedKey(**rows[0]), _data_keys(database))
+    return WrappedKey(**rows[0])
 
 
 def _data_keys(database: Database) -> dict[str, WrappedKey]:

@@ -36,6 +36,7 @@ FLOORS = (
         "rrgate.plugin_values",
         "rrgate.patience",
         "rrgate.reactor",
+        "rrgate.setting",
         "rrgate.settings",
         "rrgate.settings_sources",
         "rrgate.settings_values",
