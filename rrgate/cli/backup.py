@@ -228,6 +228,6 @@ def restore(source: Path, data: Path) -> None:
     click.echo(f"Restored into {data}.")
     if not restored.has_keys:
         click.echo(
-            f"The backup has no key; it needs master key {' and '.join(restored.keys)}: put master.key into {data} (mode "
-            f"0600), or give it by {KEY_VARIABLE} or key_command; then run: rrgate doctor"
+            f"The backup has no key; it needs master key {' and '.join(restored.keys)}: put master.key into {data} "
+            f"(mode 0600), or give it by {KEY_VARIABLE} or key_command; then run: rrgate doctor"
         )

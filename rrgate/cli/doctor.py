@@ -131,7 +131,7 @@ def _rotation(data: Path, keys: MasterKeys, given: GivenKeys | None) -> Iterator
     uses = keys_in_use(data / DATABASE, keys)
     if not all(use.wraps == 0 for use in uses if use.id != keys.current):
         yield Finding(
-            "a rotation of the master key is not finished: " + ", ".join(f"{u.wraps} keys under {u.id}" for u in uses),
+            "a rotation of the master key is not finished: " + ", ".join(f"{use.wraps} under {use.id}" for use in uses),
             f"run: rrgate keys rotate --data {data}",
             wrong=False,
         )

@@ -70,7 +70,7 @@ def rotate(data: Path, config: Path | None) -> None:
         done = rotate_keys(data, given)
     if done.resumed:
         click.echo("A rotation had been cut short; this has finished it.")
-    click.echo(f"Everything is under master key {done.key}; {done.rewrapped} keys were wrapped anew.")
+    click.echo(f"Everything is under master key {done.key}; keys wrapped anew: {done.rewrapped}.")
     old = ", ".join(done.previous)
     if given is None:
         click.echo(f"Key {old} is out of the key file: keep a copy of the new file, apart from backups.")

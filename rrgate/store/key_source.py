@@ -97,8 +97,11 @@ def given_keys(command: Sequence[str], environ: Mapping[str, str]) -> GivenKeys 
     Runs the command and waits for its end. Raises KeyFileError if it fails, if both are given, or for what is no key.
     """
     held = environ.get(KEY_VARIABLE)
+    if not command and held is None:
+        return None
     if not command:
-        return None if held is None else GivenKeys(keyfile.read_text(held.encode(), f"the variable {KEY_VARIABLE}"))
+        content = str(held).encode("utf-8", "surrogateescape")
+        return GivenKeys(keyfile.read_text(content, f"the variable {KEY_VARIABLE}"))
     if held is not None:
         raise KeyFileError(f"the master key is given twice, by key_command and by {KEY_VARIABLE}; take one away")
     environ = {name: value for name, value in environ.items() if name != KEY_VARIABLE}
