@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import attrs
-from pluggy import PluginManager
+from pluggy import PluginManager, PluginValidationError
 
 from rrgate import hookspecs
-from rrgate.api import BodyNeed, Credential, Kind, Plugin, Side
-from rrgate.model.rule import RULE_CHECKS
-from rrgate.schemas import document_schema
+from rrgate.api import Credential, Kind, Plugin, Side
+from rrgate.declarations import undeclared
 
 ENTRY_POINT_GROUP = "rrgate"
 
@@ -85,7 +83,7 @@ class Registry:
         where = f"{origin}: {getattr(plugin, 'name', plugin.__name__)!r} of {plugin.__module__}"
         if not isinstance(getattr(plugin, "name", None), str) or not isinstance(getattr(plugin, "kind", None), Kind):
             raise PluginLoadError(f"{where} must declare `name` (a str) and `kind` (a rrgate.api.Kind)")
-        if problem := _undeclared(plugin):
+        if problem := undeclared(plugin):
             raise PluginLoadError(f"{where}: {problem}")
         names = (plugin.name, *plugin.aliases)
         for name in names:
@@ -141,18 +139,28 @@ def load_registry(extra: Iterable[Any] = (), found: Iterable[EntryPoint] | None 
             raise PluginLoadError(f"{_origin(entry)} has the name of {_origin(entries[entry.name])}")
         entries[entry.name] = entry
         try:
-            manager.register(entry.load(), name=entry.name)
-            manager.check_pending()
+            _register(manager, entry.load(), entry.name)
         except (Exception, SystemExit) as error:
             raise PluginLoadError(f"{_origin(entry)} cannot load: {type(error).__name__}: {error}") from error
     for module in extra:
         try:
-            manager.register(module)
-            manager.check_pending()
+            _register(manager, module)
         except (Exception, SystemExit) as error:
             named = getattr(module, "__name__", type(module).__name__)
             raise PluginLoadError(f"plugin {named!r} cannot load: {type(error).__name__}: {error}") from error
     return Registry(manager, entries)
+
+
+def _register(manager: PluginManager, module: object, name: str | None = None) -> None:
+    """Raises what stops a start: PluginValidationError, or ValueError for one that is there already."""
+    manager.register(module, name=name)
+    manager.check_pending()
+    # Pluggy overlooks a function without the mark, and the plugin would be installed and not be there.
+    for hook in (name for name in vars(hookspecs) if name.startswith("rrgate_")):
+        if inspect.isroutine(function := getattr(module, hook, None)) and not hasattr(function, "rrgate_impl"):
+            raise PluginValidationError(module, f"{hook} has no mark: put @hookimpl of rrgate.api above it")
+    if not manager.get_hookcallers(module):
+        raise PluginValidationError(module, f"it has no boot hook, such as {hookspecs.rrgate_plugins.__name__}")
 
 
 def _origin(entry: EntryPoint) -> str:
@@ -168,31 +176,3 @@ def _named(plugin: object) -> str:
 def _with_arguments(function: Callable[..., Any], wanted: Iterable[str]) -> Callable[..., Any]:
     names = tuple(wanted)
     return lambda **given: function(**{name: given[name] for name in names})
-
-
-def _undeclared(plugin: type[Plugin]) -> str:
-    """What is wrong with a declaration, or nothing."""
-    if not (isinstance(plugin.Config, type) and attrs.has(plugin.Config)):
-        return "its Config must be an attrs class"
-    try:
-        document_schema(plugin.Config)
-    except TypeError as error:
-        return f"its Config is not right: {error}"
-    if not isinstance(plugin.aliases, tuple) or not all(isinstance(alias, str) for alias in plugin.aliases):
-        return "its `aliases` must be a tuple of str"
-    if not isinstance(plugin.sides, frozenset) or not all(isinstance(side, Side) for side in plugin.sides):
-        return "its `sides` must be a frozenset of rrgate.api.Side"
-    if not isinstance(plugin.anonymous, bool):
-        return "its `anonymous` must be a bool"
-    if plugin.anonymous and Side.PROXY not in plugin.sides:
-        return "its `anonymous` is for auth types of the caller's side"
-    if not isinstance(plugin.serves, frozenset) or not all(isinstance(setting, str) for setting in plugin.serves):
-        return "its `serves` must be a frozenset of str"
-    if not isinstance(plugin.judges, frozenset) or not plugin.judges <= RULE_CHECKS:
-        return "its `judges` must be a frozenset of " + ", ".join(sorted(RULE_CHECKS))
-    if not isinstance(plugin.body_need, BodyNeed):
-        return "its `body_need` must be a rrgate.api.BodyNeed"
-    for method in ("body_needed", "on_log", "next_attempt"):
-        if inspect.iscoroutinefunction(getattr(plugin, method, None)):
-            return f"its `{method}` must not be async"
-    return ""

@@ -57,7 +57,8 @@ def examine(data: Path, config: Path | None) -> Iterator[Finding]:
     try:
         registry = load_registry()
         names = {name for side in Side for name in registry.auth_type_names(side)}
-        yield Finding(f"plugins load: {len(names)} names of auth types")
+        whose = ", ".join(sorted(set(registry.distributions.values())))
+        yield Finding(f"plugins of {whose} load: {len(names)} names of auth types")
     except PluginLoadError as error:
         yield Finding(str(error), "repair or uninstall this plugin")
     yield from _state(data, registry, settings)

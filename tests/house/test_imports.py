@@ -51,6 +51,7 @@ FLOORS = (
         "rrgate.chain",
         "rrgate.complaints",
         "rrgate.configuring",
+        "rrgate.declarations",
         "rrgate.hookspecs",
         "rrgate.model.documents",
         "rrgate.model.rule_documents",

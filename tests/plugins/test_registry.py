@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from rrgate.api import Kind, Plugin, Side, hookimpl
+from rrgate.api import Kind, Plugin, Side, documented, hookimpl
 from rrgate.registry import PluginLoadError, load_registry
 
 
@@ -91,6 +91,26 @@ def test_a_hook_that_does_not_exist_or_has_other_arguments() -> None:
         assert word in text
 
 
+def test_a_hook_without_its_mark_and_a_module_without_hooks() -> None:
+    """They would be installed, and not be there."""
+
+    class Unmarked:
+        def rrgate_plugins(self) -> Any:
+            return [Good]
+
+    class OneOfTwo(Unmarked):
+        @hookimpl
+        def rrgate_started(self, gateway: object) -> None: ...
+
+    for module in (Unmarked(), OneOfTwo()):
+        text = refused(found("a", lambda module=module: module))
+        assert text.endswith("rrgate_plugins has no mark: put @hookimpl of rrgate.api above it")
+    text = refused(found("a", object))
+    assert text.startswith(
+        "plugin 'a' (a_module) of acme-thing 1.2.3 cannot load: PluginValidationError: it has no boot"
+    )
+
+
 def test_a_wrapper() -> None:
     class Wraps:
         @hookimpl(wrapper=True)
@@ -149,6 +169,15 @@ class NoConfigClass(Plugin):
     Config: Any = dict
 
 
+class UntypedField(Plugin):
+    name = "no"
+
+    @frozen
+    class Config:
+        word: str = documented("A word.")
+        letters = documented("Nothing says what this is.", default=3)
+
+
 class OneAlias(Plugin):
     name = "no"
     aliases: Any = "nope"
@@ -193,6 +222,26 @@ class AsyncNeed(Plugin):
     async def body_needed(self, ex: object) -> None: ...
 
 
+class TakesNothing(Plugin):
+    name = "no"
+    sides = frozenset({Side.TARGET})
+
+    def prepare(self) -> None: ...
+
+
+class TakesNoLast(Plugin):
+    name = "no"
+
+    def on_body(self, ex: object, chunk: bytes) -> bytes:
+        return chunk
+
+
+class NowhereToWork(Plugin):
+    name = "no"
+
+    def prepare(self, ex: object) -> None: ...
+
+
 class NoAuthenticate(Plugin):
     name = "no"
     sides = frozenset({Side.PROXY})
@@ -215,6 +264,7 @@ class NoPrepare(Plugin):
         (NoName, "must declare `name`"),
         (NoKind, "must declare `name` (a str) and `kind`"),
         (NoConfigClass, "its Config must be an attrs class"),
+        (UntypedField, "its Config is not right: letters has no type"),
         (OneAlias, "its `aliases` must be a tuple of str"),
         (OddSides, "its `sides` must be"),
         (OddAnonymous, "its `anonymous` must be a bool"),
@@ -223,6 +273,9 @@ class NoPrepare(Plugin):
         (OddNeed, "its `body_need` must be"),
         (AsyncNeed, "its `body_needed` must not be async"),
         (AsyncLog, "its `on_log` must not be async"),
+        (TakesNothing, "its `prepare` must take (self, ex)"),
+        (TakesNoLast, "its `on_body` must take (self, ex, chunk, last)"),
+        (NowhereToWork, "an auth type declares `sides`, any other plugin has `for_proxy`"),
         (NoAuthenticate, "needs the method `authenticate`"),
         (NoPrepare, "needs the method `prepare`"),
     ],
@@ -231,6 +284,22 @@ def test_a_class_that_breaks_the_contract(broken: Any, why: str) -> None:
     text = refused(found("a", lambda: bringing(broken)))
     assert text.startswith("plugin 'a' (a_module) of acme-thing 1.2.3: ")
     assert why in text
+
+
+def test_methods_that_are_right() -> None:
+    class Odd(Plugin):
+        name = "odd"
+        sides = frozenset({Side.TARGET})
+
+        @staticmethod
+        def prepare(ex: object) -> None: ...
+
+        def on_response(self, *given: object) -> None: ...
+
+        def on_body(self, ex: object, chunk: bytes, last: bool, *, more: int = 0) -> bytes:
+            return chunk
+
+    assert load_registry(found=[found("a", lambda: bringing(Odd))]).auth_types == (Odd,)
 
 
 def test_modules_given_besides_are_named_too() -> None:

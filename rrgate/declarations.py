@@ -1,0 +1,81 @@
+"""What a plugin class must declare, and be called with, before a gateway starts with it.
+
+Belongs here: judging a class. Does not: finding classes, or what two of them must not share (registry.py).
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import FunctionType
+from typing import Final
+
+import attrs
+
+from rrgate import api
+from rrgate.api import BodyNeed, Plugin, Side
+from rrgate.chain import PHASES
+from rrgate.model.rule import RULE_CHECKS
+from rrgate.schemas import document_schema
+
+_CALLED: Final = (
+    api.Authenticates,
+    api.Authorizes,
+    api.NeedsBody,
+    api.Prepares,
+    api.TransformsRequestBody,
+    api.RespondsToTarget,
+    api.TransformsResponseBody,
+    api.Retries,
+    api.LogsRequests,
+)
+_PARAMETERS: Final = {
+    phase: tuple(inspect.signature(method).parameters)
+    for protocol in _CALLED
+    for phase, method in vars(protocol).items()
+    if phase in PHASES
+}
+"""What the method of each phase is called with, by position."""
+
+
+def undeclared(plugin: type[Plugin]) -> str:
+    """What is wrong with a declaration, or nothing."""
+    if not (isinstance(plugin.Config, type) and attrs.has(plugin.Config)):
+        return "its Config must be an attrs class"
+    if untyped := [each.name for each in attrs.fields(plugin.Config) if each.init and each.type is None]:
+        return f"its Config is not right: {', '.join(untyped)} has no type, and so would take anything"
+    try:
+        document_schema(plugin.Config)
+    except TypeError as error:
+        return f"its Config is not right: {error}"
+    if not isinstance(plugin.aliases, tuple) or not all(isinstance(alias, str) for alias in plugin.aliases):
+        return "its `aliases` must be a tuple of str"
+    if not isinstance(plugin.sides, frozenset) or not all(isinstance(side, Side) for side in plugin.sides):
+        return "its `sides` must be a frozenset of rrgate.api.Side"
+    if not isinstance(plugin.anonymous, bool):
+        return "its `anonymous` must be a bool"
+    if plugin.anonymous and Side.PROXY not in plugin.sides:
+        return "its `anonymous` is for auth types of the caller's side"
+    if not isinstance(plugin.serves, frozenset) or not all(isinstance(setting, str) for setting in plugin.serves):
+        return "its `serves` must be a frozenset of str"
+    if not isinstance(plugin.judges, frozenset) or not plugin.judges <= RULE_CHECKS:
+        return "its `judges` must be a frozenset of " + ", ".join(sorted(RULE_CHECKS))
+    if not isinstance(plugin.body_need, BodyNeed):
+        return "its `body_need` must be a rrgate.api.BodyNeed"
+    return _wrong_methods(plugin)
+
+
+def _wrong_methods(plugin: type[Plugin]) -> str:
+    for phase in ("body_needed", "on_log", "next_attempt"):
+        if inspect.iscoroutinefunction(getattr(plugin, phase, None)):
+            return f"its `{phase}` must not be async"
+    there = [phase for phase in PHASES if callable(getattr(plugin, phase, None))]
+    for phase in there:
+        function = inspect.getattr_static(plugin, phase)
+        if isinstance(function, FunctionType):
+            try:
+                inspect.signature(function).bind(*_PARAMETERS[phase])
+            except TypeError:
+                return f"its `{phase}` must take ({', '.join(_PARAMETERS[phase])})"
+    if there and not plugin.sides and plugin.for_proxy.__func__ is Plugin.for_proxy.__func__:  # type: ignore[attr-defined]
+        return "nothing would ever use it: an auth type declares `sides`, any other plugin has `for_proxy`"
+    return ""
