@@ -93,6 +93,7 @@ def check_plugin(
     - `anonymous`: for others than auth types, callers of the proxy show nothing. Of an auth type that is so on purpose
       it is declared.
     """
+    __tracebackhide__ = True  # pytest shows the caller's line in place of this function
     given: dict[str, Any] = {"config": config, "settings": settings, "good": good, "bad": bad}
     samples = Samples(
         plugin=plugin,

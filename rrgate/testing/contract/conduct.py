@@ -65,12 +65,18 @@ def heeds_cancellation(samples: Samples) -> Iterator[str]:
 def fails_closed(samples: Samples) -> Iterator[str]:
     """Where something fails that it relies on, nobody is let in who would not be; where it raises, nothing is sent."""
     for side in samples.sides:
+        sound = Trial(samples, side)
+        refused = {
+            name: asks
+            for name, asks in (samples.bad.items() if side is not Side.TARGET else ())
+            if not sound.ask(asks).sent
+        }
         for what in ("wall", "clock", "outside", "outside that fails oddly"):
             trial = Trial(samples, side)
             trial.notes.fails = what
             if what.startswith("outside"):
                 trial.gateway.outside.says = OutsideError("no answer") if what == "outside" else Broken("no answer")
-            for name, asks in samples.bad.items() if side is not Side.TARGET else ():
+            for name, asks in refused.items():
                 if trial.ask(asks).sent:
                     yield f"{name} is forwarded when {what.split()[0]} fails: what cannot be told is refused"
         for phase in _WAY_IN:

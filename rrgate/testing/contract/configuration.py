@@ -17,6 +17,7 @@ from rrgate.model.proxy import Proxy
 from rrgate.model.published import published_fields
 from rrgate.testing.canary import Canary
 from rrgate.testing.contract.samples import Samples, secret_fields
+from rrgate.testing.contract.trial import Trial
 from rrgate.testing.gateway import MemoryGateway, registry_with
 from rrgate.testing.stand_in import NOBODY, STAND_IN
 
@@ -32,10 +33,19 @@ def loads(samples: Samples) -> Iterator[str]:
 
 
 def is_read(samples: Samples) -> Iterator[str]:
-    """The good configuration is taken, and cannot be changed afterwards."""
+    """The good configuration is taken, cannot be changed afterwards, and an object is made of it."""
+    problems = [] if samples.sides == [None] else list(_config_is_read(samples))
+    yield from problems
+    for side in () if problems else samples.sides:
+        try:
+            Trial(samples, side)
+        except ConfigError as error:
+            yield str(error)
+            return
+
+
+def _config_is_read(samples: Samples) -> Iterator[str]:
     plugin = samples.plugin
-    if samples.sides == [None]:
-        return
     try:
         config = configure(plugin.Config, dict(samples.config), SECRET)
     except ConfigError as error:

@@ -167,4 +167,3 @@ def secret_fields(plugin: type[Plugin]) -> list[attrs.Attribute[Any]]:
 def made(ask: Asks, at: Occasion) -> Ask:
     """The request for this occasion."""
     return ask(at) if callable(ask) else ask
-

@@ -24,9 +24,10 @@ def wins(samples: Samples) -> Iterator[str]:
     trial = Trial(samples, Side.TARGET)
     ask = made(next(iter(samples.good_on(Side.TARGET).values())), trial.at)
     outcome = trial.ask(ask)
-    if outcome.status != 200 or outcome.ex is None:
+    if outcome.status != 200 or not outcome.received:
         yield f"a request: {outcome.became()}"
         return
+    assert outcome.ex is not None
     yield from _wrote_well(samples, outcome)
     headers, parameters = _written(outcome.ex.to_target, samples.plugin.name)
     if not headers and not parameters and not outcome.ex.to_target.body_writer and secret_fields(samples.plugin):
@@ -107,7 +108,9 @@ def repeats(samples: Samples) -> Iterator[str]:
         trial = Trial(samples, side)
         ask = made(next(iter(samples.good_on(side).values())), trial.at)
         first, second = trial.ask(ask), trial.ask(ask)
-        if first.ex is None or second.ex is None or first.ex.target_request is None or first.status != 200:
+        if not trial.notes.objects:
+            continue
+        if not (first.received and second.received and first.ex and second.ex):
             yield f"a request: {first.became()}"
             continue
         one, other = _facts(samples, first.ex.to_target), _facts(samples, second.ex.to_target)

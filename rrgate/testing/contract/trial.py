@@ -5,8 +5,10 @@ Belongs here: asking, and gathering every place where a secret may not be. Does 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -43,14 +45,23 @@ class Outcome:
 
     @property
     def raised(self) -> str:
-        """The phase and the type of what the plugin raised, or nothing."""
-        return "; ".join(f"raised {type(error).__name__} in {phase}" for phase, error in self.notes.errors)
+        """The phase, type and place of what the plugin raised, or nothing; its text may hold a secret."""
+        return "; ".join(
+            f"raised {type(error).__name__} in {phase}{_place(error, self.notes.file)}"
+            for phase, error in self.notes.errors
+        )
 
     def became(self) -> str:
         """In words."""
         said = [f"{phase} answered {_shown(answer)}" for phase, answer in self.notes.answers if answer is not None]
         told = self.raised or "; ".join(said) or "it answered nothing"
         return f"{told}; the caller got {self.status or 'no answer'}" + (", and it was forwarded" if self.sent else "")
+
+
+def _place(error: BaseException, file: str) -> str:
+    """The last line of the plugin's own file that it went through."""
+    lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == file]
+    return f" at {Path(file).name}:{lines[-1]}" if lines else ""
 
 
 def _shown(answer: object) -> str:
@@ -119,7 +130,7 @@ class Trial:
                 answer=call.answer if call.ended and call.answers else None,
                 received=tuple(gateway.target.received[received:]),
                 sent=len(gateway.target.bytes) > sent,
-                notes=Notes(notes.objects, notes.answers, notes.errors),
+                notes=Notes(notes.file, notes.objects, notes.answers, notes.errors),
                 events=tuple(event.subject for event in gateway.events[events:]),
                 log=log.text,
                 ex=gateway.requests[-1] if len(gateway.requests) > finished else None,

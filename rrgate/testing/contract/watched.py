@@ -6,6 +6,7 @@ Belongs here: taking notes, and making its surroundings fail on demand. Does not
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar, Final, NoReturn
 
@@ -26,6 +27,8 @@ class Broken(Exception):
 class Notes:
     """What the objects of one watched class did."""
 
+    file: str
+    """Where the class is written."""
     objects: list[Plugin] = field(factory=list)
     answers: list[tuple[str, object]] = field(factory=list)
     """(phase, what it answered), in order."""
@@ -41,7 +44,7 @@ class Notes:
 
 def watch(plugin: type[Plugin]) -> tuple[type[Plugin], Notes]:
     """A class that behaves like `plugin`, and what is noted of it."""
-    notes = Notes()
+    notes = Notes(getattr(sys.modules.get(plugin.__module__), "__file__", None) or "")
 
     class Watched(plugin):  # type: ignore[valid-type, misc]
         name: ClassVar[str] = plugin.name
