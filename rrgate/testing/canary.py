@@ -135,7 +135,9 @@ def _spellings(secret: str, value: bytes) -> list[_Spelling]:
             _Spelling(secret, name, lambda views: views.plain, tuple(choices), partial(_any_of, choices))
             for name, choices in literal.items()
         ),
-        _Spelling(secret, "percent-encoded", lambda views: views.decoded, (value,), partial(_percent_encoded, value)),
+        _Spelling(
+            secret, "percent-encoded", lambda views: views.decoded, (value,), partial(_percent_encoded, value)
+        ),
         _Spelling(
             secret, "hexadecimal", lambda views: views.digits, (value.hex().encode(),), partial(_hexadecimal, value)
         ),

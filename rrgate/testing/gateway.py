@@ -143,7 +143,9 @@ class MemoryGateway:
             admit=lambda ex: None,
             tell=self.events.append,
         )
-        self.listener = CallerListener(self._pipeline.serve, self.settings, HostNames(["localhost"]), clock, clock.wall)
+        self.listener = CallerListener(
+            self._pipeline.serve, self.settings, HostNames(["localhost"]), clock, clock.wall
+        )
         self.entrance = Entrance(self.settings, HostNames(["localhost"]), clock, clock.wall)
         """What makes it one that `GatewayResource(gateway)` mounts."""
         self.entrance.open(self._pipeline.serve, self.directory.clients)
