@@ -7,6 +7,7 @@ Belongs here: forms of one credential. Does not: what becomes of a refusal, or o
 from __future__ import annotations
 
 import json
+import unicodedata
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
@@ -135,6 +136,27 @@ def test_basic_compares_characters_and_not_their_spellings() -> None:
         )
         # A target is sent what the secret holds.
         assert towards(plugin).injected[b"authorization"][1] == f"Basic {basic(kept, 'pässword')}".encode()
+
+
+def test_long_texts_are_compared_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To bring a head of combining marks into form takes 0.6 s, and anybody can send one."""
+    formed: list[int] = []
+
+    def normalize(form: str, text: str) -> str:
+        formed.append(len(text.encode()))
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr("rrgate_plugins.basic_auth.normalize", normalize)
+    composed, decomposed = "é" * 600, "e\u0301" * 600
+    for kept in (composed, decomposed):
+        plugin = made("basicAuth", {"username": "a", "password": kept})
+        for shown in (composed, decomposed):
+            assert let_in(plugin, asked(("Authorization", "Basic " + basic("a", shown)))) is (shown is kept)
+        assert not let_in(plugin, asked(("Authorization", "Basic " + basic("a", kept[:-1] + "e"))))
+    plugin = made("basicAuth", {"username": "a", "password": "é"})
+    for marks in (498, 499, 24_000):
+        assert not let_in(plugin, asked(("Authorization", "Basic " + basic("", "\u0301\u0316" * (marks // 2)))))
+    assert max(formed) <= 1000
 
 
 @pytest.mark.parametrize(
