@@ -26,7 +26,7 @@ from rrgate.model import Client, Credential, Parts, Proxy, Target
 from rrgate.model.hosts import address_of
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
-from rrgate.overlap import EitherSecret
+from rrgate.overlap import EitherSecret, Onward
 from rrgate.patience import ENDLESS, Patience
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route
@@ -76,6 +76,8 @@ class Compiler:
             prefix=prefix,
             query_credentials=query_credentials,
         )
+        # Of all Routes: one that is built anew must not let a secret live again whose time was over.
+        self._onward = Onward(wall)
         self._allow_anonymous = allow_anonymous
         self._http = http
         self._tell = tell
@@ -130,7 +132,7 @@ class Compiler:
             # Where nothing is read nothing was used, so that what may pass does.
             cut_headers=route.cut_headers | (consumes.headers - passed if anonymous else consumes.headers),
             passed_headers=consumes.headers & passed,
-            cut_parameters=consumes.parameters,
+            cut_parameters=consumes.parameters if caller is not None else None,
             caller_expires=_seconds(caller_side),
         )
 
@@ -212,7 +214,7 @@ class Compiler:
         present = self._credential_plugin(credential)
         member = Member(present, Kind.CALLER, without=frozenset({"body_needed", "prepare"}))
         before, until = credential.before, credential.previous_secret_expires_at
-        if before is None or until is None or until <= self._context.wall() * 1000:
+        if before is None or until is None or until <= self._onward() * 1000:
             return member, present.consumes
         try:
             previous = self._credential_plugin(credential, before)
@@ -220,7 +222,7 @@ class Compiler:
             # The present secret serves: who shows the other one is refused.
             self._log.error("the previous secret of credential {id} does not work: {error}", id=before.id, error=error)
             return member, present.consumes
-        either = EitherSecret(present, previous, until, self._context.wall)
+        either = EitherSecret(present, previous, until, self._onward)
         return evolve(member, instead=either.methods()), either.consumes
 
     def _credential_plugin(self, credential: Credential, before: Credential | None = None) -> Plugin:

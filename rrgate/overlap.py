@@ -20,11 +20,28 @@ PREVIOUS_USED: Final = "rrgate.previous_secret"
 Answer = Identity | Denied | Reply | None
 
 
+class Onward:
+    """A wall clock that stands still where its source goes back, so that what has ended does not begin again."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        """`wall`: seconds since the epoch."""
+        self._wall = wall
+        self._latest = wall()
+
+    def __call__(self) -> float:
+        """The latest time that it has seen, in seconds since the epoch."""
+        now = self._wall()
+        if now > self._latest:
+            self._latest = now
+        return self._latest
+
+
 class EitherSecret:
     """Two plugin objects of one class: `present` is asked first, then `previous`, as long as that works."""
 
     def __init__(self, present: Plugin, previous: Plugin, until: int, wall: Callable[[], float]) -> None:
-        """`until`: milliseconds since the epoch, from when on `previous` is not asked any more. `wall`: seconds."""
+        """`until`: milliseconds since the epoch, from when on `previous` is not asked any more. `wall`: seconds; if
+        it goes back it brings `previous` to life again, so give it an `Onward`."""
         self.consumes = Consumes(
             headers=present.consumes.headers | previous.consumes.headers,
             parameters=present.consumes.parameters | previous.consumes.parameters,
@@ -33,7 +50,6 @@ class EitherSecret:
         self._previous = previous
         self._until = until
         self._wall = wall
-        self._over = False
         self._warning = (
             f"This credential's secret was replaced; the one shown works until {format_milliseconds(until)}"
         )
@@ -92,10 +108,7 @@ class EitherSecret:
         return second
 
     def _works(self) -> bool:
-        if not self._over and self._wall() * 1000 >= self._until:
-            # Kept, so that a clock that is set back does not bring it to life again.
-            self._over = True
-        return not self._over
+        return self._wall() * 1000 < self._until
 
 
 def _may_be_the_other(answer: object) -> bool:

@@ -229,8 +229,10 @@ class Pipeline:
     # The gateway's own answers.
 
     def _answer(self, ex: Exchange, reply: Reply) -> None:
+        # Who is not known is not warned: a warning about the secret that was shown would tell that it is right.
+        warnings = ex.warnings if reply.status != 401 else ()
         try:
-            fields, body = self._headers.of_reply(ex.id, reply, ex.warnings)
+            fields, body = self._headers.of_reply(ex.id, reply, warnings)
         except Exception:  # noqa: BLE001 - a document of a plugin's that is no JSON
             self._log.failure("the answer to request {id} cannot be written", id=ex.id)
             reply = self._internal_error(ex)

@@ -49,8 +49,9 @@ class Route:
     """What folded names begin with that do not either."""
     passed_headers: frozenset[bytes]
     """Those of `cut_headers` that may still pass when the caller's credential was read from another place."""
-    cut_parameters: frozenset[bytes]
-    """Folded names of query parameters that do not reach the target."""
+    cut_parameters: frozenset[bytes] | None
+    """Folded names of query parameters that do not reach the target; None where there is no caller's credential, and
+    so nobody knows where callers show one."""
     cut_answer_headers: frozenset[bytes]
     own_prefix: bytes
     """Folded prefix of our own header names, e.g. `requestrocket-`."""

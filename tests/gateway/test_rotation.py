@@ -152,9 +152,15 @@ async def test_neither_works_when_the_credential_does_not(
     with Target(echo) as target:
         proxy = await running.proxy(target.url, caller=caller)
         await running.change("credentials", proxy.caller_credential, credentialSecret=secret, **{UNTIL: wall.at(60)})
+        assert WARNING in await shown(running, proxy, old)
         await running.change("credentials", proxy.caller_credential, **change)
+        wrong = await shown(running, proxy, (old[0], "wrong"))
         for pair in (old, new):
-            assert (await shown(running, proxy, pair)).status == 401
+            answer = await shown(running, proxy, pair)
+            assert answer.status == wrong.status == 401
+            # Nothing that only who shows the right one is told.
+            assert [name for name, _ in answer.headers] == [name for name, _ in wrong.headers]
+            assert WARNING not in answer
 
 
 @pytest_twisted.ensureDeferred

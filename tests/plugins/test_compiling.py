@@ -94,11 +94,12 @@ class House:
         self.told: list[Event] = []
         self.unsealed: dict[str, bytes | Exception] = {}
         self.ways: list[str] = []
+        self.now = 0.0
         self.compiler = Compiler(
             load_registry([Brings()], found=[]),
             self,
             Clock(),
-            lambda: 0.0,
+            lambda: self.now,
             prefix="requestrocket-",
             query_credentials=True,
             http=self._way,

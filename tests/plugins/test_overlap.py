@@ -30,7 +30,7 @@ from rrgate.api import (
 )
 from rrgate.body import Body
 from rrgate.chain import PHASES, Member, compile_chain
-from rrgate.overlap import EitherSecret
+from rrgate.overlap import EitherSecret, Onward
 from rrgate.steps import way_in
 from rrgate.waiting import Task
 from tests.chain.house import Door
@@ -134,7 +134,7 @@ def test_what_is_over_is_never_asked_again(first: Any) -> None:
         return BOB
 
     one = plugin(first(NO))
-    either = EitherSecret(one, plugin(authenticate), UNTIL, lambda: now[0])
+    either = EitherSecret(one, plugin(authenticate), UNTIL, Onward(lambda: now[0]))
     assert outcome(either, one, exchange()) == BOB
     for now[0] in (60.0, 61.0, 10.0):
         assert outcome(either, one, exchange()).status == 401
@@ -193,7 +193,7 @@ def test_both_are_cut() -> None:
 
 
 class Compiled(House):
-    """`House` whose caller's credential can be put into an overlap; the wall clock stands at 0."""
+    """`House` whose caller's credential can be put into an overlap; the wall clock stands at `now`."""
 
     def overlap(self, until: int = UNTIL, **more: Any) -> Credential:
         credential = evolve(
@@ -254,6 +254,20 @@ def test_the_object_of_the_previous_secret_lives_on(house: Compiled) -> None:
     )
     assert asked(house) == [present]
     assert house.compiler._credential_plugins["caller"] == {2: present}
+
+
+def test_a_route_built_anew_does_not_bring_back_what_is_over(house: Compiled) -> None:
+    credential = house.overlap()
+    either = house.step.call.__self__
+    assert either._works()
+    house.now = UNTIL / 1000
+    assert not either._works()
+    house.now = 0.0
+    house.directory.put(evolve(credential, name="renamed"))
+    assert len(asked(house)) == 1
+    # Another's overlap ends no sooner for it than by the latest time that was seen.
+    house.overlap(UNTIL + 1)
+    assert len(asked(house)) == 2
 
 
 def test_after_a_restart_both_are_made(house: Compiled) -> None:
