@@ -14,7 +14,17 @@ from attrs import frozen
 from rrgate.api import Denied, Exchange, Kind, Parts, Plugin, PluginContext
 
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
-_PASSED_ON = (b"Forwarded", b"X-Forwarded-For", b"X-Real-IP", b"Via")
+_PASSED_ON = (
+    b"Forwarded",
+    b"X-Forwarded-For",
+    b"X-Forwarded-Host",
+    b"X-Forwarded-Proto",
+    b"X-Real-IP",
+    b"X-Client-IP",
+    b"True-Client-IP",
+    b"CF-Connecting-IP",
+    b"Via",
+)
 
 
 @frozen
@@ -59,7 +69,8 @@ def _refused(reason: str) -> Denied:
 
 @lru_cache(maxsize=4096)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """The caller's address without its zone; None for a UNIX socket, which lies in no network."""
+    """The caller's address without its zone; None for a UNIX socket, or one that a proxy does not tell: those lie in no
+    network."""
     try:
         return ip_address(text.partition("%")[0])
     except ValueError:

@@ -125,12 +125,14 @@ def networks(value: Sequence[str]) -> tuple[str, ...]:
     kept = []
     for place, one in enumerate(value):
         try:
+            if "%" in one:  # a zone, which no address of a caller's is judged by
+                raise ValueError
             network = ip_network(one)
         except ValueError:
             # From None: the library's text quotes the input.
             raise ValueError(
                 f"the entry at place {place} must be a network such as 10.1.0.0/16 or fd00::/8, with no bits set "
-                "behind its mask, or an address"
+                "behind its mask and no zone, or an address"
             ) from None
         kept.append(str(network))
     return tuple(kept)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import Any, Final
 
 from rrgate.messages import Fields
+
+UNKNOWN: Final = "unknown"
+"""Where the word of a trusted proxy is no address: whoever that caller is, it lies in no network."""
 
 
 def peer_host(transport: Any) -> str:
@@ -47,18 +50,20 @@ class TrustedProxies:
         return any(mapped in network for network in self._networks if network.version == mapped.version)
 
     def caller(self, peer: str, fields: Fields) -> str:
-        """The last address in `X-Forwarded-For` that is not a trusted proxy; `peer` if there is none that parses.
+        """The last address in `X-Forwarded-For` that is not a trusted proxy, `peer` if it lists nobody, and `UNKNOWN`
+        if what stands there is no address: a proxy's own would let everyone in who comes through it.
 
         `X_Forwarded_For` is another field: proxies that write the one pass on the other as the caller sent it.
         """
         values = [value for folded, name, value in fields if folded == b"x-forwarded-for" and b"_" not in name]
-        listed = [part.strip() for value in values for part in value.split(b",")]
+        # Empty elements of a list are none (RFC 9110 5.6.1.2).
+        listed = [entry for value in values for part in value.split(b",") if (entry := part.strip())]
         caller = peer
         for entry in reversed(listed):
             try:
                 host = _address(entry)
             except ValueError:
-                break
+                return UNKNOWN
             caller = host
             if not self(host):
                 break

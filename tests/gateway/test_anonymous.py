@@ -109,10 +109,27 @@ NETWORKS: list[tuple[list[str], Sent, bool]] = [
     ([], [("X-Forwarded-For", "127.0.0.1")], False),  # passed on: direct callers only
     ([], [("Forwarded", "for=127.0.0.1")], False),
     ([], [("X-Real-IP", "127.0.0.1")], False),
+    ([], [("X_Forwarded_For", "127.0.0.1")], False),
+    ([], [("X-Forwarded-Proto", "https")], False),
+    ([], [("X-Forwarded-Host", "gateway.test")], False),
+    ([], [("X-Client-IP", "127.0.0.1")], False),
+    ([], [("True-Client-IP", "127.0.0.1")], False),
+    ([], [("CF-Connecting-IP", "127.0.0.1")], False),
     ([], [("Via", "1.1 nginx")], False),
     (LOOPBACK, [("X-Forwarded-For", "127.0.0.1")], True),
     (LOOPBACK, [("X-Forwarded-For", "::1")], True),
     (LOOPBACK, [("X-Forwarded-For", ELSEWHERE)], False),
+    (LOOPBACK, [("X-Forwarded-For", "unknown")], False),
+    (LOOPBACK, [("X-Forwarded-For", f"{ELSEWHERE}, unknown")], False),
+    (LOOPBACK, [("X-Forwarded-For", f"127.0.0.1, {ELSEWHERE}")], False),
+    (LOOPBACK, [("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-For", ELSEWHERE)], False),
+    (LOOPBACK, [("X-Forwarded-For", "::ffff:127.0.0.1")], True),
+    (LOOPBACK, [("X-Forwarded-For", "[::1]:5678")], True),
+    (LOOPBACK, [("X-Forwarded-For", "::127.0.0.1")], False),
+    (LOOPBACK, [("X-Forwarded-For", "64:ff9b::127.0.0.1")], False),
+    (["::/0"], [("X-Forwarded-For", ELSEWHERE)], False),
+    (["::ffff:0:0/96"], [("X-Forwarded-For", ELSEWHERE)], False),
+    (["fe80::/10"], [("X-Forwarded-For", "fe80::1%eth0")], True),
     (["203.0.113.0/24"], [("X-Forwarded-For", ELSEWHERE)], True),
     (["203.0.113.0/24"], [("X-Forwarded-For", f"::ffff:{ELSEWHERE}")], True),
     (["203.0.113.0/24"], [("X-Forwarded-For", f"127.0.0.1, {ELSEWHERE}")], True),
@@ -178,7 +195,9 @@ async def test_what_callers_may_send_on_is_said_by_pass_headers(gateway: Running
     assert answer.json["line"] == "GET / HTTP/1.1"
 
 
-@pytest.mark.parametrize("networks", ["127.0.0.1", [5], ["127.0.0.1/8"], ["localhost"], ["::1/129"], ["::"] * 101])
+@pytest.mark.parametrize(
+    "networks", ["127.0.0.1", [5], ["127.0.0.1/8"], ["localhost"], ["fe80::1%eth0"], ["::1/129"], ["::"] * 101]
+)
 @pytest_twisted.ensureDeferred
 async def test_networks_that_are_none_are_refused(gateway: RunningGateway, target: Target, networks: Any) -> None:
     proxy = await gateway.proxy(target.url)

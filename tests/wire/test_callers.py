@@ -7,7 +7,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from rrgate.messages import Fields
 from rrgate.names import fold
-from rrgate.wire.callers import TrustedProxies, peer_host
+from rrgate.wire.callers import UNKNOWN, TrustedProxies, peer_host
 from tests.wire.memory import MemoryCaller
 
 TRUSTED = TrustedProxies(["10.0.0.0/8", "127.0.0.1", "fd00::/8"])
@@ -37,15 +37,20 @@ def forwarded(*values: str) -> Fields:
         (["::ffff:203.0.113.7"], "203.0.113.7"),
         (["203.0.113.7, ::ffff:10.0.0.9"], "203.0.113.7"),
         (["127.0.0.1, 203.0.113.7"], "203.0.113.7"),
-        (["unknown"], PEER),
+        (["unknown"], UNKNOWN),
         ([""], PEER),
-        (["203.0.113.7, "], PEER),
-        (["203.0.113.7, unknown"], PEER),
+        ([" , ,", ""], PEER),
+        (["203.0.113.7, "], "203.0.113.7"),
+        (["203.0.113.7,,", ""], "203.0.113.7"),
+        (["203.0.113.7, unknown"], UNKNOWN),
         (["unknown, 203.0.113.7"], "203.0.113.7"),
-        (["203.0.113.7, unknown, 10.0.0.9"], "10.0.0.9"),
-        (["203.0.113.7.5"], PEER),
-        (["\xff"], PEER),
-        (["0x7f.0.0.1"], PEER),
+        (["203.0.113.7, unknown, 10.0.0.9"], UNKNOWN),
+        (["203.0.113.7.5"], UNKNOWN),
+        (["\xff"], UNKNOWN),
+        (["0x7f.0.0.1"], UNKNOWN),
+        (["127.1"], UNKNOWN),
+        (["unix:"], UNKNOWN),
+        (["_hidden"], UNKNOWN),
     ],
 )
 def test_the_last_address_that_is_no_trusted_proxy_is_the_caller(values: list[str], caller: str) -> None:
