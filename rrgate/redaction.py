@@ -30,6 +30,7 @@ _CLEAR: Final = frozenset(
 )
 _CLEAR_PREFIX: Final = b"x-ratelimit-"
 _DEFAULT_PREFIX: Final = b"requestrocket-"
+_NO_FAMILY: Final = b""
 # Written anew by the gateway, and so always cut from the request: that tells nothing about what they hold.
 _NEVER_A_CREDENTIAL: Final = frozenset({b"content-length"})
 _SECRET_NAME: Final = re.compile("key|token|secret|sig|auth|pass|pwd|code|state|jwt|cred|session", re.IGNORECASE)
@@ -54,7 +55,12 @@ def request_headers_kept(fields: Fields, route: Route | None) -> Kept:
     """The caller's fields as they may be logged: names as they came, values in clear for few of them."""
     names = tuple([name for _, name, _ in fields])
     # A field that the caller's credential could be read from is never in clear, whatever its name.
-    template, once, repeated = _shape(names, _NOTHING if route is None else route.cut_headers, route)
+    if route is None:
+        template, once, repeated = _shape(names, _NOTHING, _DEFAULT_PREFIX)
+    else:
+        # Without a credential (it was deleted) it could stand in any of a family of names.
+        prefix = route.own_prefix if route.cut_parameters is not None else _NO_FAMILY
+        template, once, repeated = _shape(names, route.cut_headers, prefix)
     kept = template.copy()
     for name, place in once:
         kept[name] = fields[place][2].decode("latin-1")
@@ -66,7 +72,7 @@ def request_headers_kept(fields: Fields, route: Route | None) -> Kept:
 def answer_headers_kept(fields: list[tuple[bytes, bytes]], route: Route | None) -> Kept:
     """The fields of the answer as they may be logged."""
     names = tuple([name for name, _ in fields])
-    template, once, repeated = _shape(names, _NOTHING, route)
+    template, once, repeated = _shape(names, _NOTHING, _DEFAULT_PREFIX if route is None else route.own_prefix)
     kept = template.copy()
     for name, place in once:
         kept[name] = fields[place][1].decode("latin-1")
@@ -75,9 +81,8 @@ def answer_headers_kept(fields: list[tuple[bytes, bytes]], route: Route | None) 
     return kept
 
 
-def _shape(names: tuple[bytes, ...], cut: frozenset[bytes], route: Route | None) -> _Shape:
+def _shape(names: tuple[bytes, ...], cut: frozenset[bytes], prefix: bytes) -> _Shape:
     """What is kept of fields with these names. Remembered for all together: 1 µs in place of 4 for thirteen fields."""
-    prefix = _DEFAULT_PREFIX if route is None else route.own_prefix
     shape = _SHAPES.get((names, cut, prefix))
     if shape is None:
         shape = _decided(names, cut - _NEVER_A_CREDENTIAL, prefix)
@@ -93,11 +98,12 @@ def _decided(names: tuple[bytes, ...], cut: frozenset[bytes], prefix: bytes) -> 
     spelt: dict[bytes, str] = {}
     template: Kept = {}
     clear: dict[str, list[int]] = {}
+    families = (_CLEAR_PREFIX, prefix) if prefix else ()
     for place, name in enumerate(names):
         shown = spelt.setdefault(name.lower(), name.decode("latin-1"))
         template[shown] = None
         folded = fold(name)
-        if folded not in cut and (folded in _CLEAR or folded.startswith((_CLEAR_PREFIX, prefix))):
+        if folded not in cut and (folded in _CLEAR or folded.startswith(families)):
             clear.setdefault(shown, []).append(place)
     once = tuple((name, places[0]) for name, places in clear.items() if len(places) == 1)
     repeated = tuple((name, tuple(places)) for name, places in clear.items() if len(places) > 1)
@@ -107,7 +113,7 @@ def _decided(names: tuple[bytes, ...], cut: frozenset[bytes], prefix: bytes) -> 
 def parameters_kept(query: bytes, route: Route | None) -> Kept:
     """The query as it may be logged: names decoded, short values of harmless names in clear.
 
-    Without a route nobody knows which parameter is the credential: then no value is in clear.
+    Without a route, or a credential, nobody knows which parameter is one: then no value is in clear.
     """
     cut = None if route is None else route.cut_parameters
     kept: Kept = {}

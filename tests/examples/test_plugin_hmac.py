@@ -81,12 +81,12 @@ def test_it_knows_the_public_doors_alone() -> None:
                 assert not [name for name in names if within(name, "rrgate") and name != door], path
 
 
-def signed(method: str, target: str, body: bytes, date: int) -> Mapping[str, str]:
+def signed(method: str, target: str, body: bytes, date: int, secret: str = SECRET) -> Mapping[str, str]:
     """As the README says, by a client that shares no code with the plugin."""
     path, _, query = target.partition("?")
     digest = hashlib.sha256(body).hexdigest()
     text = "\n".join(["HMAC-SHA256", method, path, query, str(date), digest])
-    signature = hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
     return {"Authorization": f"HMAC-SHA256 key={KEY}, date={date}, body={digest}, signature={signature}"}
 
 

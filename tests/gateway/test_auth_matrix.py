@@ -2,26 +2,36 @@
 
 Belongs here: the two tables, and that the 401s of one proxy are the same bytes. Does not: forms of single credentials
 (tests/plugins/test_static_auth.py), callers without one (test_anonymous.py).
+
+Each cell is judged whole: the status, every header, the body, and the record in the log. An auth type that has no rows
+fails a test of its own.
 """
 
 from __future__ import annotations
 
 import hmac
+import importlib
 import json
 import re
+import sys
+import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 import pytest_twisted
 from attrs import evolve, field, frozen
 
+import rrgate_plugins
+from rrgate.api import Side
 from rrgate.checks import NAMES
 from rrgate.cli.init import FirstUser
 from tests.callers import Answer, Caller, in_thread
+from tests.examples.test_plugin_hmac import CREDENTIAL as SIGNED
+from tests.examples.test_plugin_hmac import EXAMPLE, SECRET, signed
 from tests.gateway.test_log_records import ANSWERED, FACTS, KNOWN
 from tests.running_gateway import TOKEN, MadeProxy, RunningGateway
 from tests.targets import Connection, Target
@@ -33,12 +43,30 @@ OTHER_JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJib2IifQ.c2lnbmF0dXJ
 Sent = list[tuple[str, str]]
 
 
+class Clock:
+    """What time it is for the gateway, in seconds since the epoch."""
+
+    now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+CLOCK = Clock()
+SOON, LATER = "2026-09-21T13:30:00Z", NOW + 100_000
+
+
 @frozen
 class Shown:
-    """What a request has of a credential."""
+    """What a request has of a credential. `signs`: with this secret it is signed, when and where it is sent."""
 
     headers: Sent = field(factory=list)
     query: str = ""
+    signs: str = ""
+
+    def sent(self, target: str) -> Sent:
+        """The headers of a GET of `target`."""
+        return [*self.headers, *(signed("GET", target, b"", int(CLOCK.now), self.signs).items() if self.signs else ())]
 
 
 def in_authorization(value: str) -> Shown:
@@ -63,6 +91,7 @@ class CallerType:
     good: list[Shown]
     wrong: list[Shown]
     another: tuple[Mapping[str, Any], Shown]
+    in_query: bool = True
 
 
 CALLERS = [
@@ -73,6 +102,14 @@ CALLERS = [
         [Shown([("x_key", "k-good")]), Shown(query="X-Key=k-good"), Shown(query="authorization=k-good")],
         [Shown([("X-Key", "k-goof")]), Shown(query="X-Key=k-goo"), in_authorization("k-good")],
         ({"key": "X-Key", "value": "k-theirs"}, Shown([("X-Key", "k-theirs")])),
+    ),
+    CallerType(
+        "apiKey of a harmless name",
+        "apiKey",
+        {"key": "X-RateLimit-Who", "value": "k-good"},
+        [Shown([("x-ratelimit-who", "k-good")]), Shown(query="x%2Dratelimit_who=k-good")],
+        [Shown([("X-RateLimit-Who", "k-goof")]), Shown(query="X-RateLimit-Who=k-goo")],
+        ({"key": "X-RateLimit-Who", "value": "k-theirs"}, Shown([("X-RateLimit-Who", "k-theirs")])),
     ),
     CallerType(
         "key alone",
@@ -114,6 +151,14 @@ CALLERS = [
         [in_authorization(JWT + "A"), in_authorization(f"Basic {JWT}"), in_authorization(JWT.rpartition(".")[0] + ".")],
         ({"token": OTHER_JWT}, in_authorization(OTHER_JWT)),
     ),
+    CallerType(
+        "signed, of a stranger's",
+        *SIGNED,
+        [Shown(signs=SECRET)],
+        [Shown(signs="not-the-secret-of-both"), in_authorization("HMAC-SHA256 key=orders-app"), in_authorization("x")],
+        ({"key": "orders-app", "secret": "of-another-client-01"}, Shown(signs="of-another-client-01")),
+        in_query=False,
+    ),
 ]  # fmt: skip
 NOBODY = CallerType("none", "none", {}, [Shown(), in_authorization("habit")], [], ({}, Shown()))
 
@@ -154,7 +199,10 @@ TARGETS = [
         "awsSigV4",
         "awsSigV4",
         {"accessKeyId": "AKID", "secretAccessKey": "T-secret", "region": "eu-west-1", "service": "lambda"},
-        {"Authorization": re.compile("AWS4-HMAC-SHA256 Credential=AKID/20260921/eu-west-1/lambda/aws4_request, .*")},
+        {
+            "Authorization": re.compile("AWS4-HMAC-SHA256 Credential=AKID/20260921/eu-west-1/lambda/aws4_request, .*"),
+            "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(NOW)),
+        },
     ),
     TargetType(
         "hmac",
@@ -162,29 +210,31 @@ TARGETS = [
         {"secret": "T-secret", "header": "X-App", "template": "{method} {path} {timestamp}", "prefix": "{timestamp} "},
         {"X-App": f"1790000000 {hmac.digest(b'T-secret', b'GET /x 1790000000', 'sha256').hex()}"},
     ),
+    TargetType("signed, of a stranger's", *SIGNED, headers=signed("GET", "/x", b"", int(NOW))),
     TargetType("none", "none", {}),
 ]
-SECRETS = ("k-good", "k-goo", "k-theirs", "t-good", "t-theirs", "p-good", "p-theirs", "T-", JWT[-30:], "c2lnbm")
-"""What is in no record."""
+SECRETS = ("k-good", "k-goo", "k-theirs", "t-good", "t-theirs", "p-good", "p-theirs", "T-", JWT[-30:], "c2lnbm", SECRET)
+"""What is in no record and in no answer of the gateway's own."""
 
 
-class Clock:
-    """What time it is for the gateway, in seconds since the epoch."""
-
-    now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
-CLOCK = Clock()
-SOON, LATER = "2026-09-21T13:30:00Z", NOW + 100_000
+@pytest.mark.parametrize(
+    ("side", "rows"), [(Side.PROXY, [*CALLERS, NOBODY]), (Side.TARGET, TARGETS)], ids=["callers", "targets"]
+)
+def test_every_built_in_has_its_rows(side: Side, rows: list[Any]) -> None:
+    built_in: list[Any] = [plugin for plugin in rrgate_plugins.rrgate_plugins() if side in plugin.sides]
+    names = {name for plugin in built_in for name in (plugin.name, *plugin.aliases)}
+    assert {row.auth_type for row in rows} == names | {SIGNED[0]}, "each auth type, and each spelling of one, has a row"
 
 
 @pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningGateway]:
     data = tmp_path_factory.mktemp("gateway") / "state"
-    running = RunningGateway.start(data, wall=CLOCK, allow_anonymous_proxies=True)
+    sys.path.insert(0, str(EXAMPLE))
+    try:
+        strangers = importlib.import_module("rrgate_hmac")
+    finally:
+        sys.path.remove(str(EXAMPLE))
+    running = RunningGateway.start(data, plugins=[strangers], wall=CLOCK, allow_anonymous_proxies=True)
     yield running
     await running.stop()
 
@@ -209,36 +259,102 @@ def target() -> Iterator[Keeping]:
         yield running
 
 
-async def ask(gateway: RunningGateway, proxy: MadeProxy, shown: Shown, path: str = "/x") -> Answer:
-    mark = f"?{shown.query}" if shown.query else ""
-    return await gateway.call(proxy, "GET", path + mark, shown.headers, key=None)
+@frozen
+class Asked:
+    """A request, what it showed, and its answer."""
+
+    proxy: MadeProxy
+    shown: Shown
+    path: str
+    names: frozenset[str]
+    """Of the headers that it showed something in, in lower case."""
+    answer: Answer
 
 
-async def check_record(
-    gateway: RunningGateway, proxy: MadeProxy, answer: Answer, passed: set[str], *, identified: bool
-) -> None:
-    """The record of `answer` has its status, these checks, the credential's id if it was shown, and no secret."""
+async def ask(gateway: RunningGateway, proxy: MadeProxy, shown: Shown, path: str = "/x") -> Asked:
+    target = path + (f"?{shown.query}" if shown.query else "")
+    headers = shown.sent(proxy.path + target)
+    answer = await gateway.call(proxy, "GET", target, headers, key=None)
+    return Asked(proxy, shown, path, frozenset(name.lower() for name, _ in headers), answer)
+
+
+# The three answers that there are.
+
+UNAUTHORIZED = "Invalid proxy credential"
+CHALLENGES = ['Bearer realm="rrgate"', 'Basic realm="rrgate", charset="UTF-8"']
+
+
+def check_granted(asked: Asked, status: int = 200) -> None:
+    """The target's answer, with what the gateway says of it and nothing else."""
+    answer, warned = asked.answer, "requestrocket-proxy-warning" in asked.answer
+    assert answer.status == status
+    assert sorted(name for name, _ in answer.headers) == sorted(
+        ["Content-Length", "WWW-Authenticate", *["requestrocket-proxy-warning"] * warned, *OURS]
+    )
+    assert (answer.code, answer["requestrocket-proxy-message"]) == ("proxy-access-granted", GRANTED)
+    assert answer["WWW-Authenticate"] == 'Basic realm="theirs"'
+    assert answer.body == b"told"
+
+
+def check_refused(asked: Asked) -> None:
+    answer = asked.answer
+    assert (answer.status, answer.code) == (401, "proxy-access-denied")
+    assert answer.every("WWW-Authenticate") == CHALLENGES
+    check_own(answer, "Unauthorized", UNAUTHORIZED, "WWW-Authenticate", "WWW-Authenticate")
+
+
+def check_unavailable(asked: Asked, why: str) -> None:
+    answer = asked.answer
+    assert (answer.status, answer.code, answer["Retry-After"]) == (503, "unavailable", "30")
+    check_own(answer, "Service Unavailable", f"This proxy's target credential {why}", "Retry-After")
+
+
+GRANTED = "Proxy authentication successful"
+OURS = ["requestrocket-proxy-code", "requestrocket-proxy-message", "requestrocket-request-id"]
+
+
+def check_own(answer: Answer, error: str, message: str, *further: str) -> None:
+    """An answer of the gateway's own: every header, and the whole body; no secret in any of it."""
+    names = ["Content-Length", "Content-Type", "Date", *OURS, *further]
+    assert sorted(name for name, _ in answer.headers) == sorted(names)
+    assert answer["Content-Type"] == "application/json"
+    assert answer["requestrocket-proxy-message"] == message
+    assert answer.json == {
+        "error": error,
+        "message": message,
+        "requestId": answer["requestrocket-request-id"],
+    }
+    told = f"{answer.headers} {answer.body!r}"
+    assert not [secret for secret in SECRETS if secret in told]
+
+
+async def check_record(gateway: RunningGateway, asked: Asked, passed: set[str], *, identified: bool) -> None:
+    """The record has its proxy, what was asked and answered, these checks, who it was if that is known; no secret."""
+    proxy, answer = asked.proxy, asked.answer
     record = await gateway.record(proxy, answer["requestrocket-request-id"])
-    assert record["proxyData"]["status"] == answer.status
+    assert (record["pKey"], record["parentId"], record["clientId"]) == (proxy.id, proxy.id, proxy.client)
+    assert record["userId"] == gateway.first.user_id
+    data, sent = record["proxyData"], "requestSent" in passed
+    assert (data["method"], data["apiPath"], data["status"]) == ("GET", asked.path, answer.status)
+    assert (record["method"], record["path"], record["statusCode"]) == ("GET", asked.path, answer.status)
+    assert data["message"] == ("Request logged" if sent else answer["requestrocket-proxy-message"])
     assert {name for name in NAMES if record["validationData"][name]} == passed
     assert record.get("credentialId") == (proxy.caller_credential if identified else None)
-    assert (record["targetData"] is not None) == ("requestSent" in passed)
+    assert (record["ruleId"], record["tokenClaims"], record["attempts"]) == (None, {}, int(sent))
+    if sent:
+        assert record["targetData"]["status"] == answer.status
+    else:
+        assert record["targetData"] is None
+    # Whatever a caller showed, and wherever: the names, and no value.
+    assert {name.lower() for name in record["requestHeaders"]} == asked.names | {"host"}
+    assert set(record["requestHeaders"].values()) == {"[REDACTED]"}
+    parameters = dict(parse_qsl(asked.shown.query, keep_blank_values=True))
+    assert data["apiParams"] == dict.fromkeys(parameters, "[REDACTED]")
     text = json.dumps(record)
     assert not [secret for secret in SECRETS if secret in text]
-    for name, value in record["requestHeaders"].items():
-        assert value == "[REDACTED]" or name.lower() not in ("authorization", "x-key", "x_key")
 
 
 # The caller's side.
-
-REFUSED_BODY = {"error": "Unauthorized", "message": "Invalid proxy credential"}
-
-
-def check_refused(answer: Answer) -> None:
-    assert (answer.status, answer.code) == (401, "proxy-access-denied")
-    assert answer["requestrocket-proxy-message"] == "Invalid proxy credential"
-    assert answer.every("WWW-Authenticate") == ['Bearer realm="rrgate"', 'Basic realm="rrgate", charset="UTF-8"']
-    assert answer.json == REFUSED_BODY | {"requestId": answer["requestrocket-request-id"]}
 
 
 @pytest.mark.parametrize("kind", [*CALLERS, NOBODY], ids=lambda kind: kind.id)
@@ -246,26 +362,30 @@ def check_refused(answer: Answer) -> None:
 async def test_caller_good(gateway: RunningGateway, target: Keeping, kind: CallerType) -> None:
     proxy = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
     for shown in kind.good:
-        answer = await ask(gateway, proxy, shown)
-        assert (answer.status, answer.code, answer.body) == (200, "proxy-access-granted", b"told")
+        asked = await ask(gateway, proxy, shown)
+        check_granted(asked)
         # The target sees its own credential, and nothing of the caller's.
         arrived = target.seen.pop()
         assert arrived.line == "GET /x HTTP/1.1"
         assert arrived.every("Authorization") == [f"Bearer {TOKEN}"]
-        assert not arrived.every("X-Key") + arrived.every("x_key")
-        await check_record(gateway, proxy, answer, ANSWERED, identified=True)
+        names = {name.lower() for name, _ in arrived.headers}
+        assert names == {"host", "authorization", "requestrocket-hops"}
+        await check_record(gateway, asked, ANSWERED, identified=True)
 
 
 @pytest.mark.parametrize("kind", CALLERS, ids=lambda kind: kind.id)
 @pytest_twisted.ensureDeferred
 async def test_caller_wrong_or_missing(gateway: RunningGateway, target: Keeping, kind: CallerType) -> None:
     proxy = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
-    (header, value), *_ = kind.good[0].headers
-    twice = evolve(kind.good[0], query="Authorization=else")
-    for shown in (*kind.wrong, Shown(), Shown([(header, "")]), Shown([(header, value), (header, "else")]), twice):
-        answer = await ask(gateway, proxy, shown)
-        check_refused(answer)
-        await check_record(gateway, proxy, answer, FACTS, identified=False)
+    good = kind.good[0]
+    ((header, _),) = good.sent("/x")
+    twice = [evolve(good, headers=[*good.headers, (header, "else")])]
+    if kind.in_query:
+        twice.append(evolve(good, query="Authorization=else"))
+    for shown in (*kind.wrong, Shown(), Shown([(header, "")]), *twice):
+        asked = await ask(gateway, proxy, shown)
+        check_refused(asked)
+        await check_record(gateway, asked, FACTS, identified=False)
     assert not target.seen
 
 
@@ -282,16 +402,16 @@ OFF: dict[str, tuple[dict[str, Any] | None, set[str]]] = {
 @pytest_twisted.ensureDeferred
 async def test_caller_off(gateway: RunningGateway, target: Keeping, kind: CallerType, state: str) -> None:
     proxy = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
-    assert (await ask(gateway, proxy, kind.good[0])).status == 200
+    check_granted(await ask(gateway, proxy, kind.good[0]))
     change, lost = OFF[state]
     await _end(gateway, proxy.caller_credential, change)
     try:
-        answers = [await ask(gateway, proxy, shown) for shown in (*kind.good, *kind.wrong, Shown())]
+        several = [await ask(gateway, proxy, shown) for shown in (*kind.good, *kind.wrong, Shown())]
     finally:
         CLOCK.now = NOW
-    for answer in answers:
-        check_refused(answer)
-        await check_record(gateway, proxy, answer, FACTS - lost, identified=False)
+    for asked in several:
+        check_refused(asked)
+        await check_record(gateway, asked, FACTS - lost, identified=False)
     assert len(target.seen) == 1
 
 
@@ -305,19 +425,22 @@ async def _end(gateway: RunningGateway, credential: str, change: dict[str, Any] 
         CLOCK.now = LATER
 
 
-@pytest.mark.parametrize("kind", CALLERS, ids=lambda kind: kind.id)
+@pytest.mark.parametrize("kind", [*CALLERS, NOBODY], ids=lambda kind: kind.id)
 @pytest_twisted.ensureDeferred
 async def test_caller_of_another_client(gateway: RunningGateway, target: Keeping, kind: CallerType) -> None:
     secret, shown = kind.another
     ours = await gateway.proxy(target.url, caller=(kind.auth_type, kind.secret))
     elsewhere = await another_client(gateway)
     theirs = await elsewhere.proxy(target.url, caller=(kind.auth_type, secret))
-    # What opens their proxy does not open ours, and the other way round.
-    assert (await ask(gateway, theirs, shown)).status == 200
-    answer = await ask(gateway, ours, shown)
-    check_refused(answer)
-    await check_record(gateway, ours, answer, FACTS, identified=False)
-    check_refused(await ask(gateway, theirs, kind.good[0]))
+    asked = await ask(gateway, theirs, shown)
+    check_granted(asked)
+    await check_record(elsewhere, asked, ANSWERED, identified=True)
+    if kind is not NOBODY:
+        # What opens their proxy does not open ours, and the other way round.
+        for proxy, key, seen_by in ((ours, shown, gateway), (theirs, kind.good[0], elsewhere)):
+            asked = await ask(gateway, proxy, key)
+            check_refused(asked)
+            await check_record(seen_by, asked, FACTS, identified=False)
     # Their credential in our proxy, which the Core API refuses, opens nothing either.
     told = await gateway.ask(
         "PUT", f"/clients/{ours.client}/proxies/{ours.id}", {"proxyProxyCredentialId": theirs.caller_credential}
@@ -325,11 +448,11 @@ async def test_caller_of_another_client(gateway: RunningGateway, target: Keeping
     assert (told.status, told.json["details"][0]["field"]) == (400, "proxyProxyCredentialId")
     directory = gateway.gateway.directory
     directory.put(evolve(directory.proxies[ours.id], proxy_credential_id=theirs.caller_credential))
-    for each in (shown, kind.good[0]):
-        answer = await ask(gateway, ours, each)
-        check_refused(answer)
+    for each in (shown, kind.good[0], Shown()):
+        asked = await ask(gateway, ours, each)
+        check_refused(asked)
         passed = FACTS - {"proxyCredentialRelationship"}
-        await check_record(gateway, ours, answer, passed, identified=False)
+        await check_record(gateway, asked, passed, identified=False)
     assert len(target.seen) == 1
 
 
@@ -374,8 +497,8 @@ async def test_every_401_of_a_proxy_is_the_same_bytes(
 def raw_answer(gateway: RunningGateway, proxy: MadeProxy, shown: Shown) -> bytes:
     """All bytes of an answer, without its date and id."""
     with Caller(gateway.address) as caller:
-        mark = f"?{shown.query}" if shown.query else ""
-        caller.send("GET", f"{proxy.path}/x{mark}", [*shown.headers, ("Connection", "close")])
+        where = f"{proxy.path}/x" + (f"?{shown.query}" if shown.query else "")
+        caller.send("GET", where, [*shown.sent(where), ("Connection", "close")])
         told = caller.rest()
     found = re.search(rb"\r\nrequestrocket-request-id: ([0-9a-f-]{36})\r\n", told)
     assert found is not None
@@ -418,21 +541,21 @@ async def test_target_good(gateway: RunningGateway, target: Keeping, kind: Targe
         target.url, caller=(caller.auth_type, caller.secret), towards=(kind.auth_type, kind.secret)
     )
     for shown in caller.good:
-        answer = await ask(gateway, proxy, shown)
-        assert (answer.status, answer.code, answer.body) == (200, "proxy-access-granted", b"told")
+        asked = await ask(gateway, proxy, shown)
+        check_granted(asked)
         check_arrived(target.seen.pop(), kind)
+        await check_record(gateway, asked, ANSWERED, identified=True)
 
 
 def check_arrived(arrived: Any, kind: TargetType) -> None:
-    """The target's credential is all there is of credentials."""
+    """The target's credential is all there is, but for what the gateway writes itself."""
     assert arrived.path == "/x" + (f"?{kind.query}" if kind.query else "")
     wanted = {name.lower(): value for name, value in kind.headers.items()}
-    for name in ("authorization", "x-key", "x_key", "x-app"):
-        values = [value.encode("latin-1").decode() for value in arrived.every(name)]
-        assert len(values) == (name in wanted)
-        for value in values:
-            form = wanted[name]
-            assert form.fullmatch(value) if isinstance(form, re.Pattern) else value == form
+    found = {name.lower(): value.encode("latin-1").decode() for name, value in arrived.headers}
+    assert len(found) == len(arrived.headers)
+    assert set(found) == {"host", "requestrocket-hops", *wanted}
+    for name, form in wanted.items():
+        assert form.fullmatch(found[name]) if isinstance(form, re.Pattern) else found[name] == form
 
 
 @pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
@@ -442,10 +565,9 @@ async def test_target_wrong(gateway: RunningGateway, target: Keeping, kind: Targ
     proxy = await gateway.proxy(
         target.url, caller=(BY_KEY.auth_type, BY_KEY.secret), towards=(kind.auth_type, kind.secret)
     )
-    answer = await ask(gateway, proxy, BY_KEY.good[0], "/refuse")
-    assert (answer.status, answer.code, answer.body) == (401, "proxy-access-granted", b"told")
-    assert answer["WWW-Authenticate"] == 'Basic realm="theirs"'
-    await check_record(gateway, proxy, answer, ANSWERED, identified=True)
+    asked = await ask(gateway, proxy, BY_KEY.good[0], "/refuse")
+    check_granted(asked, 401)
+    await check_record(gateway, asked, ANSWERED, identified=True)
 
 
 TARGET_OFF: dict[str, tuple[dict[str, Any] | None, set[str], str]] = {
@@ -466,22 +588,19 @@ async def test_target_off(gateway: RunningGateway, target: Keeping, kind: Target
     proxy = await gateway.proxy(
         target.url, caller=(BY_KEY.auth_type, BY_KEY.secret), towards=(kind.auth_type, kind.secret)
     )
-    assert (await ask(gateway, proxy, BY_KEY.good[0])).status == 200
+    check_granted(await ask(gateway, proxy, BY_KEY.good[0]))
     change, lost, why = TARGET_OFF[state]
     await _end(gateway, proxy.target_credential, change)
     try:
-        answer = await ask(gateway, proxy, BY_KEY.good[0])
-        check_refused(await ask(gateway, proxy, BY_KEY.wrong[0]))
+        known, unknown = [await ask(gateway, proxy, shown) for shown in (BY_KEY.good[0], BY_KEY.wrong[0])]
     finally:
         CLOCK.now = NOW
-    check_unavailable(answer, why)
-    await check_record(gateway, proxy, answer, KNOWN - lost, identified=True)
+    check_unavailable(known, why)
+    await check_record(gateway, known, KNOWN - lost, identified=True)
+    # Who is not known is not told.
+    check_refused(unknown)
+    await check_record(gateway, unknown, FACTS - lost, identified=False)
     assert len(target.seen) == 1
-
-
-def check_unavailable(answer: Answer, why: str) -> None:
-    assert (answer.status, answer.code, answer["Retry-After"]) == (503, "unavailable", "30")
-    assert answer.json["message"] == f"This proxy's target credential {why}"
 
 
 @pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
@@ -502,6 +621,18 @@ async def test_target_missing(gateway: RunningGateway, target: Keeping, kind: Ta
     towards = await gateway.credential("target", kind.auth_type, kind.secret)
     told = await gateway.ask("POST", where, made | {"proxyTargetCredentialId": towards})
     assert told.status == 200
+    # One that names none all the same.
+    caller = str(made["proxyProxyCredentialId"])
+    proxy = MadeProxy(told.json["proxies"][0]["sKey"], gateway.client, str(made["proxyTargetId"]), caller, towards)
+    directory = gateway.gateway.directory
+    for nothing in ("", caller):
+        directory.put(evolve(directory.proxies[proxy.id], target_credential_id=nothing))
+        asked = await ask(gateway, proxy, BY_KEY.good[0])
+        check_unavailable(asked, "is gone")
+        lost = {"targetCredentialRelationship"}
+        lost |= set() if nothing else {"targetCredentialExists", "targetCredentialActive"}
+        await check_record(gateway, asked, KNOWN - lost, identified=True)
+    assert not target.seen
 
 
 @pytest.mark.parametrize("kind", TARGETS, ids=lambda kind: kind.id)
@@ -516,7 +647,7 @@ async def test_target_of_another_client(gateway: RunningGateway, target: Keeping
     ]
     directory = gateway.gateway.directory
     directory.put(evolve(directory.proxies[ours.id], target_credential_id=theirs))
-    answer = await ask(gateway, ours, BY_KEY.good[0])
-    check_unavailable(answer, "is gone")
-    await check_record(gateway, ours, answer, KNOWN - {"targetCredentialRelationship"}, identified=True)
+    asked = await ask(gateway, ours, BY_KEY.good[0])
+    check_unavailable(asked, "is gone")
+    await check_record(gateway, asked, KNOWN - {"targetCredentialRelationship"}, identified=True)
     assert not target.seen
