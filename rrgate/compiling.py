@@ -76,8 +76,7 @@ class Compiler:
             prefix=prefix,
             query_credentials=query_credentials,
         )
-        # Of all Routes: one that is built anew must not let a secret live again whose time was over.
-        self._onward = Onward(wall)
+        self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life
         self._allow_anonymous = allow_anonymous
         self._http = http
         self._tell = tell
@@ -242,9 +241,8 @@ class Compiler:
     def _new_credential_plugin(self, credential: Credential, unseal: Callable[[Credential], bytes]) -> Plugin:
         plugin_class = self._registry.auth_type(credential.auth_type, credential.side)
         if plugin_class is None:
-            raise ConfigError(
-                Problem("credentialAuthType", f"no installed plugin serves {credential.auth_type!r} any more")
-            )
+            gone = f"no installed plugin serves {credential.auth_type!r} any more"
+            raise ConfigError(Problem("credentialAuthType", gone))
         with _named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
             secret = read_json(unseal(credential))
         context = evolve(self._context, credential=credential, http=self._http(credential.client_id))
