@@ -163,6 +163,13 @@ class Plugin:
         return None
 
     @classmethod
+    def check_side(cls, config: Any, side: Side) -> None:
+        """Raises ConfigError, with fields of its Config, for a `config` that cannot work on `side`.
+
+        For auth types that serve both. Called when a credential is saved.
+        """
+
+    @classmethod
     def check_rule(cls, rule: Rule) -> None:
         """Raises ConfigError, with fields such as `path.path.pattern`, for a rule that this plugin cannot carry out.
 

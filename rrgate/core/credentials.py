@@ -51,7 +51,15 @@ def auth_type(house: CoreHouse, name: str, side: Side) -> type[Plugin]:
 
 def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> None:
     """Raises ConfigError, with no value in it, unless the auth type can work with `secret`."""
-    configure(auth_type(house, name, side).Config, secret, SECRET)
+    plugin = auth_type(house, name, side)
+    config = configure(plugin.Config, secret, SECRET)
+    try:
+        plugin.check_side(config, side)
+    except ConfigError as error:
+        problems = [Problem(f"{SECRET}.{problem.field}", problem.problem) for problem in error.problems]
+    else:
+        return
+    raise ConfigError(*problems)
 
 
 async def list_credentials(call: Call) -> Answer:

@@ -189,6 +189,12 @@ TARGETS = [
     TargetType("basic", "basic", {"username": "T-us", "password": ""}, {"Authorization": basic("T-us:")}),
     TargetType("jwt", "jwt", {"token": OTHER_JWT}, {"Authorization": OTHER_JWT}),
     TargetType(
+        "jwt signed here",
+        "jwt",
+        {"signingKey": "T-" + 32 * "k", "algorithm": "HS256", "claims": {"sub": "us"}},
+        {"Authorization": re.compile(r"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.eyJzdWIiOiJ1cyIs[\w-]+\.[\w-]{43}")},
+    ),
+    TargetType(
         "custom",
         "custom",
         {"headers": {"X-App": "T-app", "authorization": "T-auth"}, "queryParams": {"sig": "T-s"}},

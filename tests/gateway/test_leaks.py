@@ -252,6 +252,7 @@ def _static_types(seeded: Canary) -> list[tuple[Any, Any, dict[str, str], str]]:
         "region": "eu-west-1",
         "service": "execute-api",
     }
+    signing = {"signingKey": seeded.secret("what tokens are signed with"), "algorithm": "HS256"}
     webhook = {"secret": seeded.secret("what webhooks are signed with"), "header": "X-Signature"}
     return [
         (("basicAuth", {"username": user, "password": password}), ("basicAuth", {"username": us, "password": ours}),
@@ -263,6 +264,7 @@ def _static_types(seeded: Canary) -> list[tuple[Any, Any, dict[str, str], str]]:
         (("none", {}), ("custom", custom), {}, ""),
         (("jwt", {"token": jwt}), ("awsSigV4", aws), {"Authorization": jwt}, ""),
         (("jwt", {"token": jwt}), ("hmac", webhook), {"Authorization": jwt}, ""),
+        (("jwt", {"token": jwt}), ("jwt", signing), {"Authorization": jwt}, ""),
     ]  # fmt: skip
 
 

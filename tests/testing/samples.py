@@ -84,7 +84,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
             "in a parameter": Ask(path=f"/?Authorization={_JWT}"),
         },
         "bad": {"another token": Ask(headers={"Authorization": "Bearer e30.e30.another"})},
-        "bad_configs": [("token", {"token": f"Bearer {_JWT}"}), ("token", {"token": SECRET})],
+        "bad_configs": [
+            ("token", {"token": f"Bearer {_JWT}"}),
+            ("token", {"token": SECRET}),
+            ("signingKey", {"signingKey": SECRET, "algorithm": "HS256"}),
+            ("claims.exp", {"signingKey": 2 * SECRET, "algorithm": "HS256", "claims": {"exp": 1}}),
+        ],
         "accepted": lambda received: received.every("Authorization") == [_JWT],
     },
     "custom": {
