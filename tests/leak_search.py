@@ -20,6 +20,7 @@ from twisted.logger import LogEvent, eventAsText, globalLogPublisher
 from rrgate.careful_log import CarefulObserver
 from rrgate.model import Side
 from rrgate.registry import Registry, load_registry
+from rrgate.store import keyfile
 from rrgate.testing import Canary, Finding
 from rrgate.testing.canary import LEAST
 from tests import callers
@@ -74,7 +75,10 @@ class LeakSearch:
         self._addresses += [gateway, core]
 
     def look_at_state(self, data: Path) -> None:
-        """All files of a state: databases, their WAL, copies; but not its key."""
+        """All files of a state: databases, their WAL, copies; but not its key, which is looked for, too."""
+        if (data / "master.key").exists():
+            for key in keyfile.read(data / "master.key").keys.values():
+                self.know("a master key", keyfile.as_text(key))
         for path in sorted(data.rglob("*")):
             if path.is_file() and path.name not in KEYS:
                 self.add(str(path.relative_to(data)), path.read_bytes())

@@ -55,11 +55,25 @@ class WrappedTable:
 
 @frozen
 class SealedColumn:
-    """A column with what a client's data key seals, or NULL. Its table has `id` and `client_id`."""
+    """A column with what a client's data key seals, or NULL.
+
+    `row`: under which row it is sealed, told from the columns `key`. `joined`: SQL behind the table's name, where the
+    client's id is that of another table.
+    """
 
     table: str
     name: str
-    row: Callable[[str], str]
+    row: Callable[..., str]
+    key: tuple[str, ...] = ("id",)
+    joined: str = ""
+
+    def every(self, connection: sqlite3.Connection) -> Iterator[tuple[str, str, bytes]]:
+        """(client's id, row, what is sealed) of every row that has something."""
+        columns = ", ".join(f"{self.table}.{name}" for name in (self.name, *self.key))
+        query = f"SELECT client_id, {columns} FROM {self.table} {self.joined} ORDER BY {self.table}.rowid"
+        for client_id, sealed, *key in connection.execute(query).fetchall():
+            if sealed is not None:
+                yield client_id, self.row(*key), sealed
 
 
 WRAPPED: Final = (

@@ -86,13 +86,10 @@ def _unseal_all(database: Database, master: KeyRing) -> int:
             # A copy of a database from an older version may not have it.
             if column.table not in database.table_names() or column.name not in database[column.table].columns_dict:
                 continue
-            query = f"SELECT id, client_id, {column.name} FROM {column.table} ORDER BY rowid"
-            for id, client_id, sealed in database.execute(query):
-                if sealed is None:
-                    continue
+            for client_id, row, sealed in column.every(database.conn):
                 count += 1
                 try:
-                    secrets.unseal(client_id, column.row(id), sealed)
+                    secrets.unseal(client_id, row, sealed)
                 except SecretError as error:
                     problems.append(str(error))
         for table in WRAPPED:

@@ -6,7 +6,6 @@ Belongs here: `rotate` and what others do to the state meanwhile. Does not: the 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
@@ -394,13 +393,15 @@ def test_every_column_of_bytes_is_known_to_rotation_and_checks(data: Path) -> No
 def test_every_sealed_column_is_opened_by_the_check(filled: Path) -> None:
     for column in SEALED:
         with sqlite3.connect(filled / "rrgate.db") as connection:
-            before = connection.execute(f"SELECT id, {column.name} FROM {column.table}").fetchall()
+            select = f"SELECT {column.name}, {', '.join(column.key)} FROM {column.table}"
+            before = connection.execute(select).fetchall()
             connection.execute(f"UPDATE {column.table} SET {column.name} = ?", (b"\x01" + bytes(40),))
         connection.close()
-        with pytest.raises(SecretError, match=r"10 of \d+ secrets cannot be read"):
+        assert before, f"the fixture has nothing in {column.table}"
+        with pytest.raises(SecretError, match=rf"{len(before)} of \d+ secrets cannot be read"):
             check_key(filled / "rrgate.db", FileKeys(filled / "master.key"))
         with sqlite3.connect(filled / "rrgate.db") as connection:
-            change = f"UPDATE {column.table} SET {column.name} = ? WHERE id = ?"
-            connection.executemany(change, [(sealed, id) for id, sealed in before])
+            where = " AND ".join(f"{name} = ?" for name in column.key)
+            connection.executemany(f"UPDATE {column.table} SET {column.name} = ? WHERE {where}", before)
         connection.close()
-    assert json.loads((filled / "master.key").read_text())["current"] in under(filled)
+    assert check_key(filled / "rrgate.db", FileKeys(filled / "master.key")) == 10
