@@ -16,6 +16,7 @@ from rrgate_plugins.custom import Custom
 from rrgate_plugins.data_injection import DataInjection
 from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.hmac_signature import Hmac
+from rrgate_plugins.jwt_verify import JwtVerify
 from rrgate_plugins.no_credential import NoCredential
 from rrgate_plugins.query_injection import QueryInjection
 from rrgate_plugins.request_size import RequestSize
@@ -31,6 +32,7 @@ def rrgate_plugins() -> list[type[Plugin]]:
         Bearer,
         BasicAuth,
         StoredJwt,
+        JwtVerify,
         Custom,
         AwsSigV4,
         Hmac,

@@ -38,6 +38,7 @@ from rrgate.model.rule import NamedCheck, PathCheck, Pattern
 from rrgate.names import NEVER_TO_TARGET, NOT_INJECTABLE, fold, fold_parameter, is_token
 from rrgate.outside_values import CallsOutside, NothingOutside, OutsideAnswer, OutsideError
 from rrgate.plugin_values import BodyNeed, Consumes, Kind
+from rrgate.shared import Shared
 
 __all__ = [
     "NEVER_TO_TARGET",
@@ -82,6 +83,7 @@ __all__ = [
     "Rule",
     "RuleScope",
     "Scope",
+    "Shared",
     "Side",
     "Target",
     "TargetRequest",
@@ -110,6 +112,7 @@ class PluginContext:
     `clock`: timers and durations, monotonic under our reactor. `wall`: seconds since the epoch, for stamps only.
     `prefix`: of our own header names, e.g. `requestrocket-`. `http`: calls to servers that are no targets
     (for tokens, key sets); a plugin opens no sockets itself. `credential`: for an auth type, the one it is made for.
+    `tell`: the operator, of what he would want to know. `shared`: what all plugin objects of a gateway have in common.
     """
 
     clock: IReactorTime
@@ -120,6 +123,8 @@ class PluginContext:
     query_credentials: bool = True
     credential: Credential | None = None
     proxy: Proxy | None = None
+    tell: Callable[[Event], object] = field(default=lambda event: None, repr=False)
+    shared: Shared = field(factory=Shared, repr=False)
 
 
 class Plugin:

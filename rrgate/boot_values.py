@@ -55,7 +55,9 @@ class Page:
     help: str = ""
 
 
-EventKind = Literal["plugin-fault", "reactor-blocked", "journal-trouble", "tokens-unreadable", "proxy-broken"]
+EventKind = Literal[
+    "plugin-fault", "reactor-blocked", "journal-trouble", "tokens-unreadable", "proxy-broken", "keys-unreachable"
+]
 
 
 @frozen
@@ -66,7 +68,8 @@ class Event:
     the phase), `reactor-blocked` (the reactor's thread did not turn for a while; `subject` is the plugin and phase that
     kept it, or else the place), `journal-trouble` (requests are not logged), `tokens-unreadable` (changed tokens on
     disk cannot be read; those in memory stay in force), `proxy-broken` (a proxy cannot be compiled and answers 500;
-    `subject` is its id).
+    `subject` is its id), `keys-unreachable` (keys that callers are verified with cannot be fetched; `subject` is the
+    host that they come from).
     `message`: a sentence.
     """
 

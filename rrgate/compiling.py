@@ -30,6 +30,7 @@ from rrgate.overlap import EitherSecret, Onward
 from rrgate.patience import ENDLESS, Patience
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route
+from rrgate.shared import Shared
 
 
 class Unsealer(Protocol):
@@ -61,20 +62,17 @@ class Compiler:
         http: Callable[[str], CallsOutside] = lambda client_id: NothingOutside(),
         tell: Callable[[Event], object] = lambda event: None,
         patience: Patience = ENDLESS,
+        shared: Shared | None = None,
     ) -> None:
-        """`http`: the way outside for the plugins of a client. `tell`: told of every proxy that cannot be compiled.
-
-        `patience`: how long plugins may wait. `allow_anonymous`: whether credentials that let in who shows nothing do;
-        else nobody is let in by them.
+        """`http`: the way outside for the plugins of a client. `tell`: told of every proxy that cannot be compiled, and
+        what plugins have to tell. `patience`: how long they may wait. `shared`: closed by whoever gives it.
+        `allow_anonymous`: whether credentials that let in who shows nothing do; else nobody is let in by them.
         """
         self._registry = registry
         self._unsealer = unsealer
+        log = CarefulLogger("rrgate.plugin")
         self._context = PluginContext(
-            clock=clock,
-            wall=wall,
-            log=CarefulLogger("rrgate.plugin"),
-            prefix=prefix,
-            query_credentials=query_credentials,
+            clock, wall, log, prefix, query_credentials=query_credentials, tell=tell, shared=shared or Shared()
         )
         self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life
         self._allow_anonymous = allow_anonymous

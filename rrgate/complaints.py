@@ -123,8 +123,10 @@ def expected(type_: Any) -> str:
     if is_mapping(type_) or (isinstance(type_, type) and attrs.has(type_)):
         return "an object"
     if is_sequence(type_) or is_set(type_) or is_frozenset(type_) or origin is tuple:
-        one = expected(arguments[0]).removeprefix("a ").removeprefix("an ") if arguments else ""
-        return f"an array of {one}s" if one else "an array"
+        one = expected(arguments[0]) if arguments else ""
+        if one.startswith("one of "):
+            return f"an array of some of {one.removeprefix('one of ')}"
+        return f"an array of {one.removeprefix('a ').removeprefix('an ')}s" if one else "an array"
     return "of another kind"
 
 

@@ -40,6 +40,7 @@ from rrgate.pipeline import Pipeline
 from rrgate.record_view import published
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
+from rrgate.shared import Shared
 from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.unsealing import Unsealer
 from rrgate.token_watch import TokenWatch
@@ -153,6 +154,8 @@ class Gateway(Service):
         networks = tuple((entry.network, entry.port) for entry in settings.allow_networks)
         self.guard = AddressGuard(networks)
         reach = Reach(reactor, resolver, self.guard, http_networks=networks, connect_timeout=settings.connect_timeout)
+        shared = Shared()
+        self._opened.append(shared.close)
         compiler = Compiler(
             self.registry,
             Unsealer(store.secrets),
@@ -164,6 +167,7 @@ class Gateway(Service):
             http=Outside(reach).for_tenant,
             tell=self.boot.tell,
             patience=Patience(reactor, settings.plugin_timeout),
+            shared=shared,
         )
         self.directory = Directory(
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous

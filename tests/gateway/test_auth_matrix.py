@@ -16,7 +16,7 @@ import re
 import sys
 import time
 import urllib.request
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -79,6 +79,17 @@ def in_query(value: str) -> Shown:
 
 def basic(pair: str) -> str:
     return "Basic " + b64encode(pair.encode()).decode()
+
+
+def token_of(secret: str, **claims: Any) -> str:
+    """A token that is good for longer than any test turns the clock."""
+    parts = [{"alg": "HS256"}, {"exp": NOW + 1_000_000, **claims}]
+    text = b".".join(urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=") for each in parts)
+    return (text + b"." + urlsafe_b64encode(hmac.digest(secret.encode(), text, "sha256")).rstrip(b"=")).decode()
+
+
+VERIFIED = token_of("h-good" * 6, sub="ann", aud="us")
+OVER = token_of("h-good" * 6, sub="ann", aud="us", exp=NOW - 100)
 
 
 @frozen
@@ -152,6 +163,14 @@ CALLERS = [
         ({"token": OTHER_JWT}, in_authorization(OTHER_JWT)),
     ),
     CallerType(
+        "jwtVerify",
+        "jwtVerify",
+        {"sharedSecret": "h-good" * 6, "audience": "us"},
+        [in_authorization(f"Bearer {VERIFIED}"), in_query(f"bearer {VERIFIED}")],
+        [in_authorization(VERIFIED), in_authorization(f"Bearer {VERIFIED}A"), in_authorization(f"Bearer {OVER}")],
+        ({"sharedSecret": "h-theirs" * 6}, in_authorization(f"Bearer {token_of('h-theirs' * 6, sub='bob')}")),
+    ),
+    CallerType(
         "signed, of a stranger's",
         *SIGNED,
         [Shown(signs=SECRET)],
@@ -220,6 +239,7 @@ TARGETS = [
     TargetType("none", "none", {}),
 ]
 SECRETS = ("k-good", "k-goo", "k-theirs", "t-good", "t-theirs", "p-good", "p-theirs", "T-", JWT[-30:], "c2lnbm", SECRET)
+SECRETS += ("h-good", "h-theirs", VERIFIED[-30:])
 """What is in no record and in no answer of the gateway's own."""
 
 

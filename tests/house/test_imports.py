@@ -40,6 +40,7 @@ FLOORS = (
         "rrgate.settings",
         "rrgate.settings_sources",
         "rrgate.settings_values",
+        "rrgate.shared",
         "rrgate.transports",
         "rrgate.upstream",
         "rrgate.waiting",

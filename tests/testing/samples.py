@@ -6,7 +6,8 @@ Belongs here: the samples; each new built-in plugin gets some. Does not: running
 from __future__ import annotations
 
 import hmac
-from base64 import b64encode
+import json
+from base64 import b64encode, urlsafe_b64encode
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,15 @@ _AWS = {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": SECRET, "region": "eu-w
 
 def _signed(text: bytes) -> str:
     return hmac.digest(SECRET.encode(), text, "sha256").hex()
+
+
+def _token(expires: float, audience: str = "us") -> str:
+    """A token that the sample of jwtVerify takes until then."""
+    claims = {"sub": "ann", "aud": audience, "exp": expires}
+    parts = [urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=") for each in ({"alg": "HS256"}, claims)]
+    signed = b".".join(parts)
+    signature = hmac.digest(f"{SECRET}-of-32-bytes".encode(), signed, "sha256")
+    return (signed + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -91,6 +101,24 @@ SAMPLES: dict[str, dict[str, Any]] = {
             ("claims.exp", {"signingKey": 2 * SECRET, "algorithm": "HS256", "claims": {"exp": 1}}),
         ],
         "accepted": lambda received: received.every("Authorization") == [_JWT],
+    },
+    "jwtVerify": {
+        "config": {"sharedSecret": f"{SECRET}-of-32-bytes", "audience": "us"},
+        "good": {
+            "in its header": lambda at: Ask(headers={"Authorization": f"Bearer {_token(at.now + 60)}"}),
+            "in a parameter": lambda at: Ask(path=f"/?Authorization=Bearer%20{_token(at.now + 60)}"),
+        },
+        "bad": {
+            "an old one": lambda at: Ask(headers={"Authorization": f"Bearer {_token(at.now - 60)}"}),
+            "another scheme": lambda at: Ask(headers={"Authorization": f"JWT {_token(at.now + 60)}"}),
+            "for another": lambda at: Ask(headers={"Authorization": f"Bearer {_token(at.now + 60, 'them')}"}),
+        },
+        "bad_configs": [
+            ("sharedSecret", {"sharedSecret": SECRET[:20]}),
+            ("jwksUri", {"audience": "us"}),
+            ("publicKey", {"publicKey": SECRET}),
+            ("algorithms", {"sharedSecret": f"{SECRET}-of-32-bytes", "algorithms": ["RS256"]}),
+        ],
     },
     "custom": {
         "config": {"headers": {"X-App": SECRET}, "queryParams": {"sig": f"{SECRET}-too"}},

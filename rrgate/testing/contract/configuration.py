@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from rrgate.api import ConfigError, Parts
+from rrgate.complaints import published_name
 from rrgate.configuring import configure
 from rrgate.model.documents import read_new
 from rrgate.model.proxy import Proxy
@@ -51,7 +52,10 @@ def _config_is_read(samples: Samples) -> Iterator[str]:
     except ConfigError as error:
         yield f"the sample `config` is refused: {error}"
         return
-    if secret_fields(plugin) and not any(True for _ in samples.configured_secrets()):
+    # An auth type may have secrets that not every credential of it has.
+    needed = [each for each in secret_fields(plugin) if each.default is attrs.NOTHING]
+    needed += [each for each in secret_fields(plugin) if published_name(each) in samples.config]
+    if needed and not any(True for _ in samples.configured_secrets()):
         yield "the sample `config` has no secret of 16 characters or more: a shorter one cannot be looked for"
     for attribute in attrs.fields(plugin.Config):
         try:
