@@ -72,6 +72,20 @@ def test_its_own_tests_pass(source: Path, installed: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_code_of_its_readme_signs(source: Path, installed: Path) -> None:
+    code = (source / "README.md").read_text().split("```python\n")[1].partition("```")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nprint(value.decode())"],
+        env=environ(installed),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("HMAC-SHA256 key=orders-app, date=")
+
+
 def test_it_knows_the_public_doors_alone() -> None:
     for folder, door in (("rrgate_hmac", "rrgate.api"), ("tests", "rrgate.testing")):
         for path in sorted((EXAMPLE / folder).glob("*.py")):
@@ -83,9 +97,8 @@ def test_it_knows_the_public_doors_alone() -> None:
 
 def signed(method: str, target: str, body: bytes, date: int, secret: str = SECRET) -> Mapping[str, str]:
     """As the README says, by a client that shares no code with the plugin."""
-    path, _, query = target.partition("?")
     digest = hashlib.sha256(body).hexdigest()
-    text = "\n".join(["HMAC-SHA256", method, path, query, str(date), digest])
+    text = "\n".join(["HMAC-SHA256", method, target, str(date), digest])
     signature = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
     return {"Authorization": f"HMAC-SHA256 key={KEY}, date={date}, body={digest}, signature={signature}"}
 

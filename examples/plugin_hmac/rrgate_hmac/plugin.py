@@ -25,6 +25,9 @@ from rrgate.api import (
 )
 from rrgate_hmac.signing import authorization, digest_of, is_ours, read, signature_of
 
+MOST = 16 * 1024 * 1024
+"""Bytes: nobody's configuration makes the gateway hold longer bodies than that."""
+
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -45,8 +48,8 @@ class HmacConfig:
             problems.append(Problem("secret", "must have 16 characters or more"))
         if not 1 <= self.window <= 3600:
             problems.append(Problem("window", "must be 1 to 3600 seconds"))
-        if self.max_body_bytes < 0:
-            problems.append(Problem("maxBodyBytes", "must be a number of bytes"))
+        if not 0 <= self.max_body_bytes <= MOST:
+            problems.append(Problem("maxBodyBytes", f"must be 0 to {MOST} bytes"))
         if problems:
             raise ConfigError(*problems)
 
@@ -82,7 +85,8 @@ class Hmac(Plugin):
             return Denied("the key is not the credential's")
         if abs(self.context.wall() - signed.date) > self._window:
             return Denied("the date is outside of the window")
-        right = signature_of(self._secret, ex.method, ex.full_path, ex.query, signed.date, signed.body)
+        target = ex.full_path + ex.query_mark + ex.query
+        right = signature_of(self._secret, ex.method, target, signed.date, signed.body)
         if not hmac.compare_digest(right, signed.signature):
             return Denied("the signature is not right")
         # The body last: who has not signed its digest is not waited for.
@@ -98,7 +102,7 @@ class Hmac(Plugin):
 
     def prepare(self, ex: Exchange) -> None:
         request = ex.to_target
-        date = int(self.context.wall())
-        body = request.body or b""
-        value = authorization(self._key, self._secret, request.method, request.path, request.query, date, body)
+        target = request.path + request.query_mark + request.query
+        date, body = int(self.context.wall()), request.body or b""
+        value = authorization(self._key, self._secret, request.method, target, date, body)
         request.set_header(b"Authorization", value)

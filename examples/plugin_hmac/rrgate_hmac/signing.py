@@ -4,8 +4,9 @@ Belongs here: the scheme, for whoever signs or verifies; it needs nothing of rrg
 
     Authorization: HMAC-SHA256 key=ID, date=SECONDS, body=SHA256, signature=SIGNATURE
 
-The signature is over six lines joined by LF: `HMAC-SHA256`, the method, the path and the query as they stand in the
-request line (the query without `?`), the date in seconds since the epoch, and the body's SHA-256. Both sums are in hex.
+The signature is over five lines joined by LF: `HMAC-SHA256`, the method, the request line's target (the path, and `?`
+and the query where there is one) byte for byte, the date in seconds since the epoch, and the body's SHA-256. Both sums
+are in lower-case hex. None of these can hold a LF, so that no two requests have the same lines.
 """
 
 from __future__ import annotations
@@ -40,18 +41,16 @@ def digest_of(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode()
 
 
-def signature_of(secret: bytes, method: bytes, path: bytes, query: bytes, date: int, digest: bytes) -> bytes:
+def signature_of(secret: bytes, method: bytes, target: bytes, date: int, digest: bytes) -> bytes:
     """The signature in hex. `date`: seconds since the epoch. `digest`: as `digest_of` makes it."""
-    lines = (SCHEME, method, path, query, b"%d" % date, digest)
+    lines = (SCHEME, method, target, b"%d" % date, digest)
     return hmac.new(secret, b"\n".join(lines), hashlib.sha256).hexdigest().encode()
 
 
-def authorization(
-    key: bytes, secret: bytes, method: bytes, path: bytes, query: bytes, date: int, body: bytes
-) -> bytes:
+def authorization(key: bytes, secret: bytes, method: bytes, target: bytes, date: int, body: bytes) -> bytes:
     """The whole value of `Authorization` for a request."""
     digest = digest_of(body)
-    signature = signature_of(secret, method, path, query, date, digest)
+    signature = signature_of(secret, method, target, date, digest)
     return b"%b key=%b, date=%d, body=%b, signature=%b" % (SCHEME, key, date, digest, signature)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rrgate_hmac.plugin import Hmac
-from rrgate_hmac.signing import authorization, read, signature_of
+from rrgate_hmac.signing import authorization, digest_of, read, signature_of
 
 from rrgate.testing import Ask, Occasion, Received, check_plugin
 
@@ -14,8 +14,8 @@ CONFIG = {"key": KEY.decode(), "secret": SECRET.decode(), "window": 60}
 
 def signed(at: Occasion, *, key: bytes = KEY, secret: bytes = SECRET, seconds: int = 0, body: bytes = b"{}") -> Ask:
     """A request that was signed so many `seconds` after the gateway's time, with `{}` for its body."""
-    path = f"{at.address}/orders".encode()
-    value = authorization(key, secret, b"POST", path, b"page=2", int(at.now) + seconds, b"{}")
+    target = f"{at.address}/orders?page=2".encode()
+    value = authorization(key, secret, b"POST", target, int(at.now) + seconds, b"{}")
     return Ask("POST", "/orders?page=2", {"Authorization": value.decode()}, body)
 
 
@@ -23,8 +23,9 @@ def verified(received: Received) -> bool:
     """As a target would."""
     shown = read(received["Authorization"].encode())
     assert shown is not None
-    parts = (received.method.encode(), received.path.encode(), received.query.encode(), shown.date, shown.body)
-    return shown.key == KEY and shown.signature == signature_of(SECRET, *parts)
+    target = f"{received.path}?{received.query}" if received.query else received.path
+    right = signature_of(SECRET, received.method.encode(), target.encode(), shown.date, shown.body)
+    return shown.key == KEY and shown.signature == right and shown.body == digest_of(received.body)
 
 
 def test_it_keeps_every_promise() -> None:
@@ -50,7 +51,9 @@ def test_it_keeps_every_promise() -> None:
             ("secret", {"key": "orders-app"}),
             ("window", {**CONFIG, "window": 0}),
             ("window", {**CONFIG, "window": "60"}),
+            ("window", {**CONFIG, "window": 3601}),
             ("maxBodyBytes", {**CONFIG, "maxBodyBytes": -1}),
+            ("maxBodyBytes", {**CONFIG, "maxBodyBytes": 1 << 30}),
         ],
         accepted=verified,
     )

@@ -26,7 +26,7 @@ class Signer:
 
     def call(self, body: bytes | list[bytes] = BODY, *, sent: Any = None, **changed: bytes) -> tuple[int, str]:
         """Sign `body`, and the rest as it is sent unless it is `changed`; the status and the gateway's message."""
-        parts: dict[str, Any] = {"method": b"POST", "path": f"/api/{self.proxy.id}/a%2Fb".encode(), "query": b"c=d&e"}
+        parts: dict[str, Any] = {"method": b"POST", "target": f"/api/{self.proxy.id}/a%2Fb?c=d&e".encode()}
         whole = body if isinstance(body, bytes) else b"".join(body)
         parts |= {"date": int(self.gateway.clock.wall()), "body": whole, **changed}
         value = authorization(b"orders-app", b"a-secret-of-the-sample", **parts)
@@ -44,14 +44,52 @@ def test_a_signed_request() -> None:
     assert signer.gateway.requests[0].identity.subject == "orders-app"
 
 
+HERE = "/api/{}/a%2Fb?c=d&e"
+
+
 @pytest.mark.parametrize(
-    "changed",
-    [{"method": b"PUT"}, {"path": b"/api/another/a%2Fb"}, {"path": b"/a%2Fb"}, {"query": b"c=d"}, {"query": b"e&c=d"}],
+    "target",
+    [
+        "/api/another/a%2Fb?c=d&e",
+        "/a%2Fb?c=d&e",
+        "/api/{}/a/b?c=d&e",
+        "/api/{}/a%2fb?c=d&e",
+        "/api/{}/a%2Fb",
+        "/api/{}/a%2Fb?",
+        "/api/{}/a%2Fb?c=d",
+        "/api/{}/a%2Fb?e&c=d",
+        "/api/{}/a%2Fb?c=d&e&",
+        "/api/{}/a%2Fb?c=%64&e",
+    ],
 )
-def test_everything_that_is_signed_counts(changed: dict[str, bytes]) -> None:
+def test_every_byte_of_the_request_line_counts(target: str) -> None:
     signer = Signer()
-    assert signer.call(**changed) == (401, "Invalid proxy credential")
-    assert signer.gateway.target.connections == 0
+    assert signer.call(target=HERE.format(signer.proxy.id).encode())[0] == 200
+    assert signer.call(target=target.format(signer.proxy.id).encode()) == (401, "Invalid proxy credential")
+    assert signer.call(method=b"PUT") == (401, "Invalid proxy credential")
+    assert len(signer.gateway.target.received) == 1
+
+
+def test_what_is_signed_ends_with_the_window() -> None:
+    """Within it a request that was seen can be repeated; README.md says so."""
+    signer = Signer()
+    date: Any = int(signer.gateway.clock.wall()) + 300
+    assert [signer.call(date=date)[0] for _ in range(2)] == [200, 200]
+    signer.gateway.clock.advance(600)
+    assert signer.call(date=date)[0] == 200
+    signer.gateway.clock.advance(1)
+    assert signer.call(date=date)[0] == 401
+    assert signer.gateway.requests[-1].denied_reason == "the date is outside of the window"
+
+
+def test_a_query_that_is_empty_is_not_one_that_is_not_there() -> None:
+    signer = Signer()
+    with_mark = f"/api/{signer.proxy.id}/?".encode()
+    for signed, sent, status in ((with_mark, "/?", 200), (with_mark[:-1], "/?", 401), (with_mark, "/", 401)):
+        date = int(signer.gateway.clock.wall())
+        value = authorization(b"orders-app", b"a-secret-of-the-sample", b"GET", signed, date, b"")
+        headers = {"Authorization": value.decode()}
+        assert signer.gateway.call("GET", signer.proxy, sent, headers).answer.status == status
 
 
 def test_bodies() -> None:
@@ -83,7 +121,7 @@ def test_requests_to_targets_are_signed_as_they_are_sent() -> None:
     assert signed is not None
     assert (signed.key, signed.date, signed.body) == (b"orders-app", int(gateway.clock.wall()), digest_of(BODY))
     assert received.query == "b=c&added=1"
-    right = signature_of(b"a-secret-of-the-sample", b"PUT", b"/v1/a", b"b=c&added=1", signed.date, signed.body)
+    right = signature_of(b"a-secret-of-the-sample", b"PUT", b"/v1/a?b=c&added=1", signed.date, signed.body)
     assert signed.signature == right
 
 
