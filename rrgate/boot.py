@@ -17,6 +17,7 @@ from rrgate import hookspecs
 from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.careful_log import CarefulLogger
 from rrgate.messages import Reply
+from rrgate.patience import RAISED
 from rrgate.registry import Hook, PluginLoadError, Registry
 from rrgate.steps import WrongAnswer, wrong_with
 from rrgate.store import PluginSteps
@@ -94,7 +95,7 @@ class BootHooks:
                 raise WrongAnswer(f"a page answered a {type(reply).__name__}, not a Reply")
             if wrong := wrong_with(reply):
                 raise WrongAnswer(f"a page answered a Reply with {wrong}")
-        except Exception:  # noqa: BLE001 - whatever a plugin raises is logged with its name
+        except RAISED:
             self._log.failure("the page {path} of {plugin} failed", path=page.path, plugin=mounted.plugin)
             self.tell(Event("plugin-fault", f"the page {page.path} of {mounted.plugin} failed", f"page {page.path}"))
             return Reply(500, "A plugin of this gateway failed; its operator's log says which", "internal-error")
@@ -133,7 +134,7 @@ class BootHooks:
     def _call(self, hook: Hook, origin: str, call: Callable[..., Any], **arguments: object) -> None:
         try:
             call(gateway=self._gateway, **arguments)
-        except Exception:  # noqa: BLE001 - one plugin's fault keeps nobody from starting, stopping or being told
+        except RAISED:  # one plugin's fault keeps nobody from starting, stopping or being told
             self._log.failure("{hook} of {plugin} failed", hook=hook.__name__, plugin=origin)
             if hook is not hookspecs.rrgate_event:
                 name = hook.__name__
@@ -145,7 +146,7 @@ class BootHooks:
             try:
                 answers: Any = call(**arguments)
                 each: Sequence[object] = tuple(_iterable(answers))
-            except Exception as error:
+            except RAISED as error:
                 raise PluginLoadError(f"{origin}: {hook.__name__} failed: {type(error).__name__}: {error}") from error
             for answer in each:
                 yield origin, answer

@@ -27,7 +27,7 @@ from rrgate.model.hosts import address_of
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
-from rrgate.patience import ENDLESS, Patience
+from rrgate.patience import ENDLESS, RAISED, Patience
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route
 from rrgate.shared import Shared
@@ -261,7 +261,7 @@ def _named(field: str, what: str) -> Iterator[None]:
         raise
     except ConfigError as error:
         raise _Named(*(Problem(each.field, f"{each.problem} ({what})") for each in error.problems)) from None
-    except Exception as error:  # noqa: BLE001 - plugins raise what they like
+    except RAISED as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {place.filename.rpartition('/')[2]}, line {place.lineno}"
         raise _Named(Problem(field, f"{what} ({where})")) from None

@@ -27,6 +27,9 @@ class Identity:
     credential_id: str = ""
     claims: Mapping[str, Any] = field(factory=dict, repr=False)
 
+    def __attrs_post_init__(self) -> None:
+        _require("Identity", subject=(self.subject, str), credential_id=(self.credential_id, str))
+
 
 @frozen
 class Denied:
@@ -36,6 +39,9 @@ class Denied:
     status: int = 401
     message: str = ""
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        _require("Denied", reason=(self.reason, str), status=(self.status, int), message=(self.message, str))
 
 
 @frozen
@@ -49,6 +55,18 @@ class Reply:
     body: bytes | None = field(default=None, repr=False)
     headers: tuple[tuple[bytes, bytes], ...] = ()
     close: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        _require("Reply", status=(self.status, int), message=(self.message, str), code=(self.code, str))
+        if self.body is not None:
+            _require("Reply", body=(self.body, bytes))
+
+
+def _require(what: str, **given: tuple[object, type]) -> None:
+    """Where a plugin makes it, so that it is the plugin's fault. The value is not told: it may be a secret."""
+    for name, (value, type_) in given.items():
+        if not isinstance(value, type_):
+            raise TypeError(f"the {name} of a {what} must be of type {type_.__name__}, not {type(value).__name__}")
 
 
 class InjectionError(ValueError):
@@ -130,7 +148,9 @@ class TargetRequest:
         self.injected_query.pop(folded, None)
 
     def set_body(self, body: bytes) -> None:
-        """Send `body` in place of the caller's; its length is framed by the wire."""
+        """Send `body` in place of the caller's; its length is framed by the wire. Raises TypeError."""
+        if not isinstance(body, bytes):
+            raise TypeError(f"a body must be bytes, not {type(body).__name__}")
         self.body = body
         self.body_writer = self.writer
 

@@ -8,6 +8,7 @@ A step that awaits nothing, or only what is there already, sets no timer and mak
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Coroutine, Generator
 from types import CoroutineType, coroutine
 from typing import Any, Final
@@ -58,6 +59,9 @@ class Patience:
         return (yield from _Wait(self, ex, running).end(awaited))
 
 
+RAISED: Final = (Exception, SystemExit, asyncio.CancelledError)
+"""What counts as a plugin's fault when it is raised. What else there is ends the process, or a coroutine."""
+
 ENDLESS: Final = Patience(None, 0.0)
 """For chains that are run without a gateway."""
 
@@ -102,7 +106,7 @@ class _Wait:
         except StopIteration as end:
             if not self._over and not self._left:
                 return end.value
-        except Exception as raised:
+        except RAISED as raised:
             if not self._over and not self._left:
                 raise
             cause = raised

@@ -25,6 +25,7 @@ from rrgate.messages import InjectionError, Reply, first
 from rrgate.names import fold
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
+from rrgate.patience import RAISED
 from rrgate.record import CALLER_LEFT, encode, snapshot
 from rrgate.record_view import published
 from rrgate.relay import HeldBytes, Relay
@@ -287,5 +288,5 @@ class Pipeline:
         for step in route.chain.on_log:
             try:
                 step.call(ex, record)
-            except Exception:  # noqa: BLE001 - a plugin's fault is logged, and only that
+            except RAISED:  # logged, and only that
                 self._report(ex, PluginFault(step, Failure()))

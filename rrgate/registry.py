@@ -47,7 +47,7 @@ class Registry:
         for origin, call in self.hooks(hookspecs.rrgate_plugins):
             try:
                 classes = tuple(call())
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 why = f"{hookspecs.rrgate_plugins.__name__} failed: {type(error).__name__}: {error}"
                 raise PluginLoadError(f"{origin}: {why}") from error
             for plugin in classes:

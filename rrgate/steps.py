@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -16,8 +17,8 @@ from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.chain import Step
 from rrgate.exchange import Exchange
 from rrgate.messages import Denied, Identity, Reply
-from rrgate.names import NOT_INJECTABLE, fold, is_token
-from rrgate.patience import CallerLeft
+from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, is_token
+from rrgate.patience import RAISED, CallerLeft
 
 _log = Logger()
 
@@ -58,7 +59,7 @@ async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
                 answer = await step.patience.answer_of(ex, answer)
         except (CallerLeft, BodyTooLarge, BodyBroken):
             raise
-        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+        except RAISED:  # fails closed, with its name
             raise PluginFault(step, Failure()) from None
         if answer is None:
             continue
@@ -79,7 +80,7 @@ def body_limit(ex: Exchange, steps: Sequence[Step], limit: int | None) -> int | 
         ex.entered |= step.mark
         try:
             needed = step.call(ex)
-        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+        except RAISED:  # fails closed, with its name
             raise PluginFault(step, Failure()) from None
         if needed is None:
             continue
@@ -107,7 +108,7 @@ async def answer_steps(ex: Exchange, steps: Sequence[Step], reply: Reply | None)
                 answer = await step.patience.answer_of(ex, answer)
         except CallerLeft:
             raise
-        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+        except RAISED:  # fails closed, with its name
             raise PluginFault(step, Failure()) from None
         if answer is None:
             continue
@@ -137,7 +138,7 @@ async def body_steps(ex: Exchange, steps: Sequence[Step], chunk: bytes, last: bo
                 answer = await step.patience.answer_of(ex, answer)
         except CallerLeft:
             raise
-        except Exception:  # noqa: BLE001 - whatever a plugin raises fails closed, with its name
+        except RAISED:  # fails closed, with its name
             raise PluginFault(step, Failure()) from None
         if not isinstance(answer, bytes):
             raise _wrong(step, answer)
@@ -159,19 +160,28 @@ def _denied(ex: Exchange, step: Step, denied: Denied) -> Reply:
 
 
 def _checked(step: Step, reply: Reply) -> Reply:
-    if wrong := wrong_with(reply):
+    try:
+        wrong = wrong_with(reply)
+        if reply.document is not None:
+            orjson.dumps(reply.document)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the plugin has put it there
+        wrong = f"something that cannot be read ({type(error).__name__})"
+    if wrong:
         raise PluginFault(step, Failure(WrongAnswer(f"{step.plugin}.{step.phase} answered a Reply with {wrong}")))
     return reply
 
 
 def wrong_with(reply: Reply) -> str:
-    """Why `reply` cannot be answered without splitting or mis-framing the answer, or nothing."""
+    """Why `reply` cannot be answered without splitting or mis-framing the answer, or nothing.
+
+    Raises whatever comes of parts of other types.
+    """
     if not 200 <= reply.status < 600:
         return f"the status {reply.status}"
     if not is_token(reply.code.encode()):
         return "a code that is no token"
     for name, value in reply.headers:
-        if not is_token(name) or fold(name) in NOT_INJECTABLE or not {13, 10, 0}.isdisjoint(value):
+        if not is_token(name) or fold(name) in NOT_INJECTABLE or breaks_a_line(value):
             return "a header field that may not be answered"
     return ""
 

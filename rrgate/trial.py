@@ -24,6 +24,7 @@ from rrgate.model import Client, Credential, Target
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.own_request import own_request
 from rrgate.paths import PathRefused, judge_path
+from rrgate.patience import RAISED
 from rrgate.record import encode, snapshot
 from rrgate.record_view import published
 from rrgate.route import Route
@@ -245,7 +246,7 @@ class Trials:
         for step in chain.on_log:
             try:
                 step.call(ex, record)
-            except Exception:  # noqa: BLE001 - a plugin's fault is logged, and only that
+            except RAISED:  # logged, and only that
                 self._report(ex, PluginFault(step, Failure()))
 
 

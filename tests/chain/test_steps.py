@@ -5,6 +5,8 @@ Belongs here: each phase's answers, body methods, cancelling. Does not: order (t
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -40,6 +42,19 @@ async def raising_later(*_: object) -> Any:
     raise KeyError(SECRET)
 
 
+def exiting(*_: object) -> Any:
+    sys.exit(SECRET)
+
+
+def cancelling(*_: object) -> Any:
+    """As one does that runs what was cancelled elsewhere; nobody cancelled this request."""
+    raise CancelledError(SECRET)
+
+
+async def cancelling_as_asyncio_does(*_: object) -> Any:
+    raise asyncio.CancelledError(SECRET)
+
+
 async def raising_after_a_wait(*_: object) -> Any:
     await succeed(None)
     raise KeyError(SECRET)
@@ -49,6 +64,9 @@ FAILS: dict[str, Callable[..., Any]] = {
     "raises": raising,
     "raises in a coroutine": raising_later,
     "raises after a wait": raising_after_a_wait,
+    "exits": exiting,
+    "says that it was cancelled": cancelling,
+    "says so as asyncio does": cancelling_as_asyncio_does,
     "answers a str": lambda *_: "yes",
     "answers True": lambda *_: True,
     "answers an awaitable of the wrong": lambda *_: succeed(b"x" if len(_) == 1 else "x"),
@@ -110,15 +128,47 @@ def test_an_answer_that_the_phase_does_not_know(phase: str, answer: Any) -> None
         Reply(200, "", "ok", headers=((b"X\n", b"a"),)),
         Reply(200, "", "ok", headers=((b"Content-Length", b"0"),)),
         Reply(200, "", "ok", headers=((b"Transfer_Encoding", b"chunked"),)),
+        Reply(200, "", "ok", headers=((b"X", "text"),)),  # type: ignore[arg-type]
+        Reply(200, "", "ok", headers=(b"X: y",)),  # type: ignore[arg-type]
+        Reply(200, "", "ok", headers=None),  # type: ignore[arg-type]
         Reply(200, "", "ok", document={"a": object()}),
     ],
     ids=repr,
 )
 @pytest.mark.parametrize("phase", ["authenticate", "authorize", "prepare", "on_response"])
 def test_a_reply_that_would_split_the_answer(phase: str, wrong: Reply) -> None:
-    request = in_phase(phase, lambda ex: wrong).call()
+    house = in_phase(phase, lambda ex: wrong)
+    request = house.call()
     assert request.door.code == b"internal-error"
     assert request.door.status in (500, 502)
+    assert house.phases == [f"broken {phase}"]
+
+
+MADE_WRONG: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "a subject in bytes": ("authenticate", lambda ex: Identity(b"ann")),  # type: ignore[arg-type]
+    "no credential": ("authenticate", lambda ex: Identity("ann", None)),  # type: ignore[arg-type]
+    "no reason": ("authenticate", lambda ex: Denied(None)),  # type: ignore[arg-type]
+    "a denial's status as text": ("authorize", lambda ex: Denied("no", "403")),  # type: ignore[arg-type]
+    "a denial's message in bytes": ("authorize", lambda ex: Denied("no", 403, b"No")),  # type: ignore[arg-type]
+    "a status as text": ("authorize", lambda ex: Reply("200", "", "ok")),  # type: ignore[arg-type]
+    "no message": ("prepare", lambda ex: Reply(200, None, "ok")),  # type: ignore[arg-type]
+    "a code in bytes": ("on_response", lambda ex: Reply(200, "", b"ok")),  # type: ignore[arg-type]
+    "a body as text": ("on_response", lambda ex: Reply(200, "", "ok", body="text")),  # type: ignore[arg-type]
+    "a body for the target as text": ("prepare", lambda ex: ex.to_target.set_body("text")),
+    "a header for the target as text": ("prepare", lambda ex: ex.to_target.set_header("X", "y")),
+    "a parameter for the target as text": ("prepare", lambda ex: ex.to_target.set_query("x", "y")),
+    "a header for the caller as text": ("prepare", lambda ex: ex.add_answer_header("X", "y")),
+    "a header of the answer as text": ("on_response", lambda ex: ex.response.set_header("X", "y")),
+}
+
+
+@pytest.mark.parametrize("what", MADE_WRONG)
+def test_what_cannot_be_made_or_set(what: str) -> None:
+    """It fails in the plugin, which is named, and not where the gateway uses it."""
+    phase, method = MADE_WRONG[what]
+    house = in_phase(phase, method)
+    assert house.call().door.code == b"internal-error"
+    assert house.phases == [f"broken {phase}"]
 
 
 @pytest.mark.parametrize("status", [0, 200, 302, 500])

@@ -6,6 +6,7 @@ of each fault (tests/chain/), plugins that do not load (tests/processes/test_bro
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -40,6 +41,9 @@ class Faulty(Plugin):
 
     def authorize(self, ex: Exchange) -> Any:
         return self._perhaps(ex, "authorize", None)
+
+    def body_needed(self, ex: Exchange) -> Any:
+        return self._perhaps(ex, "body_needed", None)
 
     def prepare(self, ex: Exchange) -> Any:
         return self._perhaps(ex, "prepare", None)
@@ -76,6 +80,8 @@ def fault(ex: Exchange, phase: str, good: Any) -> Any:
         return good
     if how == "raises":
         raise KeyError(SECRET)
+    if how == "exits":
+        sys.exit(SECRET)
     if how == "hangs":
         return Deferred()
     if how == "blocks":
@@ -152,10 +158,11 @@ def nothing_yet(place: Place) -> None:
     place.gateway.gateway.boot._told.clear()
 
 
-PHASES = ("authenticate", "authorize", "prepare", "on_request_body", "on_response", "on_body")
+PHASES = ("authenticate", "authorize", "body_needed", "prepare", "on_request_body", "on_response", "on_body")
+WAYS = ("raises", "exits", "hangs", "answers wrong")
 
 
-@pytest.mark.parametrize("how", ["raises", "hangs", "answers wrong"])
+@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("phase", PHASES)
 @pytest_twisted.ensureDeferred
 async def test_it_fails_closed_and_is_named(place: Place, phase: str, how: str) -> None:
@@ -167,7 +174,9 @@ async def test_it_fails_closed_and_is_named(place: Place, phase: str, how: str) 
     (told,) = [text for text in place.logged if f"plugin {name!r} failed in {phase} for request" in text]
     reason = {
         "raises": "builtins.KeyError (its text is left out)",
-        "hangs": "waited for more than 0.3 seconds",
+        "exits": "builtins.SystemExit (its text is left out)",
+        # What does not wait cannot hang: an answer that is to be awaited is a wrong one there.
+        "hangs": "answered a Deferred" if phase == "body_needed" else "waited for more than 0.3 seconds",
         "answers wrong": "answered a object",
     }
     assert reason[how] in told
@@ -179,13 +188,15 @@ async def test_it_fails_closed_and_is_named(place: Place, phase: str, how: str) 
     assert (await place.call("")).status == 200
 
 
+@pytest.mark.parametrize("how", WAYS)
 @pytest_twisted.ensureDeferred
-async def test_on_log_changes_nothing_for_the_caller(place: Place) -> None:
-    assert (await place.call("on_log raises")).status == 200
-    assert place.events("plugin-fault") == ["faulty-one on_log"]
+async def test_on_log_changes_nothing_for_the_caller(place: Place, how: str) -> None:
+    assert (await place.call(f"on_log {how}")).status == 200
+    assert place.events("plugin-fault") == (["faulty-one on_log"] if how in ("raises", "exits") else [])
+    assert (await place.gateway.records(place.faulty))[0]["proxyData"]["status"] == 200
 
 
-@pytest.mark.parametrize("how", ["raises", "hangs", "answers wrong"])
+@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("phase", PHASES)
 @pytest_twisted.ensureDeferred
 async def test_other_proxies_go_on(place: Place, phase: str, how: str) -> None:
@@ -228,4 +239,3 @@ async def test_what_blocks_outside_of_plugins_is_shown_by_its_place(place: Place
     assert "plugin" not in during
     assert (await place.gateway.call(place.sound)).status == 200
     assert [subject for subject in place.events("reactor-blocked") if "threading.py" in subject]
-

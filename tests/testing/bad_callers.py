@@ -129,12 +129,6 @@ class TakesTheAnswersPlace(Word):
         return Reply(418, "No", "success") if ex.target_request and ex.identity.subject == "word" else None
 
 
-@breaks("who shows a good credential is identified", "no subject")
-class IdentifiesByBytes(Word):
-    async def _agreed(self) -> Any:
-        return Identity(b"word")  # type: ignore[arg-type]
-
-
 @breaks("who shows a good credential is identified", "another credential than context.credential")
 class NamesAnotherCredential(Word):
     async def _agreed(self) -> Identity:

@@ -46,7 +46,7 @@ def lets_in(samples: Samples) -> Iterator[str]:
             yield f"{name}: {outcome.became()}"
             continue
         (identity,) = (each for each in outcome.notes.of("authenticate") if isinstance(each, Identity))
-        if not isinstance(identity.subject, str) or not identity.subject:
+        if not identity.subject:
             yield f"{name}: its Identity has no subject"
         credential = trial.object.context.credential
         assert credential is not None
