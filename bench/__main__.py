@@ -18,6 +18,7 @@ from rich.table import Table
 from bench import load, parts
 from bench.load import POST_800, Load, Round
 from bench.parts import Missing, Part
+from bench.rules import KINDS
 
 
 def main() -> int:
@@ -25,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6)
+    parser.add_argument("--rules", action="store_true", help="beside gateways with 800 rules, of which none matches")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prog := "rrgate-bench") as name:
         folder = Path(name)
@@ -34,7 +36,11 @@ def main() -> int:
             started.append(target)
             started.append(parts.start_bare(folder, target))
             started.append(parts.start_rrgate(folder, target))
-            started.append(parts.start_rrgate(folder, target, "rrgate, stock reactor", ("--reactor=epoll",)))
+            if given.rules:
+                for kind, checks in KINDS.items():
+                    started.append(parts.start_rrgate(folder, target, f"rules: {kind}", rules=checks))
+            else:
+                started.append(parts.start_rrgate(folder, target, "rrgate, stock reactor", ("--reactor=epoll",)))
             measured = started[1:]
             for part in measured:
                 load.verify(part)

@@ -15,9 +15,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import frozen
+
+from rrgate.model.rule import MOST_RULES
 
 CALLER_KEY = "bench-caller-key-5c1f0a"
 TARGET_TOKEN = "bench-target-token-91d2e7"
@@ -132,8 +135,17 @@ def start_bare(folder: Path, target: Part) -> Part:
     return Part("nginx", process, port, "/rows", {"X-API-Key": CALLER_KEY})
 
 
-def start_rrgate(folder: Path, target: Part, name: str = "rrgate", arguments: tuple[str, ...] = ()) -> Part:
-    """A gateway as `twistd` runs it, with everything on that exists; configured over its Core API."""
+def start_rrgate(
+    folder: Path,
+    target: Part,
+    name: str = "rrgate",
+    arguments: tuple[str, ...] = (),
+    rules: Callable[[int], dict[str, object]] | None = None,
+) -> Part:
+    """A gateway as `twistd` runs it, with everything on that exists; configured over its Core API.
+
+    `rules`: the checks of the deny rule of a number; 200 are made in each of the four scopes, which is the most.
+    """
     binaries = Path(sys.executable).parent
     data = folder / name
     ids = json.loads(
@@ -173,6 +185,10 @@ def start_rrgate(folder: Path, target: Part, name: str = "rrgate", arguments: tu
         proxyName="bench", proxyRegion=region, proxyProxyCredentialId=caller, proxyTargetId=where,
         proxyTargetCredentialId=towards, proxyAdditionalHeaders={"X-Bench": "1"},
     )  # fmt: skip
+    if rules is not None:
+        parents = (f"credentials/{caller}", f"credentials/{towards}", f"targets/{where}", f"proxies/{proxy}")
+        for number in range(MOST_RULES * len(parents)):
+            core.make(f"{parents[number % len(parents)]}/rules", effect="deny", **rules(number))
     return Part(name, process, port, f"/api/{proxy}/rows", {"X-API-Key": CALLER_KEY})
 
 
@@ -191,5 +207,5 @@ class _Core:
             headers={"Authorization": self.token, "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request) as answer:
-            made: str = json.load(answer)[noun][0]["sKey"]
+            made: str = json.load(answer)[noun.rpartition("/")[2]][0]["sKey"]
         return made

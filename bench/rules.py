@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rrgate.model import Rule, RuleScope, Scope
-from rrgate.model.rule import NamedCheck, PathCheck, Pattern
+from rrgate.model.documents import read_new
+from rrgate.model.rule_documents import third_spelling
 from rrgate.paths import judge_path
 from rrgate_plugins.rules.judging import Judge
 
@@ -35,26 +36,23 @@ class Request:
         return b"limit=100&cursor=abcdef"
 
 
-def path(pattern: str) -> dict[str, Any]:
-    return {"path": PathCheck(Pattern(pattern))}
-
-
 KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
-    "another method": lambda number: {"methods": ("DELETE",)},
-    "another method, any path": lambda number: {"methods": ("DELETE",), **path("^/[0-9]+")},
-    "another path": lambda number: path(f"^/v1/resource{number}/[0-9]+$"),
-    "another header": lambda number: {"headers": (NamedCheck(Pattern(f"^x-header-{number}$")),)},
-    "another parameter": lambda number: {"query": (NamedCheck(Pattern(f"^parameter{number}$")),)},
-    "nothing to find them by": lambda number: path("^/[0-9]+/" + "[a-z]" * (number % 5 + 1)),
+    "another method": lambda number: {"methods": ["DELETE"]},
+    "another method, any path": lambda number: {"methods": ["DELETE"], "path": "^/[0-9]+"},
+    "another path": lambda number: {"path": f"^/v1/resource{number}/[0-9]+$"},
+    "another header": lambda number: {"headers": [{"name": f"^x-header-{number}$"}]},
+    "another parameter": lambda number: {"query": [{"name": f"^parameter{number}$"}]},
+    "nothing to find them by": lambda number: {"path": "^/[0-9]+/" + "[a-z]" * (number % 5 + 1)},
 }
+"""The checks of the rule of a number, as the Core API takes them."""
 
 
 def rules(count: int, kind: Callable[[int], dict[str, Any]]) -> list[RuleScope]:
     """`count` deny rules, evenly over the four scopes."""
     made = [
         Rule(
-            id=str(number), client_id="c", user_id="u", parent_id="p", effect="deny",
-            created_at=number, updated_at=number, **kind(number),
+            id=str(number), client_id="c", user_id="u", parent_id="p", created_at=number, updated_at=number,
+            **read_new(Rule, third_spelling({"effect": "deny", **kind(number)})),
         )
         for number in range(count)
     ]  # fmt: skip

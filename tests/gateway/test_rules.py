@@ -5,14 +5,17 @@ Belongs here: the two planes together. Does not: what rules say (tests/rules/).
 
 from __future__ import annotations
 
+from http.client import HTTPResponse
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 import pytest_twisted
 
-from tests.running_gateway import MadeProxy, RunningGateway
-from tests.targets import Target, echo
+from tests.callers import Caller, in_thread
+from tests.running_gateway import KEY, MadeProxy, RunningGateway
+from tests.targets import Connection, Target, echo
 
 SCOPES = ("proxyCredentialScopeValid", "targetCredentialScopeValid", "proxyScopeValid", "targetScopeValid")
 
@@ -126,6 +129,48 @@ async def test_a_deleted_parent_s_rules_are_gone_for_those_that_come_after(gatew
         assert (await gateway.call(proxy)).status == 200
         await gateway.delete("targets", proxy.target)
         assert gateway.gateway.directory.rules_of(proxy.target) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stream_under_way_keeps_the_rules_that_it_began_with(gateway: RunningGateway) -> None:
+    changed = Event()
+
+    def serve(connection: Connection) -> None:
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.send(b"9\r\ndata: 1\n\n\r\n")
+        assert changed.wait(10)
+        connection.send(b"9\r\ndata: 2\n\n\r\n0\r\n\r\n")
+
+    def begun(path: str) -> tuple[Caller, HTTPResponse]:
+        caller = Caller(gateway.address)
+        caller.send("GET", path, {"X-Api-Key": KEY})
+        return caller, caller.begun()
+
+    with Target(serve) as target:
+        proxy = await gateway.proxy(target.url)
+        caller, answer = await in_thread(begun, proxy.path + "/events")
+        assert answer.read(9) == b"data: 1\n\n"
+        await rule(gateway, places(proxy)["target"], path="^/events")
+        assert (await gateway.call(proxy, path="/events")).status == 403
+        changed.set()
+        assert await in_thread(answer.read) == b"data: 2\n\n"
+        await in_thread(caller.close)
+
+
+@pytest_twisted.ensureDeferred
+async def test_rules_of_another_client_s_nouns_are_not_reached(gateway: RunningGateway) -> None:
+    with Target(echo) as target:
+        proxy = await gateway.proxy(target.url)
+        made = await rule(gateway, places(proxy)["target"], path="^/never")
+        other = (await gateway.ask("POST", "/clients", {"clientName": "other"})).json["clients"][0]["sKey"]
+        for place in places(proxy).values():
+            foreign = place.replace(proxy.client, other)
+            for method, path in (("GET", ""), ("POST", ""), ("GET", f"/{made['sKey']}"), ("PUT", f"/{made['sKey']}")):
+                told = await gateway.ask(method, foreign + path, None if method == "GET" else {"effect": "deny"})
+                assert told.status == 404
+            assert (await gateway.ask("DELETE", f"{foreign}/{made['sKey']}")).status == 404
+        assert (await gateway.call(proxy)).status == 200
 
 
 @pytest_twisted.ensureDeferred

@@ -13,7 +13,8 @@ import pytest
 from attrs import evolve
 
 from rrgate.model import Scope
-from tests.rules.judged import Document, Judged, allow, deny, header
+from rrgate.testing import MemoryGateway
+from tests.rules.judged import Document, Judged, allow, deny, header, rule_of
 from tests.rules.test_lint import TOLD
 from tests.rules.test_patterns import REFUSED
 from tests.rules.test_spellings import MISSPELLED, SPELLINGS
@@ -512,6 +513,18 @@ def test_what_is_too_much_to_look_at_is_found_among_other_rules(judged: Judged) 
     rule = deny("^/a", query=[header("^q$")])
     assert judged.ask([rule, *others], "GET /a" + "?x" + "&x" * 999).passed
     assert judged.ask([*others, rule], "GET /a" + "?x" + "&x" * 1000).rule == "r1"
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_callers_who_show_nothing_are_judged_like_others(scope: Scope) -> None:
+    gateway = MemoryGateway(allow_anonymous_proxies=True)
+    proxy = gateway.proxy(caller=("none", {}), proxyAllowedNetworks=["0.0.0.0/0"])
+    parents = (proxy.proxy_credential_id, proxy.target_credential_id, proxy.id, proxy.target_id)
+    assert gateway.call("GET", proxy, "/a").answer.status == 200
+    parent = dict(zip(Scope, parents, strict=True))[scope]
+    gateway.directory.put(rule_of(deny("^/a"), "r1", parent, proxy.client_id))
+    assert gateway.call("GET", proxy, "/a").answer.status == 403
+    assert gateway.call("GET", proxy, "/b").answer.status == 200
 
 
 def test_a_caller_without_a_credential_is_not_judged(judged: Judged) -> None:

@@ -5,26 +5,15 @@
 Belongs here: which checks there are, as replacements of text, and what must notice. Does not: the tests themselves.
 A check that can go without a test failing is a check that will go. Every check of request_head.py, answer_head.py,
 fieldlines.py, framing.py and paths.py stands here; a text that is no longer in its file fails too, so that the list
-follows the code. Each mutation runs in a process of its own, forked from one that has loaded all but the project.
+follows the code.
 """
 
 from __future__ import annotations
 
-import importlib.machinery
-import os
 import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import httptools  # noqa: F401 - loaded here so that the forks need not
-import hypothesis  # noqa: F401
-import pytest
-import twisted.internet.defer
-import twisted.internet.testing
-import twisted.web.http  # noqa: F401
+from tests.mutating import run
 
-ROOT = Path(__file__).parents[2]
 MALFORMED = ["tests/wire/test_malformed_requests.py", "tests/wire/test_second_lines.py"]
 BROKEN = ["tests/wire/test_broken_answers.py", "tests/wire/test_second_lines.py"]
 CHUNKS = [*MALFORMED, "tests/wire/test_chunks_agree.py"]
@@ -213,21 +202,21 @@ PATHS = [
     ('re.sub(rb"%2[fF]", b"/", decoded)', 're.sub(rb"%2F", b"/", decoded)'),
     ("decoded = _ESCAPE.sub(_decode_one, raw)", "decoded = raw"),
     (
-        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
-        "_KEPT = frozenset({0x5C, 0x25, *range(0x20), 0x7F})",
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *_CONTROLS})",
+        "_KEPT = frozenset({0x5C, 0x25, *_CONTROLS})",
     ),
     (
-        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
-        "_KEPT = frozenset({0x2F, 0x25, *range(0x20), 0x7F})",
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *_CONTROLS})",
+        "_KEPT = frozenset({0x2F, 0x25, *_CONTROLS})",
     ),
     (
-        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
-        "_KEPT = frozenset({0x2F, 0x5C, *range(0x20), 0x7F})",
+        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *_CONTROLS})",
+        "_KEPT = frozenset({0x2F, 0x5C, *_CONTROLS})",
     ),
-    ("_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})", "_KEPT = frozenset({0x2F, 0x5C, 0x25, 0x7F})"),
+    ("_KEPT = frozenset({0x2F, 0x5C, 0x25, *_CONTROLS})", "_KEPT = frozenset({0x2F, 0x5C, 0x25})"),
     (
-        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20), 0x7F})",
-        "_KEPT = frozenset({0x2F, 0x5C, 0x25, *range(0x20)})",
+        "_CONTROLS = (*range(0x20), 0x7F)",
+        "_CONTROLS = (*range(0x20),)",
     ),
     ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x01-\\x20#\\\\\\x7f-\\xff]"'),
     ('rb"[\\x00-\\x20#\\\\\\x7f-\\xff]"', 'rb"[\\x00-\\x1f#\\\\\\x7f-\\xff]"'),
@@ -250,73 +239,5 @@ MUTATIONS = [
 ]
 
 
-def run_with(file: str, source: str) -> int:
-    """Pytest's exit code with `source` in the place of `file`; in a process of its own."""
-    child = os.fork()
-    if child:
-        return child
-    path = str(ROOT / file)
-    get_code = importlib.machinery.SourceFileLoader.get_code
-
-    def mutated(self: importlib.machinery.SourceFileLoader, name: str) -> object:
-        found = self.get_filename(name)
-        return compile(source, found, "exec") if os.path.realpath(found) == path else get_code(self, name)
-
-    importlib.machinery.SourceFileLoader.get_code = mutated  # type: ignore[method-assign,assignment]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    code = 4
-    try:
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=1", *NOTICES[file]]))
-    finally:
-        os._exit(code)
-
-
-def results(chosen: list[tuple[str, str, str]]) -> Iterator[tuple[tuple[str, str, str], str]]:
-    """Each mutation with what became of it, as they end; as many at a time as there are processors."""
-    running: dict[int, tuple[str, str, str]] = {}
-    waiting = list(reversed(chosen))
-    while waiting or running:
-        while waiting and len(running) < (os.cpu_count() or 1):
-            mutation = waiting.pop()
-            file, old, new = mutation
-            source = (ROOT / file).read_text()
-            if source.count(old) == 0:
-                yield mutation, "NOT IN ITS FILE"
-                continue
-            try:
-                compile(mutated := source.replace(old, new), file, "exec")
-            except SyntaxError:
-                yield mutation, "NO PYTHON"
-                continue
-            running[run_with(file, mutated)] = mutation
-        if running:
-            child, status = os.wait()
-            code = os.waitstatus_to_exitcode(status)
-            yield running.pop(child), {0: "SURVIVED", 1: "killed"}.get(code, f"BROKEN ({code})")
-
-
-def main() -> int:
-    os.chdir(ROOT)
-    words = sys.argv[1:]
-    chosen = [each for each in MUTATIONS if all(any(word in part for part in each) for word in words)]
-    begun = time.monotonic()
-    counts: dict[str, dict[str, int]] = {}
-    bad = []
-    for mutation, result in results(chosen):
-        counts.setdefault(mutation[0], {}).setdefault(result, 0)
-        counts[mutation[0]][result] += 1
-        if result != "killed":
-            bad.append((*mutation, result))
-    for file, old, new, result in sorted(bad):
-        print(f"{result:16} {file}\n    - {old.strip()!r}\n    + {new.strip()!r}")
-    print(f"{'file':32} {'checks':>7} {'killed':>7}")
-    for file, ends in counts.items():
-        print(f"{file:32} {sum(ends.values()):7} {ends.get('killed', 0):7}")
-    print(f"{len(chosen)} checks taken out, {len(chosen) - len(bad)} noticed, in {time.monotonic() - begun:.0f} s")
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(MUTATIONS, NOTICES, sys.argv[1:]))
