@@ -366,6 +366,7 @@ HEADERS: dict[str, tuple[Any, ...]] = {
     "joined in either spelling": ([header("^x-y$", "^a,b$")], [("X-Y", "a"), ("X_Y", "b")], True, False),
     "lines of other names are not joined": ([header("^x", "a, ?b")], {"X-A": "a", "X-B": "b"}, False, False),
     "joined, and must not be": ([header("^x$", "^a,b$", **ABSENT)], [("X", "a"), ("X", "b")], True, False),
+    "lines joined as cookies are": ([header("^x$", "^a; b$")], [("X", "a"), ("X", "b")], True, False),
     "one line is not taken apart": ([header("^x$", "^b$")], {"X": "a, b"}, False, False),
     "cookies are not seen where they do not cross": ([header("^cookie$")], {"Cookie": "a=1"}, False, False),
     "what crosses is": ([header("^content-type$", "json")], {"Content-Type": "application/json"}, True, True),
@@ -397,6 +398,8 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "no query": ([header("^role$")], "", False, False),
     "another value": ([header("^role$", "^admin$")], "role=user", False, False),
     "names have a case": ([header("^role$")], "Role=admin", False, False),
+    "an underscore is no dash": ([header("^a-b$")], "a_b=1", False, False),
+    "a dash is no underscore": ([header("^a_b$")], "a-b=1", False, False),
     "without a value": ([header("^role$", "^$")], "role", True, True),
     "twice, one matches": ([header("^role$", "^admin$")], "role=user&role=admin", True, False),
     "twice, both match": ([header("^role$", "^admin")], "role=admin1&role=admin2", True, True),
@@ -486,6 +489,7 @@ def test_flags_of_names_and_values(judged: Judged) -> None:
     assert not judged.ask([rule], "GET /?q=a").passed
     assert judged.ask([rule], "GET /?Q=a").passed
     assert not judged.ask([{**rule, "regexFlags": "i"}], "GET /?Q=a").passed
+    assert not judged.ask([deny(query=[header("^q$", "^A$")], regexFlags="i")], "GET /?q=a").passed
     rule = deny(headers=[{"name": "^q$", "matchValue": {"pattern": "^A$", "flags": "i"}}])
     assert not judged.ask([rule], "GET /", {"Q": "a"}).passed
 
