@@ -22,7 +22,6 @@ from rrgate.embedding import (
     PluginLoadError,
     SettingsError,
     StoreError,
-    install_reactor,
     load_settings,
 )
 
@@ -49,5 +48,4 @@ async def main(reactor):
 
 if __name__ == "__main__":
     globalLogBeginner.beginLoggingTo([CarefulObserver(textFileLogObserver(sys.stdout))])
-    install_reactor()  # rrgate's own is optional: without this line it is Twisted's
     react(main)
