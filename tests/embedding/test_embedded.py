@@ -230,8 +230,11 @@ async def test_whoever_waits_no_longer_has_it_closed_at_once(tmp_path: Path) -> 
             with pytest.raises(Exception, match=r".*"):
                 await each
             assert await in_thread(left.acquire, True, 10)
-        while host.gateway._opened:  # nobody is told of the end any more
+        for _ in range(10_000):  # nobody is told of the end any more
+            if not host.gateway._opened:
+                break
             await in_thread(int)
+        assert not host.gateway._opened
         await host.service.stopService()
         host.start()
         assert [record["proxyData"]["status"] for record in await host.told(proxy)] == [499, 499, 499]
