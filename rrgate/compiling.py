@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import attrs
 from attrs import evolve
@@ -23,17 +22,17 @@ from rrgate.configuring import configure
 from rrgate.directory import Directory
 from rrgate.json_text import read_json
 from rrgate.model import Client, Credential, Parts, Proxy, Target
-from rrgate.model.hosts import address_of
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
 from rrgate.patience import ENDLESS, RAISED, Patience
+from rrgate.reaching import OpensCertificates, address_of_target
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route
 from rrgate.shared import Shared
 
 
-class Unsealer(Protocol):
+class Unsealer(OpensCertificates, Protocol):
     """Whoever can open sealed secrets."""
 
     def unseal_credential(self, credential: Credential) -> bytes:
@@ -156,7 +155,10 @@ class Compiler:
         self, client: Client, proxy: Proxy, target: Target | None, target_side: Credential | None, chain: Chain
     ) -> Route:
         """A Route as far as the target's side decides it; nobody is known to call."""
-        endpoint, base_path, authority = _address(target) if target is not None else (NOWHERE, b"", b"")
+        endpoint, base_path, authority = NOWHERE, b"", b""
+        if target is not None:
+            with _named("targetClientCertificate", f"the certificate of target {target.id} cannot be unsealed"):
+                endpoint, base_path, authority = address_of_target(target, self._unsealer)
         crossing = proxy.cookies == "pass"
         return Route(
             client=client,
@@ -271,13 +273,6 @@ def _open_scopes(parts: Parts | None) -> int:
     """The scopes that allow whatever comes."""
     closed = 0 if parts is None else sum(SCOPE_CHECKS[each.scope] for each in parts.scopes if not each.open)
     return Checks.SCOPES & ~closed
-
-
-def _address(target: Target) -> tuple[Endpoint, bytes, bytes]:
-    """Where `target` is dialled, its base path without a trailing `/`, its `Host`. Its URL was judged when saved."""
-    address = address_of(target.base_url)
-    endpoint = Endpoint(address.tls, address.host, address.port, target.ca_bundle)
-    return endpoint, urlsplit(target.base_url).path.rstrip("/").encode("ascii"), address.authority.encode()
 
 
 def _pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> str:

@@ -11,6 +11,7 @@ from rrgate.chain import Chain
 from rrgate.checks import Checks
 from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
+from rrgate.model.client_certificate import ClientCertificate
 
 
 @frozen(slots=True)
@@ -21,6 +22,7 @@ class Endpoint:
     host: str
     port: int
     ca_bundle: str | None = field(default=None, repr=False)
+    client_certificate: ClientCertificate | None = None
 
 
 @frozen(slots=True, eq=False)

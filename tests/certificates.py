@@ -1,4 +1,4 @@
-"""A private CA and server certificates signed by it, made anew for each run.
+"""A private CA and certificates of servers and clients signed by it, made anew for each run.
 
 Belongs here: making them. Does not: who trusts them.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,19 +20,27 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """A CA of its own. `pem` is what those who trust it need."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, above: Authority | None = None) -> None:
+        """`above`: who signs its certificate; itself by default."""
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        made = self._builder(self._name, self._key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        self._name = _named(name)
+        signer = above or self
+        made = signer._builder(self._name, self._key.public_key()).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
-        self.pem: str = made.sign(self._key, SHA256()).public_bytes(Encoding.PEM).decode()
+        self.pem: str = made.sign(signer._key, SHA256()).public_bytes(Encoding.PEM).decode()
+
+    def client(self, name: str, *, key: Any = None, hours: float = 1) -> str:
+        """A certificate of a client and its key, as PEM; it ends in `hours`."""
+        private = ec.generate_private_key(ec.SECP256R1()) if key is None else key
+        made = self._builder(_named(name), private.public_key(), hours).sign(self._key, SHA256())
+        secret = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return (made.public_bytes(Encoding.PEM) + secret).decode()
 
     def server(self, host: str, place: Path) -> tuple[Path, Path]:
         """(certificate, key) of a server named `host`, as PEM files in `place`."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        made = self._builder(subject, key.public_key()).add_extension(
+        made = self._builder(_named(host), key.public_key()).add_extension(
             x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
         )
         certificate, private = place / f"{host}.crt", place / f"{host}.key"
@@ -45,7 +54,7 @@ class Authority:
         context.load_cert_chain(*self.server(host, place))
         return context
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(self, subject: x509.Name, key: Any, hours: float = 1) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -53,6 +62,10 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
+            .not_valid_before(now - timedelta(hours=max(1, -2 * hours)))
+            .not_valid_after(now + timedelta(hours=hours))
         )
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -9,6 +9,7 @@ Nothing is asked of a test for it: secrets are seen on their way to the Core API
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,10 @@ KEYS = frozenset({"master.key", "state.lock"})
 """Files of a state that are not searched: the key is a secret."""
 SHOWN_IN = frozenset({"authorization", "x-api-key"})
 """Headers, folded, in which tests show tokens and keys."""
+
+
+_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(.*?)-----END", re.DOTALL)
+_LINE = re.compile(rb"[A-Za-z0-9+/]{48,64}")
 
 
 class LeakSearch:
@@ -121,6 +126,10 @@ class Watcher:
 
     def asked(self, headers: Iterable[tuple[str, str]], body: object) -> None:
         """Secrets in a request: tokens and keys in headers, and what is to become a credential."""
+        if isinstance(body, bytes):
+            for key in _PRIVATE_KEY.findall(body.replace(rb"\n", b"\n")):
+                for line in _LINE.findall(key):
+                    self._search.know("a line of a private key", line.decode())
         for name, value in headers:
             if name.lower() in SHOWN_IN:
                 self._search.know(f"what a caller shows in {name}", value.removeprefix("Bearer "))

@@ -9,7 +9,19 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from rrgate.core import audit, auth_types, clients, credentials, health, proxies, requests, rules, targets, trials
+from rrgate.core import (
+    audit,
+    auth_types,
+    client_certificates,
+    clients,
+    credentials,
+    health,
+    proxies,
+    requests,
+    rules,
+    targets,
+    trials,
+)
 from rrgate.core.routes import Route
 from rrgate.model import Client, Credential, Proxy, Rule, Target
 from rrgate.model.documents import Extra
@@ -40,7 +52,7 @@ class PublishedNoun:
 NOUNS: Final = (
     PublishedNoun("clients", Client, clients.EXTRAS),
     PublishedNoun("credentials", Credential, credentials.EXTRAS),
-    PublishedNoun("targets", Target),
+    PublishedNoun("targets", Target, client_certificates.EXTRAS),
     PublishedNoun("proxies", Proxy, proxies.EXTRAS),
     PublishedNoun("rules", Rule, rules.EXTRAS),
 )

@@ -5,6 +5,7 @@ Belongs here: creating, changing and deleting them. Does not: reaching them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve
@@ -13,12 +14,18 @@ from rrgate.api import Problem
 from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
 from rrgate.core.binding import check_move
 from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
+from rrgate.core.client_certificates import EXTRAS, FIELD, WARNINGS, check_tls, sealed, warnings_of
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Role, Route
 from rrgate.ids import new_id
 from rrgate.model import Target
 from rrgate.model.documents import publish, read_changes, read_new
+
+
+def document_of(house: CoreHouse, target: Target) -> dict[str, Any]:
+    """A target as published, with what is to be said of it."""
+    return publish(target, warnings=warnings_of(house, target))
 
 
 def check_proxies(house: CoreHouse, target: Target) -> None:
@@ -41,7 +48,7 @@ def check_proxies(house: CoreHouse, target: Target) -> None:
 async def list_targets(call: Call) -> Answer:
     mine = [each for each in call.house.directory.targets.values() if each.client_id == call.client.id]
     targets, cursor = page(mine, call.query)
-    return listed("targets", map(publish, targets), cursor)
+    return listed("targets", (document_of(call.house, each) for each in targets), cursor)
 
 
 async def create_target(call: Call) -> Answer:
@@ -49,20 +56,22 @@ async def create_target(call: Call) -> Answer:
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     with gathered(problems):
-        values = read_new(Target, call.document)
+        values = read_new(Target, _written(call.document), EXTRAS)
+    id = new_id()
+    with gathered(problems):
+        values.update(sealed(house, call.client.id, id, values.pop(FIELD, None)))
     with gathered(problems):
         check_carried_out(house, Target, values)
     refuse_if(problems)
     now = house.now()
-    target = Target(
-        id=new_id(), client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values
-    )
+    target = Target(id=id, client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values)
+    check_tls(target)
     await call.save(target)
-    return shown("targets", publish(target))
+    return shown("targets", document_of(house, target))
 
 
 async def show_target(call: Call) -> Answer:
-    return shown("targets", publish(owned(call.house.directory.targets, call, "targetId")))
+    return shown("targets", document_of(call.house, owned(call.house.directory.targets, call, "targetId")))
 
 
 async def update_target(call: Call) -> Answer:
@@ -71,16 +80,25 @@ async def update_target(call: Call) -> Answer:
     problems: list[Problem] = []
     changes: dict[str, Any] = {}
     with gathered(problems):
-        changes = read_changes(target, publish(target), call.document)
+        changes = read_changes(target, publish(target), _written(call.document), EXTRAS)
+    if FIELD in changes:
+        with gathered(problems):
+            changes.update(sealed(house, target.client_id, target.id, changes.pop(FIELD)))
     with gathered(problems):
         check_carried_out(house, Target, changes)
     refuse_if(problems)
     if "base_url" in changes:
         check_move(house, target, changes["base_url"])
     target = evolve(target, **changes, updated_at=max(house.now(), target.updated_at))
+    check_tls(target)
     check_proxies(house, target)
     await call.save(target)
-    return shown("targets", publish(target))
+    return shown("targets", document_of(house, target))
+
+
+def _written(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document without what may be written back whatever it says."""
+    return {name: value for name, value in document.items() if name != WARNINGS}
 
 
 async def delete_target(call: Call) -> Answer:

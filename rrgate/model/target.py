@@ -5,7 +5,7 @@ Belongs here: its fields. Does not: how it is reached (wire/).
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from rrgate.model.published import Milliseconds, Writable, published
 from rrgate.model.values import base_url, between, certificates, effect, name, region, test_path
@@ -44,6 +44,18 @@ class Target:
         check=certificates,
         help="PEM certificates that the target's is verified against.",
     )
+    client_certificate_fingerprint: str | None = published(
+        "targetClientCertificateFingerprint",
+        default=None,
+        writable=Writable.NEVER,
+        help="The SHA-256 of its client certificate, in hex.",
+    )
+    client_certificate_subject: str | None = published(
+        "targetClientCertificateSubject", default=None, writable=Writable.NEVER, help="Whose certificate it is."
+    )
+    client_certificate_expires_at: Milliseconds | None = published(
+        "targetClientCertificateExpiresAt", default=None, writable=Writable.NEVER, help="When it ends."
+    )
     raw_paths: bool = published("targetRawPaths", default=False, help="Allow `%5C` and a leading `//` in paths.")
     strict_path: bool = published("targetStrictPath", default=False, help="Refuse `%2F` in paths.")
     allow_plaintext: bool = published(
@@ -51,3 +63,4 @@ class Target:
     )
     created_at: Milliseconds = published("targetCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("targetUpdatedAt", writable=Writable.NEVER)
+    sealed_client_certificate: bytes | None = field(default=None, repr=False)

@@ -11,7 +11,14 @@ from typing import Final
 
 from attrs import frozen
 
-from rrgate.store.secrets import WrappedKey, credential_row, data_key_identity, instance_identity, previous_row
+from rrgate.store.secrets import (
+    WrappedKey,
+    client_certificate_row,
+    credential_row,
+    data_key_identity,
+    instance_identity,
+    previous_row,
+)
 
 
 @frozen
@@ -86,6 +93,7 @@ WRAPPED: Final = (
 SEALED: Final = (
     SealedColumn("credentials", "sealed_secret", credential_row),
     SealedColumn("credentials", "previous_sealed_secret", previous_row),
+    SealedColumn("targets", "sealed_client_certificate", client_certificate_row),
 )
 """All that data keys seal. A rotation leaves it alone: the data keys stay the same."""
 

@@ -156,3 +156,9 @@ def step_0008_one_master_key(database: Database) -> None:
         "WHEN NEW.master_key_id IS NOT (SELECT master_key_id FROM instance_keys WHERE name = 'hash') "
         "BEGIN SELECT RAISE(ABORT, 'the master key was changed'); END"
     )
+
+
+@migrations()
+def step_0009_client_certificates(database: Database) -> None:
+    """The sealed certificate and key that a target is shown over TLS."""
+    database.table("targets").add_column("sealed_client_certificate", bytes)

@@ -83,7 +83,7 @@ TABLES: tuple[NounTable[Any], ...] = (
         "credentials",
         ("id", "client_id", "user_id", "sealed_secret", "previous_sealed_secret", *_STAMPS),
     ),
-    NounTable(Target, "targets", ("id", "client_id", "user_id", *_STAMPS)),
+    NounTable(Target, "targets", ("id", "client_id", "user_id", "sealed_client_certificate", *_STAMPS)),
     NounTable(Proxy, "proxies", ("id", "client_id", "user_id", "alias", *_STAMPS)),
     NounTable(Rule, "rules", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
 )

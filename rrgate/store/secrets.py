@@ -55,6 +55,11 @@ def previous_row(credential_id: str) -> str:
     return f"credentials/{credential_id}/previous"
 
 
+def client_certificate_row(target_id: str) -> str:
+    """The `row` under which a target's client certificate is sealed, with its key."""
+    return f"targets/{target_id}/client-certificate"
+
+
 class Secrets:
     """Seals and unseals without touching the disk. Safe to use from several threads.
 

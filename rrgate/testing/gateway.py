@@ -83,6 +83,9 @@ class _NotSealed:
 
     unseal_previous = unseal_credential
 
+    def unseal_client_certificate(self, target: Target) -> bytes:
+        return target.sealed_client_certificate or b""
+
 
 class MemoryGateway:
     """Everything between a caller's bytes and a target's is the real thing, but for sockets, names, TLS and files.

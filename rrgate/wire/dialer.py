@@ -23,6 +23,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from rrgate.model.client_certificate import ClientCertificate
 from rrgate.route import Endpoint
 from rrgate.wire.guard import AddressForbidden, AddressGuard
 
@@ -184,7 +185,9 @@ class Dialer:
             if endpoint.ca_bundle is not None:
                 trust = trustRootFromCertificates(certificates_of(endpoint.ca_bundle))
             try:
-                options = optionsForClientTLS(endpoint.host, trustRoot=trust)
+                options = optionsForClientTLS(
+                    endpoint.host, trustRoot=trust, extraCertificateOptions=_shown(endpoint.client_certificate)
+                )
             except (ValueError, UnicodeError) as error:
                 raise CannotConnect("the target's host cannot be verified by TLS") from error
             if len(self._tls_options) > 10_000:
@@ -195,6 +198,14 @@ class Dialer:
 
 def _too_late(result: object, seconds: float) -> object:
     raise CannotConnect("the target did not finish its TLS handshake in time")
+
+
+def _shown(certificate: ClientCertificate | None) -> dict[str, Any] | None:
+    """What makes the options show `certificate` to a target that asks for one."""
+    if certificate is None:
+        return None
+    first, *others = certificate.chain
+    return {"certificate": first, "privateKey": certificate.key, "extraCertChain": others}
 
 
 def certificates_of(bundle: str) -> list[Certificate]:

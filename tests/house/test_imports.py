@@ -67,6 +67,7 @@ FLOORS = (
     {
         "rrgate.boot",
         "rrgate.compiling",
+        "rrgate.reaching",
         "rrgate.directory",
         "rrgate.journal",
         "rrgate.outgoing",

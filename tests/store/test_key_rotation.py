@@ -13,11 +13,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
 
-from rrgate.model import Client, Credential, User
+from rrgate.model import Client, Credential, Target, User
 from rrgate.store import KeyFileError, MissingKey, SecretError, Store, StoreError, WrongKey, credential_row, keyfile
 from rrgate.store import key_rotation as rotation
 from rrgate.store.database import connect
@@ -26,6 +27,7 @@ from rrgate.store.inspection import check_key
 from rrgate.store.key_rotation import key_uses, rotate
 from rrgate.store.key_source import FileKeys, GivenKeys
 from rrgate.store.keyfile import MasterKeys, new_master_keys
+from rrgate.store.secrets import client_certificate_row
 
 Make = Callable[..., Credential]
 CLIENTS = [f"c{number}" for number in range(10)]
@@ -391,6 +393,11 @@ def test_every_column_of_bytes_is_known_to_rotation_and_checks(data: Path) -> No
 
 
 def test_every_sealed_column_is_opened_by_the_check(filled: Path) -> None:
+    store = Store.open(filled)
+    shown = store.secrets.seal("c1", client_certificate_row("g1"), b"PEM")
+    common: dict[str, Any] = {"client_id": "c1", "user_id": "u1", "region": "local", "created_at": 1, "updated_at": 1}
+    store.save(Target(id="g1", name="g1", base_url="https://g.test", sealed_client_certificate=shown, **common))
+    store.close()
     for column in SEALED:
         with sqlite3.connect(filled / "rrgate.db") as connection:
             select = f"SELECT {column.name}, {', '.join(column.key)} FROM {column.table}"
@@ -404,4 +411,4 @@ def test_every_sealed_column_is_opened_by_the_check(filled: Path) -> None:
             where = " AND ".join(f"{name} = ?" for name in column.key)
             connection.executemany(f"UPDATE {column.table} SET {column.name} = ? WHERE {where}", before)
         connection.close()
-    assert check_key(filled / "rrgate.db", FileKeys(filled / "master.key")) == 10
+    assert check_key(filled / "rrgate.db", FileKeys(filled / "master.key")) == 11

@@ -251,6 +251,8 @@ any_noun = st.one_of(
         test_path=st.none() | names,
         timeout=st.floats(1, 900) | st.integers(1, 900),
         raw_paths=st.booleans(),
+        sealed_client_certificate=st.none() | st.binary(),
+        client_certificate_expires_at=st.none() | times,
     ),
     st.builds(
         Proxy,
