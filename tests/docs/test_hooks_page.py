@@ -106,6 +106,32 @@ def test_configuration_helpers(helper: Any) -> None:
     assert f"```text\n{helper.__name__}{written(helper)}\n```" in section("Configuration")
 
 
+CALLS = re.findall(r"`([A-Z]\w+)\((.*?)\)`", TEXT)
+"""(class, what is between the parentheses) of what the page says how to make."""
+
+
+def test_how_values_are_made() -> None:
+    assert {"BodyNeed", "Consumes", "Denied", "Identity", "Page", "Reply"} <= {name for name, _ in CALLS}
+    for name, parameters in CALLS:
+        made = inspect.signature(getattr(api, name)).parameters
+        said = [parameter.partition("=") for parameter in parameters.split(", ")]
+        assert [known for known, _, _ in said] == list(made), name
+        for known, _, default in said:
+            right = made[known].default
+            if not default:
+                assert right is inspect.Parameter.empty, f"{name}: {known} has a default"
+            elif "{" not in default:
+                assert ast.literal_eval(default) == right, f"{name}: {known}={default}"
+
+
+def test_class_methods() -> None:
+    declared = {name: method.__func__ for name, method in vars(api.Plugin).items() if isinstance(method, classmethod)}
+    assert declared
+    for name, method in declared.items():
+        parameters = list(inspect.signature(method).parameters)[1:]
+        assert f"`{name}({', '.join(parameters)})`" in TEXT
+
+
 MESSAGES = {"ex": api.Exchange, "ex.to_target": api.TargetRequest, "ex.response": api.TargetResponse}
 
 

@@ -5,6 +5,9 @@ Belongs here: that. Does not: what a plugin does beyond the contract (tests/plug
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import pytest
 
 import rrgate_plugins
@@ -23,3 +26,17 @@ def test_it_keeps_its_promises(plugin: type[Plugin]) -> None:
 
 def test_there_are_no_samples_of_anything_else() -> None:
     assert set(SAMPLES) <= {plugin.name for plugin in BUILT_IN}
+
+
+def test_every_class_that_is_written_is_built_in() -> None:
+    """A module that nobody listed would be tried by nobody."""
+    written = set()
+    for found in pkgutil.iter_modules(rrgate_plugins.__path__, "rrgate_plugins."):
+        module = importlib.import_module(found.name)
+        written |= {
+            each
+            for each in vars(module).values()
+            if isinstance(each, type) and issubclass(each, Plugin) and each.__module__ == found.name
+            if "name" in vars(each)
+        }
+    assert written == set(BUILT_IN)
