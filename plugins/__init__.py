@@ -18,6 +18,7 @@ from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.hmac_signature import Hmac
 from rrgate_plugins.jwt_verify import JwtVerify
 from rrgate_plugins.no_credential import NoCredential
+from rrgate_plugins.oauth2 import OAuth2
 from rrgate_plugins.query_injection import QueryInjection
 from rrgate_plugins.request_size import RequestSize
 from rrgate_plugins.response_size import ResponseSize
@@ -36,6 +37,7 @@ def rrgate_plugins() -> list[type[Plugin]]:
         Custom,
         AwsSigV4,
         Hmac,
+        OAuth2,
         NoCredential,
         AnonymousCallers,
         AllowedNetworks,

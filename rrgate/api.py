@@ -9,14 +9,11 @@ those it needs, and having one is what puts it into that phase. All run on the r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from attrs import field, frozen
 from pluggy import HookimplMarker
 from sqlite_utils import Migrations
-from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from rrgate.body import Body
 from rrgate.boot_values import Event, Page, PageRequest
@@ -36,9 +33,11 @@ from rrgate.messages import (
 from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Scope, Side, Target
 from rrgate.model.rule import NamedCheck, PathCheck, Pattern
 from rrgate.names import NEVER_TO_TARGET, NOT_INJECTABLE, fold, fold_parameter, is_token
-from rrgate.outside_values import CallsOutside, NothingOutside, OutsideAnswer, OutsideError
+from rrgate.outside_values import CallsOutside, OutsideAnswer, OutsideError
+from rrgate.plugin_context import PluginContext
 from rrgate.plugin_values import BodyNeed, Consumes, Kind
 from rrgate.shared import Shared
+from rrgate.state_values import KeepsState, Kept, StateBusy, StateChanged, StateError
 
 __all__ = [
     "NEVER_TO_TARGET",
@@ -58,6 +57,8 @@ __all__ = [
     "Fields",
     "Identity",
     "InjectionError",
+    "KeepsState",
+    "Kept",
     "Kind",
     "LogsRequests",
     "Migrations",
@@ -76,6 +77,7 @@ __all__ = [
     "Prepares",
     "Problem",
     "Proxy",
+    "Renews",
     "Reply",
     "RespondsToTarget",
     "ResponseBound",
@@ -85,6 +87,9 @@ __all__ = [
     "Scope",
     "Shared",
     "Side",
+    "StateBusy",
+    "StateChanged",
+    "StateError",
     "Target",
     "TargetRequest",
     "TargetResponse",
@@ -103,28 +108,6 @@ hookimpl = HookimplMarker("rrgate")
 """Marks the implementation of a boot hook (hookspecs.py)."""
 
 T = TypeVar("T")
-
-
-@frozen
-class PluginContext:
-    """What a plugin object is given besides its configuration.
-
-    `clock`: timers and durations, monotonic under our reactor. `wall`: seconds since the epoch, for stamps only.
-    `prefix`: of our own header names, e.g. `requestrocket-`. `http`: calls to servers that are no targets
-    (for tokens, key sets); a plugin opens no sockets itself. `credential`: for an auth type, the one it is made for.
-    `tell`: the operator, of what he would want to know. `shared`: what all plugin objects of a gateway have in common.
-    """
-
-    clock: IReactorTime
-    wall: Callable[[], float]
-    log: Logger
-    prefix: str
-    http: CallsOutside = field(factory=NothingOutside, repr=False)
-    query_credentials: bool = True
-    credential: Credential | None = None
-    proxy: Proxy | None = None
-    tell: Callable[[Event], object] = field(default=lambda event: None, repr=False)
-    shared: Shared = field(factory=Shared, repr=False)
 
 
 class Plugin:
@@ -238,6 +221,18 @@ class TransformsRequestBody(Protocol):
 
         A body that is held whole (`body_need`, `body_needed`), and one that is not there, come in this one call.
         Raising answers 500, or 502 once bytes went to the target.
+        """
+
+
+class Renews(Protocol):
+    """Target credentials that go out of date before their time."""
+
+    def renew(self, ex: Exchange) -> bool | Awaitable[bool]:
+        """The target answered 401. True: `prepare` has something else to write now; send the request once more.
+
+        Called once a request, before `on_response` of any plugin. Where `ex.repeatable` is false the target's 401 is
+        the answer, whatever this says. Else all of `prepare` runs again, on a fresh `ex.target_request`, and what the
+        target answers then is its answer. Raising answers 502.
         """
 
 

@@ -61,6 +61,7 @@ class Chain:
     body_needed: tuple[Step, ...] = ()
     prepare: tuple[Step, ...] = ()
     on_request_body: tuple[Step, ...] = ()
+    renew: tuple[Step, ...] = ()
     on_response: tuple[Step, ...] = ()
     on_body: tuple[Step, ...] = ()
     next_attempt: tuple[Step, ...] = ()
@@ -72,7 +73,7 @@ class Chain:
 
 
 _WAY_IN = ("authenticate", "authorize", "body_needed", "prepare")
-PHASES: Final = (*_WAY_IN, "on_request_body", "on_response", "on_body", "next_attempt", "on_log")
+PHASES: Final = (*_WAY_IN, "on_request_body", "renew", "on_response", "on_body", "next_attempt", "on_log")
 """Every method that a plugin may have for a request."""
 
 

@@ -5,16 +5,26 @@ Belongs here: what is worked out once a change, so that a request need not. Does
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol
 
 import attrs
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 
-from rrgate.api import CallsOutside, ConfigError, Consumes, Event, Kind, Plugin, PluginContext, Problem
+from rrgate.api import (
+    CallsOutside,
+    ConfigError,
+    Consumes,
+    Event,
+    KeepsState,
+    Kind,
+    Plugin,
+    PluginContext,
+    Problem,
+)
+from rrgate.blaming import named
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import SCOPE_CHECKS, Checks, known_checks
@@ -25,11 +35,12 @@ from rrgate.model import Client, Credential, Parts, Proxy, Target
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
-from rrgate.patience import ENDLESS, RAISED, Patience
+from rrgate.patience import ENDLESS, Patience
 from rrgate.reaching import OpensCertificates, address_of_target
 from rrgate.registry import Registry
-from rrgate.route import Endpoint, Route
+from rrgate.route import Endpoint, Route, pool_key
 from rrgate.shared import Shared
+from rrgate.state_values import NothingKept
 
 
 class Unsealer(OpensCertificates, Protocol):
@@ -59,11 +70,14 @@ class Compiler:
         query_credentials: bool,
         allow_anonymous: bool = False,
         http: Callable[[str], CallsOutside] = lambda client_id: NothingOutside(),
+        state: Callable[[Credential], KeepsState] = lambda credential: NothingKept(),
+        background: Callable[[str, Coroutine[Any, Any, None]], None] = lambda plugin, work: work.close(),
         tell: Callable[[Event], object] = lambda event: None,
         patience: Patience = ENDLESS,
         shared: Shared | None = None,
     ) -> None:
-        """`http`: the way outside for the plugins of a client. `tell`: told of every proxy that cannot be compiled, and
+        """`http`: the way outside for the plugins of a client. `state`: what is kept of a credential. `background`:
+        runs what a plugin, by its name, does ahead of need. `tell`: told of every proxy that cannot be compiled, and
         what plugins have to tell. `patience`: how long they may wait. `shared`: closed by whoever gives it.
         `allow_anonymous`: whether credentials that let in who shows nothing do; else nobody is let in by them.
         """
@@ -76,6 +90,8 @@ class Compiler:
         self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life
         self._allow_anonymous = allow_anonymous
         self._http = http
+        self._state = state
+        self._background = background
         self._tell = tell
         self._patience = patience
         self._own_prefix = fold(prefix.encode())
@@ -89,7 +105,7 @@ class Compiler:
         configuration or anything else keeps the Route from being; its text names who and what, and holds no value.
         """
         try:
-            with _named("proxy", f"proxy {proxy.id} cannot be compiled"):
+            with named("proxy", f"proxy {proxy.id} cannot be compiled"):
                 return self._build(directory, proxy)
         except ConfigError as error:
             self._tell(Event("proxy-broken", f"proxy {proxy.id} cannot be compiled: {error}", proxy.id))
@@ -136,7 +152,7 @@ class Compiler:
         """The Route of a request of our own to `target`, all of which belongs to `client`. Nobody's proxy leads there
         and nobody calls: of all plugins that of `credential` alone is on it. Raises ConfigError, and nothing else.
         """
-        with _named("credentialSecret", "the trial cannot be compiled"):
+        with named("credentialSecret", "the trial cannot be compiled"):
             proxy = Proxy(
                 id="",
                 client_id=client.id,
@@ -157,7 +173,7 @@ class Compiler:
         """A Route as far as the target's side decides it; nobody is known to call."""
         endpoint, base_path, authority = NOWHERE, b"", b""
         if target is not None:
-            with _named("targetClientCertificate", f"the certificate of target {target.id} cannot be unsealed"):
+            with named("targetClientCertificate", f"the certificate of target {target.id} cannot be unsealed"):
                 endpoint, base_path, authority = address_of_target(target, self._unsealer)
         crossing = proxy.cookies == "pass"
         return Route(
@@ -170,7 +186,7 @@ class Compiler:
             open_scopes=Checks.SCOPES,
             chain=chain,
             endpoint=endpoint,
-            pool_key=_pool_key(endpoint, target, target_side),
+            pool_key=pool_key(endpoint, target, target_side),
             base_path=base_path,
             authority=authority,
             cut_headers=NEVER_TO_TARGET if crossing else NEVER_TO_TARGET | {b"cookie"},
@@ -197,10 +213,11 @@ class Compiler:
         if parts is not None:
             context = evolve(self._context, proxy=proxy, http=self._http(proxy.client_id))
             for plugin in self._registry.plugins:
-                with _named("proxy", f"plugin {plugin.name!r} cannot work on proxy {proxy.id}"):
+                with named("proxy", f"plugin {plugin.name!r} cannot work on proxy {proxy.id}"):
                     config = plugin.for_proxy(parts)
                     if config is not None:
-                        members.append(Member(plugin(config, context), plugin.kind))
+                        mine = evolve(context, background=partial(self._background, plugin.name))
+                        members.append(Member(plugin(config, mine), plugin.kind))
             if not all(each.idle for each in parts.scopes) and not any(member.plugin.judges for member in members):
                 raise ConfigError(Problem("proxy", "has rules, or a default that denies, and nothing installed judges"))
         if target_side is not None:
@@ -243,30 +260,17 @@ class Compiler:
         if plugin_class is None:
             gone = f"no installed plugin serves {credential.auth_type!r} any more"
             raise ConfigError(Problem("credentialAuthType", gone))
-        with _named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
+        with named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
             secret = read_json(unseal(credential))
-        context = evolve(self._context, credential=credential, http=self._http(credential.client_id))
-        with _named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
+        context = evolve(
+            self._context,
+            credential=credential,
+            http=self._http(credential.client_id),
+            state=self._state(credential),
+            background=partial(self._background, plugin_class.name),
+        )
+        with named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
             return plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)
-
-
-class _Named(ConfigError):
-    """One that says already whose fault it is."""
-
-
-@contextmanager
-def _named(field: str, what: str) -> Iterator[None]:
-    """Turns whatever the block raises into a ConfigError that says `what` failed, and where; never a value."""
-    try:
-        yield
-    except _Named:
-        raise
-    except ConfigError as error:
-        raise _Named(*(Problem(each.field, f"{each.problem} ({what})") for each in error.problems)) from None
-    except RAISED as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} in {place.filename.rpartition('/')[2]}, line {place.lineno}"
-        raise _Named(Problem(field, f"{what} ({where})")) from None
 
 
 def _open_scopes(parts: Parts | None) -> int:
@@ -275,14 +279,6 @@ def _open_scopes(parts: Parts | None) -> int:
     return Checks.SCOPES & ~closed
 
 
-def _pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> str:
-    # Text, because it is looked up twice a request and keeps its hash.
-    parts: tuple[object, ...] = (attrs.astuple(endpoint),)
-    if target is not None:
-        parts += (target.id, target.allow_plaintext)
-    if credential is not None:
-        parts += (credential.id, credential.secret_version)
-    return repr(parts)
 
 
 def _is_secret(plugin: Plugin) -> bool:

@@ -23,6 +23,7 @@ _CALLED: Final = (
     api.NeedsBody,
     api.Prepares,
     api.TransformsRequestBody,
+    api.Renews,
     api.RespondsToTarget,
     api.TransformsResponseBody,
     api.Retries,

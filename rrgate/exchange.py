@@ -6,7 +6,7 @@ themselves (messages.py). Plugins import these names from `rrgate.api`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote_to_bytes
 
 from rrgate.body import Body, BodyTooLarge
@@ -18,6 +18,10 @@ from rrgate.paths import PathForms
 
 if TYPE_CHECKING:
     from rrgate.route import Route
+
+
+MOST_REPEATED: Final = 64 * 1024
+"""Bytes of a held body up to which a request is sent once more."""
 
 
 class Door(Protocol):
@@ -174,6 +178,13 @@ class Exchange:
         """Whether the target is reached over TLS."""
         assert self.route is not None
         return self.route.endpoint.tls
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the request could be sent to the target once more: it has no body, or a plugin had a small one
+        held."""
+        held = self.held_body
+        return self.content_length == 0 if held is None else len(held) <= MOST_REPEATED
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of the caller's field `name`."""

@@ -15,23 +15,25 @@ from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import LoopingCall
-from twisted.python.threadpool import ThreadPool
 from twisted.web.iweb import IAgent
 
 from rrgate.agent import GatewayAgent
 from rrgate.api import Event, Identity, Page
+from rrgate.background import Background
 from rrgate.boot import BootHooks
 from rrgate.compiling import Compiler
+from rrgate.core.authorization import show_authorization
 from rrgate.core.house import CoreHouse
 from rrgate.core.pages import core_takes, page_routes
-from rrgate.core.rotation import end_overlaps
 from rrgate.core.site import core_site
+from rrgate.core.upkeep import Upkeep
+from rrgate.credential_state import CredentialState
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
 from rrgate.journal import Journal
 from rrgate.messages import Reply
+from rrgate.model import Credential
 from rrgate.outside import Outside
 from rrgate.outside_way import Reach
 from rrgate.pages import gateway_pages, gateway_takes, overload
@@ -47,15 +49,13 @@ from rrgate.token_watch import TokenWatch
 from rrgate.trial import Trials
 from rrgate.waiting import run_deferred
 from rrgate.watchdog import Watchdog
-from rrgate.wire.dialer import Dialer, Resolver
+from rrgate.wire.dialer import Dialer
 from rrgate.wire.guard import AddressGuard
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
 from rrgate.wire.listening import bound_host, host_of, listen_now, url_of
 from rrgate.wire.pool import Pool
-
-OVERLAP_CHECK = 60.0
-"""Seconds between two looks for replaced secrets whose time is over."""
+from rrgate.wire.resolving import resolver_of
 
 
 class Gateway(Service):
@@ -109,9 +109,8 @@ class Gateway(Service):
         self.entrance.open(self.pipeline.serve, self.directory.clients)
         self._watch_tokens = TokenWatch(self.store, self.directory, self.reactor, self.boot.tell)
         self._watch_tokens.start()
-        self._watch_overlaps = LoopingCall(lambda: run_deferred(end_overlaps(self._house)))
-        self._watch_overlaps.clock = self.reactor
-        self._watch_overlaps.start(OVERLAP_CHECK)
+        self._upkeep = Upkeep(self._house, self.reactor)
+        self._upkeep.start()
         if self.settings.block_warning:
             watchdog = Watchdog(self.reactor, self.settings.block_warning, self.boot.tell)
             watchdog.start()
@@ -141,21 +140,15 @@ class Gateway(Service):
             on_trouble=self._journal_trouble,
         )
         self._opened.append(self.journal.close)
-        resolver_threads = ThreadPool(0, settings.dns_threads, "rrgate-names")
-        resolver_threads.start()
-        self._opened.append(resolver_threads.stop)
-        resolver = Resolver(
-            reactor,
-            resolver_threads,
-            timeout=settings.dns_timeout,
-            keep=settings.dns_cache,
-            keep_failure=settings.dns_failure_cache,
-        )
+        resolver, end_resolver = resolver_of(settings, reactor)
+        self._opened.append(end_resolver)
         networks = tuple((entry.network, entry.port) for entry in settings.allow_networks)
         self.guard = AddressGuard(networks)
         reach = Reach(reactor, resolver, self.guard, http_networks=networks, connect_timeout=settings.connect_timeout)
         shared = Shared()
         self._opened.append(shared.close)
+        background = Background(self.boot.tell)
+        self._opened.append(background.close)
         compiler = Compiler(
             self.registry,
             Unsealer(store.secrets),
@@ -165,6 +158,8 @@ class Gateway(Service):
             query_credentials=settings.query_credentials,
             allow_anonymous=settings.allow_anonymous_proxies,
             http=Outside(reach).for_tenant,
+            state=partial(CredentialState, self.store, settings.data, reactor, self._show_authorization),
+            background=background.start,
             tell=self.boot.tell,
             patience=Patience(reactor, settings.plugin_timeout),
             shared=shared,
@@ -254,6 +249,9 @@ class Gateway(Service):
             return overload("The gateway has as many requests under way as it takes")
         return None
 
+    async def _show_authorization(self, credential: Credential, needed: bool) -> None:
+        await show_authorization(self._house, credential, needed)
+
     def _journal_trouble(self, text: str) -> None:
         self.boot.tell(Event("journal-trouble", text))
 
@@ -277,7 +275,7 @@ class Gateway(Service):
     async def _drain(self) -> None:
         self._ready = False
         self._watch_tokens.stop()
-        self._watch_overlaps.stop()
+        self._upkeep.stop()
         await defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports], consumeErrors=True)
         self.boot.stopping()
         self.listener.drain()

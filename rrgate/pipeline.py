@@ -29,6 +29,7 @@ from rrgate.patience import RAISED
 from rrgate.record import CALLER_LEFT, encode, snapshot
 from rrgate.record_view import published
 from rrgate.relay import HeldBytes, Relay
+from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route, past
 from rrgate.steps import PluginFault, answer_steps, let_go, way_in
 from rrgate.streams import OpenStreams
@@ -200,6 +201,15 @@ class Pipeline:
                 await change_body(ex, request, chain.on_request_body)
             ex.checks |= Checks.REQUEST_SENT
             await self._upstream.send(ex)
+            response = ex.response
+            assert response is not None
+            ex.target_status = response.status
+            if response.status == UNAUTHORIZED and chain.renew:
+                reply = await repeat(ex, chain, self._upstream)
+                if reply is not None:
+                    return reply
+                response = ex.response
+                assert response is not None
         except (BodyTooLarge, BodyBroken, TargetError) as error:
             return self._not_sent(ex, error)
         except InjectionError as error:
@@ -207,9 +217,6 @@ class Pipeline:
             ex.checks = (ex.checks | Checks.SYSTEM_ERROR) & ~Checks.REQUEST_SENT
             return Reply(500, "A step of this gateway failed; its operator's log says which", "internal-error")
         ex.checks |= Checks.RESPONSE_RECEIVED
-        response = ex.response
-        assert response is not None
-        ex.target_status = response.status
         reply = await answer_steps(ex, chain.on_response, None)
         if reply is not None:
             return reply

@@ -5,6 +5,7 @@ Belongs here: its data, and what they alone say of it. Does not: how it is built
 
 from __future__ import annotations
 
+import attrs
 from attrs import field, frozen
 
 from rrgate.chain import Chain
@@ -98,3 +99,14 @@ class Route:
 def past(moment: float | None, now: float) -> bool:
     """Whether `moment` has come, if there is one."""
     return moment is not None and moment <= now
+
+
+def pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> str:
+    """By what connections are kept: requests with different credentials never share one."""
+    # Text, because it is looked up twice a request and keeps its hash.
+    parts: tuple[object, ...] = (attrs.astuple(endpoint),)
+    if target is not None:
+        parts += (target.id, target.allow_plaintext)
+    if credential is not None:
+        parts += (credential.id, credential.secret_version)
+    return repr(parts)

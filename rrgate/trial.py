@@ -27,6 +27,7 @@ from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
 from rrgate.record import encode, snapshot
 from rrgate.record_view import published
+from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route
 from rrgate.steps import PluginFault, answer_steps, let_go, way_in
 from rrgate.upstream import TargetError, Upstream
@@ -215,6 +216,8 @@ class Trials:
         await self._upstream.send(ex)
         assert ex.response is not None
         ex.target_status = ex.response.status
+        if ex.target_status == UNAUTHORIZED and chain.renew:
+            return await repeat(ex, chain, self._upstream)
         return None
 
     def _result(self, ex: Exchange, problem: str | None) -> Trial:

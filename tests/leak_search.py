@@ -20,6 +20,8 @@ from twisted.logger import LogEvent, eventAsText, globalLogPublisher
 
 from rrgate.careful_log import CarefulObserver
 from rrgate.model import Side
+from rrgate.outside import Outside
+from rrgate.outside_values import OutsideAnswer
 from rrgate.registry import Registry, load_registry
 from rrgate.store import keyfile
 from rrgate.testing import Canary, Finding
@@ -31,6 +33,8 @@ GRANTED = "proxy-access-granted"
 """The code on what is the target's own answer, which may show what the target was shown."""
 KEYS = frozenset({"master.key", "state.lock"})
 """Files of a state that are not searched: the key is a secret."""
+GIVEN_OUTSIDE = ("access_token", "refresh_token", "id_token")
+"""Members of answers of servers that plugins call."""
 SHOWN_IN = frozenset({"authorization", "x-api-key"})
 """Headers, folded, in which tests show tokens and keys."""
 
@@ -172,6 +176,32 @@ def _open_fields(auth_type: object) -> set[str]:
             fields = [field for field in attrs.fields(plugin.Config) if not field.metadata.get("secret")]
             return {spelling for field in fields for spelling in (field.name, _published(field.name))}
     return set()
+
+
+def _tokens_in(answer: OutsideAnswer) -> Iterator[tuple[str, str]]:
+    try:
+        document = json.loads(answer.body)
+    except ValueError:
+        return
+    if isinstance(document, dict):
+        for name in GIVEN_OUTSIDE:
+            yield from _texts(f"a provider's {name}", document.get(name))
+
+
+_call_outside = Outside.request
+
+
+async def _watched(self: Outside, *args: Any, **kwargs: Any) -> OutsideAnswer:
+    """Tokens that a gateway is given while it runs are secrets as well."""
+    answer = await _call_outside(self, *args, **kwargs)
+    for search in tuple(LeakSearch._of.values()):
+        if search._addresses:
+            for name, value in _tokens_in(answer):
+                search.know(name, value)
+    return answer
+
+
+Outside.request = _watched  # type: ignore[method-assign]
 
 
 @cache

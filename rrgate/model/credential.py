@@ -62,6 +62,12 @@ class Credential:
         check=allowed_hosts,
         help="Hosts that it may be sent to; null until it is first used with a target.",
     )
+    needs_authorization: bool = published(
+        "credentialNeedsAuthorization",
+        default=False,
+        writable=Writable.NEVER,
+        help="Whether it works again only once somebody has authorized it, or has given it a new secret.",
+    )
     fingerprint: str = published(
         "credentialFingerprint", default="", writable=Writable.NEVER, help="Tells two secrets apart; 8 hex digits."
     )

@@ -5,9 +5,9 @@ Belongs here: the same methods as Store, as Deferreds. Does not: any SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -16,8 +16,12 @@ from rrgate.model import Token
 from rrgate.store.audit import AuditEntry, AuditPage
 from rrgate.store.inventory import Inventory, Noun
 from rrgate.store.secrets import Secrets
+from rrgate.store.states import Revised
 from rrgate.store.store import Store
 from rrgate.store.thread import WorkThread
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class AsyncStore:
@@ -64,6 +68,20 @@ class AsyncStore:
     def audit(self, **wanted: Any) -> Deferred[AuditPage]:
         """See `Store.audit`."""
         return self._thread.call(self._store.audit, **wanted)
+
+    def read_state(self, credential_id: str, secret_version: int) -> Deferred[Revised | None]:
+        """See `Store.read_state`."""
+        return self._thread.call(self._store.read_state, credential_id, secret_version)
+
+    def write_state(
+        self, credential_id: str, secret_version: int, sealed: bytes, revision: int
+    ) -> Deferred[int | None]:
+        """See `Store.write_state`; fires when it is durable."""
+        return self._thread.call(self._store.write_state, credential_id, secret_version, sealed, revision)
+
+    def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        """Run other work on the state's files in its turn, such as taking a lock; it must not wait for anybody."""
+        return self._thread.call(work, *args, **kwargs)
 
     def close(self) -> Deferred[None]:
         """Finish what was begun, close the file, end the thread. May be called again."""

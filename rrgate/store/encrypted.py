@@ -18,6 +18,7 @@ from rrgate.store.secrets import (
     data_key_identity,
     instance_identity,
     previous_row,
+    state_row,
 )
 
 
@@ -94,6 +95,7 @@ SEALED: Final = (
     SealedColumn("credentials", "sealed_secret", credential_row),
     SealedColumn("credentials", "previous_sealed_secret", previous_row),
     SealedColumn("targets", "sealed_client_certificate", client_certificate_row),
+    SealedColumn("credential_states", "sealed", state_row),
 )
 """All that data keys seal. A rotation leaves it alone: the data keys stay the same."""
 

@@ -75,7 +75,7 @@ def locked(
     Raises StoreError if another process holds it for a minute. Blocks the thread meanwhile.
     """
     deadline = time.monotonic() + _LOCK_SECONDS
-    while (handle := _try_lock(directory / name)) is None:
+    while (handle := try_lock(directory / name)) is None:
         if time.monotonic() > deadline:
             raise StoreError(
                 f"another process has held {directory / name} for {_LOCK_SECONDS:.0f} s; "
@@ -88,7 +88,8 @@ def locked(
         os.close(handle)
 
 
-def _try_lock(path: Path) -> int | None:
+def try_lock(path: Path) -> int | None:
+    """The open, locked file `path`, made if it is not there; None if somebody else has it. To be closed."""
     handle = _open_private(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

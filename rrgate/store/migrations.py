@@ -162,3 +162,15 @@ def step_0008_one_master_key(database: Database) -> None:
 def step_0009_client_certificates(database: Database) -> None:
     """The sealed certificate and key that a target is shown over TLS."""
     database.table("targets").add_column("sealed_client_certificate", bytes)
+
+
+@migrations()
+def step_0010_credential_states(database: Database) -> None:
+    """What an auth type keeps of a credential, sealed: a token, say. `id` is the credential's, with which it goes."""
+    _table(
+        database,
+        "credential_states",
+        {"id": str, "client_id": str, "secret_version": int, "revision": int, "sealed": bytes},
+        "id",
+        ForeignKey("credential_states", "id", "credentials", "id", on_delete="CASCADE"),
+    )

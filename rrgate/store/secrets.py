@@ -60,6 +60,11 @@ def client_certificate_row(target_id: str) -> str:
     return f"targets/{target_id}/client-certificate"
 
 
+def state_row(credential_id: str) -> str:
+    """The `row` under which what its auth type keeps of a credential is sealed."""
+    return f"credentials/{credential_id}/state"
+
+
 class Secrets:
     """Seals and unseals without touching the disk. Safe to use from several threads.
 

@@ -25,6 +25,7 @@ from rrgate.store.migrations import migrations
 from rrgate.store.plugin_steps import PluginSteps
 from rrgate.store.rows import TABLES, NounTable, table_of
 from rrgate.store.secrets import HasMasterKeys, Secrets, WrappedKey, new_instance_key
+from rrgate.store.states import Revised, read_state, write_state
 
 
 class Store:
@@ -159,6 +160,16 @@ class Store:
         """A page of the audit log; see `read_entries`."""
         with _told():
             return read_entries(self._connection, **wanted)
+
+    def read_state(self, credential_id: str, secret_version: int) -> Revised | None:
+        """What is kept of a credential; see `states.read_state`."""
+        with _told():
+            return read_state(self._connection, credential_id, secret_version)
+
+    def write_state(self, credential_id: str, secret_version: int, sealed: bytes, revision: int) -> int | None:
+        """Keep something of a credential, durably; see `states.write_state`."""
+        with _told(), transaction(self._database) as connection:
+            return write_state(connection, credential_id, secret_version, sealed, revision)
 
     def close(self) -> None:
         """Close the file. May be called again."""

@@ -12,6 +12,7 @@ from rrgate.testing.gateway import MemoryGateway
 from rrgate.testing.messages import Answer, Received
 from rrgate.testing.operator_log import OperatorLog, operator_log
 from rrgate.testing.outside import OutsideCall, StubOutside
+from rrgate.testing.state import MemoryState
 from rrgate.testing.target import Says, StubTarget
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Clock",
     "Finding",
     "MemoryGateway",
+    "MemoryState",
     "Occasion",
     "OperatorLog",
     "OutsideCall",

@@ -21,6 +21,7 @@ from twisted.web.iweb import IAgent
 from rrgate import hookspecs
 from rrgate.agent import GatewayAgent
 from rrgate.api import Event, Exchange, Identity, Plugin, hookimpl
+from rrgate.background import Background
 from rrgate.compiling import Compiler
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
@@ -39,6 +40,7 @@ from rrgate.testing.clock import Clock
 from rrgate.testing.messages import Headers, request_bytes
 from rrgate.testing.outside import StubOutside
 from rrgate.testing.stand_in import STAND_IN, Nobody, StandIn
+from rrgate.testing.state import MemoryState
 from rrgate.testing.target import MemoryDialer, StubTarget
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
@@ -108,6 +110,8 @@ class MemoryGateway:
         self.events: list[Event] = []
         self.requests: list[Exchange] = []
         """Every finished request of a proxy."""
+        self._states: dict[tuple[str, int], MemoryState] = {}
+        self._background = Background(self.events.append)
         compiler = Compiler(
             self.registry,
             _NotSealed(),
@@ -117,6 +121,8 @@ class MemoryGateway:
             query_credentials=self.settings.query_credentials,
             allow_anonymous=self.settings.allow_anonymous_proxies,
             http=lambda client_id: self.outside,
+            state=self.state_of,
+            background=self._background.start,
             tell=self.events.append,
             patience=Patience(clock, self.settings.plugin_timeout),
         )
@@ -168,6 +174,14 @@ class MemoryGateway:
     def target_at(self, host: str) -> StubTarget:
         """The target of a host."""
         return self.dialer.target(host)
+
+    def state_of(self, credential: Credential) -> MemoryState:
+        """What its auth type keeps of a credential, and version of its secret."""
+        return self._states.setdefault((credential.id, credential.secret_version), MemoryState(self.clock))
+
+    def stop(self) -> None:
+        """End what plugins do in the background, as a gateway does that stops."""
+        self._background.close()
 
     @property
     def in_flight(self) -> int:

@@ -36,6 +36,7 @@ async def test_create_change_delete(core: Core) -> None:
         "credentialExpiresAt": None,
         "credentialPreviousSecretExpiresAt": None,
         "credentialAllowedHosts": None,
+        "credentialNeedsAuthorization": False,
         "credentialFingerprint": made["credentialFingerprint"],
         "credentialCreatedAt": "2025-12-12T05:26:57.621Z",
         "credentialUpdatedAt": "2025-12-12T05:26:57.621Z",

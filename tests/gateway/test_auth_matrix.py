@@ -194,6 +194,14 @@ class TargetType:
     query: str = ""
 
 
+def gives_tokens(connection: Connection) -> None:
+    """A token endpoint."""
+    while connection.request() is not None:
+        connection.answer(b'{"access_token": "T-access-token", "token_type": "Bearer", "expires_in": 3600}')
+
+
+TOKENS = Target(gives_tokens)
+"""There from the beginning, since the table names its address."""
 TARGETS = [
     TargetType("apiKey in a header", "apiKey", {"key": "X-Key", "value": "T-key"}, {"X-Key": "T-key"}),
     TargetType("key alone", "key", {"key": "T-key"}, {"Authorization": "T-key"}),
@@ -213,6 +221,17 @@ TARGETS = [
         "jwt",
         {"signingKey": "T-" + 32 * "k", "algorithm": "HS256", "claims": {"sub": "us"}},
         {"Authorization": re.compile(r"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.eyJzdWIiOiJ1cyIs[\w-]+\.[\w-]{43}")},
+    ),
+    TargetType(
+        "oauth2",
+        "oauth2",
+        {
+            "grantType": "client_credentials",
+            "tokenUrl": f"{TOKENS.url}/token",
+            "clientId": "us",
+            "clientSecret": "T-secret",
+        },
+        {"Authorization": "Bearer T-access-token"},
     ),
     TargetType(
         "custom",

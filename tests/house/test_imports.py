@@ -33,6 +33,7 @@ FLOORS = (
         "rrgate.names",
         "rrgate.outside_values",
         "rrgate.paths",
+        "rrgate.plugin_context",
         "rrgate.plugin_values",
         "rrgate.patience",
         "rrgate.reactor",
@@ -41,6 +42,7 @@ FLOORS = (
         "rrgate.settings_sources",
         "rrgate.settings_values",
         "rrgate.shared",
+        "rrgate.state_values",
         "rrgate.transports",
         "rrgate.upstream",
         "rrgate.waiting",
@@ -65,9 +67,12 @@ FLOORS = (
     },
     # A request's way.
     {
+        "rrgate.background",
+        "rrgate.blaming",
         "rrgate.boot",
         "rrgate.compiling",
         "rrgate.reaching",
+        "rrgate.credential_state",
         "rrgate.directory",
         "rrgate.journal",
         "rrgate.outgoing",
@@ -78,6 +83,7 @@ FLOORS = (
         "rrgate.record_view",
         "rrgate.redaction",
         "rrgate.relay",
+        "rrgate.repeating",
         "rrgate.steps",
         "rrgate.streams",
         "rrgate.token_watch",
@@ -120,7 +126,7 @@ STRANGERS = (
 )
 """Pairs that the floors alone would allow."""
 
-GENERIC = frozenset({"key", "none"})
+GENERIC = frozenset({"key", "none", "oauth2"})
 """Spellings of auth types that are words for much else too."""
 
 CONFIGURES_AS_A_USER = frozenset({"rrgate.demo"})

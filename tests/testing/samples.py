@@ -9,9 +9,10 @@ import hmac
 import json
 from base64 import b64encode, urlsafe_b64encode
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
-from rrgate.testing import Ask
+from rrgate.api import OutsideAnswer
+from rrgate.testing import Ask, OutsideCall
 
 SECRET = "a-Secret/of-the-Sample+0001"
 _BASIC = b64encode(f"ann-of-the-Sample-0001:{SECRET}".encode()).decode()
@@ -30,6 +31,21 @@ def _token(expires: float, audience: str = "us") -> str:
     signed = b".".join(parts)
     signature = hmac.digest(f"{SECRET}-of-32-bytes".encode(), signed, "sha256")
     return (signed + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode()
+
+
+def _endpoint(call: OutsideCall) -> OutsideAnswer:
+    """A token endpoint that knows its client."""
+    pair = b64encode(f"ann-of-the-Sample-0001:{quote_plus(SECRET)}".encode()).decode()
+    if call.headers.get("Authorization") != f"Basic {pair}":
+        return OutsideAnswer(401, (), b'{"error": "invalid_client"}')
+    return OutsideAnswer(
+        200, (), b'{"access_token": "a-token/of-the-Sample+0001", "token_type": "Bearer", "expires_in": 600}'
+    )
+
+
+def _oauth2(**changes: object) -> dict[str, object]:
+    secret = {"clientId": "ann", "clientSecret": SECRET, "tokenUrl": "https://login.test/token"}
+    return {"grantType": "client_credentials", **secret, **changes}
 
 
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -66,6 +82,28 @@ SAMPLES: dict[str, dict[str, Any]] = {
             ("addToHeader", {"token": SECRET, "addToHeader": False}),
         ],
         "accepted": lambda received: received.every("Authorization") == [f"Bearer {SECRET}"],
+    },
+    "oauth2": {
+        "config": {
+            "grantType": "client_credentials",
+            "tokenUrl": "https://login.test/token",
+            "clientId": "ann-of-the-Sample-0001",
+            "clientSecret": SECRET,
+            "extraParams": {"resource": "a-Further/Secret-0001+of-it"},
+        },
+        "good": Ask("POST", "/a", {}, b"body"),
+        "bad_configs": [
+            ("tokenUrl", _oauth2(tokenUrl="ftp://login.test/token")),
+            ("tokenUrl", _oauth2(tokenUrl="https://ann:pw@login.test/token")),
+            ("clientSecret", _oauth2(clientSecret=None)),
+            ("refreshToken", _oauth2(refreshToken="a-refresh-token")),
+            ("refreshToken", _oauth2(grantType="refresh_token")),
+            ("extraParams.client_id", _oauth2(extraParams={"client_id": "another"})),
+            ("scope", _oauth2(scope="a\nb")),
+        ],
+        "accepted": lambda received: received.every("Authorization") == ["Bearer a-token/of-the-Sample+0001"],
+        "outside": _endpoint,
+        "secrets": ["a-token/of-the-Sample+0001"],
     },
     "basicAuth": {
         "config": {"username": "ann-of-the-Sample-0001", "password": SECRET},

@@ -1,0 +1,38 @@
+"""`Upkeep`: what becomes of nouns when their time is over, without anybody asking.
+
+Belongs here: looking, now and then. Does not: what is to be done (rotation.py, authorization.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from twisted.internet.task import LoopingCall
+
+from rrgate.core.house import CoreHouse
+from rrgate.core.rotation import end_overlaps
+from rrgate.waiting import run_deferred
+
+UPKEEP: Final = 60.0
+"""Seconds between two looks."""
+
+
+class Upkeep:
+    """Looks every `UPKEEP` seconds, from `start` until `stop`."""
+
+    def __init__(self, house: CoreHouse, clock: Any) -> None:
+        self._house = house
+        self._looking = LoopingCall(lambda: run_deferred(self.look()))
+        self._looking.clock = clock
+
+    def start(self) -> None:
+        """The first look is now."""
+        self._looking.start(UPKEEP)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._looking.stop()
+
+    async def look(self) -> None:
+        """Look now. Raises nothing."""
+        await end_overlaps(self._house)

@@ -1,0 +1,28 @@
+"""`resolver_of`: the Resolver of a gateway, with threads of its own.
+
+Belongs here: which settings it has. Does not: resolving (dialer.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python.threadpool import ThreadPool
+
+from rrgate.settings import Settings
+from rrgate.wire.dialer import Resolver
+
+
+def resolver_of(settings: Settings, reactor: Any) -> tuple[Resolver, Callable[[], None]]:
+    """It, and what ends its threads."""
+    threads = ThreadPool(0, settings.dns_threads, "rrgate-names")
+    threads.start()
+    resolver = Resolver(
+        reactor,
+        threads,
+        timeout=settings.dns_timeout,
+        keep=settings.dns_cache,
+        keep_failure=settings.dns_failure_cache,
+    )
+    return resolver, threads.stop
