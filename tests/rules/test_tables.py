@@ -14,7 +14,8 @@ from attrs import evolve
 
 from rrgate.model import Scope
 from rrgate.testing import MemoryGateway
-from tests.rules.judged import Document, Judged, allow, deny, header, rule_of
+from rrgate_plugins.rules.message import Message
+from tests.rules.judged import KEY, Document, Judged, allow, deny, header, rule_of
 from tests.rules.test_lint import TOLD
 from tests.rules.test_patterns import REFUSED
 from tests.rules.test_spellings import MISSPELLED, SPELLINGS
@@ -118,6 +119,13 @@ SCOPES: dict[str, tuple[Any, ...]] = {
         "Rule r2 of the target credential denies this request",
         "r2",
     ),
+    "one denies, and a deny rule of another does not match": (
+        {PROXY: [deny("^/a")], TARGET: [deny("^/b")]},
+        {},
+        {CREDENTIAL, TOWARDS, TARGET},
+        "Rule r1 of the proxy denies this request",
+        "r1",
+    ),
     "all four deny": (
         {scope: [deny("^/a")] for scope in Scope},
         {},
@@ -164,6 +172,12 @@ DENY_OVER_ALLOW: dict[str, tuple[Any, ...]] = {
     "the greatest priority is told": ([deny("^/a"), deny("^/", priority=2), deny("a")], "allow", "r2", False),
     "the first of equals is told": ([deny("a", priority=7), deny("^/a", priority=7)], "allow", "r1", False),
     "with and without an index": ([deny(path("^/b", "absent")), deny("^/a", priority=1)], "allow", "r2", False),
+    "one for all methods among some of one": (
+        [allow(methods=["GET"]), deny(path("^/b", "absent"))],
+        "deny",
+        "r2",
+        False,
+    ),
     "of those that allow too": ([allow("^/a"), allow("^/", priority=2)], "deny", "r2", True),
 }
 
@@ -264,6 +278,11 @@ PATHS: dict[str, tuple[Any, ...]] = {
     "an at sign": (r"^/@scope/name$", "/@scope%2Fname", True, False),
     "what looks like a path's end in parameters": ("^/x/admin$", "/x;a%2Fb/admin", True, False),
     "a line break behind parameters": ("^/x/admin.*secret$", "/x;a%2Fb/%61dmin%0Ay/secret", True, False),
+    "the same, and a percent sign": ("^/x/1%/admin.*secret$", "/x;a%2Fb/1%25/admin%0Ay/secret", True, False),
+    "the same, and %2F left": ("^/x/1%/a%2Fb.*secret$", "/x;a%2Fb/1%25/a%2Fb%0Ay/secret", True, False),
+    "%25 stays, and %2F does not": ("^/a/1%25$", "/a%2F1%25", True, False),
+    "%25 and %2F stay, and letters do not": ("^/a%2Fb/1%25/x$", "/a%2Fb/1%25/%78", True, False),
+    "twice escaped stays beside others": ("^/admin", "/%2561dmin%2Fx%0A", False, False),
     "slashes first, as werkzeug takes them": ("^/admin//x$", "/%2Fadmin%2F%2Fx", True, False),
     "slashes first alone, and %2F left": ("^/a%2Fb$", "/%2Fa%2Fb", False, False),
     "overlong UTF-8 is no slash": ("^/a/b$", "/a%C0%AFb", False, False),
@@ -345,6 +364,7 @@ HEADERS: dict[str, tuple[Any, ...]] = {
     "two checks, both hold": ([header("^x$"), header("^y$", "1")], {"X": "", "Y": "1"}, True, True),
     "two checks, one holds": ([header("^x$"), header("^y$", "1")], {"X": "", "Y": "2"}, False, False),
     "must not be there, and is not": ([header("^x$", **ABSENT)], {}, True, True),
+    "must not be there, by a name to look for": ([header("^x-signature$", **ABSENT)], {}, True, True),
     "must not be there, and is": ([header("^x$", **ABSENT)], {"X": "1"}, False, False),
     "must not be with that value, and is with another": ([header("^x$", "^1$", **ABSENT)], {"X": "2"}, True, True),
     "must not be with that value, and is": ([header("^x$", "^1$", **ABSENT)], {"X": "1"}, False, False),
@@ -363,6 +383,7 @@ HEADERS: dict[str, tuple[Any, ...]] = {
     "methods in headers are not seen": ([header("override")], {"X-HTTP-Method-Override": "GET"}, False, False),
     "two lines are one value too": ([header("^x$", "^a, b$")], [("X", "a"), ("X", "b")], True, False),
     "joined as WSGI does": ([header("^x$", "^a,b$")], [("X", "a"), ("X", "b")], True, False),
+    "joined in any case": ([header("^x$", "^a,b$")], [("X", "a"), ("x", "b")], True, False),
     "joined in either spelling": ([header("^x-y$", "^a,b$")], [("X-Y", "a"), ("X_Y", "b")], True, False),
     "lines of other names are not joined": ([header("^x", "a, ?b")], {"X-A": "a", "X-B": "b"}, False, False),
     "joined, and must not be": ([header("^x$", "^a,b$", **ABSENT)], [("X", "a"), ("X", "b")], True, False),
@@ -529,6 +550,23 @@ def test_callers_who_show_nothing_are_judged_like_others(scope: Scope) -> None:
     gateway.directory.put(rule_of(deny("^/a"), "r1", parent, proxy.client_id))
     assert gateway.call("GET", proxy, "/a").answer.status == 403
     assert gateway.call("GET", proxy, "/b").answer.status == 200
+
+
+def test_a_check_that_nothing_carries_out_any_more_is_not_left_out(judged: Judged) -> None:
+    """Such a rule was saved while a plugin was installed that did."""
+    proxy = judged.proxy([deny("^/a", body=[{"jsonPath": "^role$"}])])
+    before = len(judged.gateway.target.received)
+    assert judged.gateway.call("GET", proxy, "/b", {"X-Api-Key": KEY}).answer.status == 500
+    assert len(judged.gateway.target.received) == before
+
+
+def test_a_path_that_nobody_has_judged_is_not_looked_at(judged: Judged) -> None:
+    judged.ask([], "GET /")
+    ex = judged.gateway.requests[-1]
+    assert Message(ex).raw == b"/"
+    ex.forms = None
+    with pytest.raises(ValueError, match="not been judged"):
+        Message(ex)
 
 
 def test_a_caller_without_a_credential_is_not_judged(judged: Judged) -> None:
