@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ class LeakSearch:
                 self.know("a master key", keyfile.as_text(key))
         for path in sorted(data.rglob("*")):
             if path.is_file() and path.name not in KEYS:
-                self.add(str(path.relative_to(data)), path.read_bytes())
+                with suppress(FileNotFoundError):  # SQLite takes its files beside a database away when that is closed
+                    self.add(str(path.relative_to(data)), path.read_bytes())
 
     def _logged(self, event: LogEvent) -> None:
         self.add("the log", eventAsText(event))
