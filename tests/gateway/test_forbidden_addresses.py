@@ -551,6 +551,17 @@ async def test_no_spelling_is_dialled(closed: Place, door: str, kind: str) -> No
     assert await dialled_by(door, closed, SPELLINGS[kind], closed.watch.port) == {}
 
 
+@pytest.mark.parametrize(
+    "kind", ["decimal", "octal", "hex", "short and mixed", "user info", "zone ids", "escapes and odd characters"]
+)
+@pytest_twisted.ensureDeferred
+async def test_what_is_read_differently_by_different_parsers_is_no_base_url(closed: Place, kind: str) -> None:
+    """Whatever it leads to, as each parser reads it its own way."""
+    for host in SPELLINGS[kind]:
+        assert await closed.as_target(f"http://{host}:80") == "refused when it was saved", host
+    closed.watch.since()
+
+
 @pytest_twisted.ensureDeferred
 async def test_what_is_public_or_opened_is_dialled_and_seen(closed: Place, opened: Place, door: str) -> None:
     """The controls: these tests can see a connection."""
