@@ -13,6 +13,7 @@ from rrgate_plugins.basic_auth import BasicAuth
 from rrgate_plugins.bearer import Bearer
 from rrgate_plugins.cors import Cors
 from rrgate_plugins.custom import Custom
+from rrgate_plugins.custom_token import CustomToken
 from rrgate_plugins.data_injection import DataInjection
 from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.hmac_signature import Hmac
@@ -38,6 +39,7 @@ def rrgate_plugins() -> list[type[Plugin]]:
         AwsSigV4,
         Hmac,
         OAuth2,
+        CustomToken,
         NoCredential,
         AnonymousCallers,
         AllowedNetworks,

@@ -40,10 +40,12 @@ class Token:
 class TokenKeeper:
     """One object a credential and version of its secret. All on the reactor's thread."""
 
-    def __init__(self, grant: Grant, context: PluginContext) -> None:
+    def __init__(self, grant: Grant, context: PluginContext, prefix: bytes = b"Bearer ") -> None:
+        """`prefix`: what stands before a token in its header."""
         self.token: Token | None = None
         """The present one; whether it still serves is for its user to see."""
         self._grant = grant
+        self._prefix = prefix
         self._context = context
         self._clock = context.clock
         self._id = context.credential.id if context.credential else ""
@@ -102,7 +104,7 @@ class TokenKeeper:
             until = end - min(MARGIN, life / 20)
             ahead = end - min(AHEAD, life / 5) if held.renewable else math.inf
         text = held.access_token
-        token = self.token = Token(b"Bearer " + text.encode(), text, ahead, until, held.renewable)
+        token = self.token = Token(self._prefix + text.encode(), text, ahead, until, held.renewable)
         self._failure, self._failures, self._not_before = None, 0, -math.inf
         return token
 

@@ -234,6 +234,17 @@ TARGETS = [
         {"Authorization": "Bearer T-access-token"},
     ),
     TargetType(
+        "customToken",
+        "customToken",
+        {
+            "request": {"url": f"{TOKENS.url}/token?of=an-API-that-has-its-own-way"},
+            "tokenPath": "$.access_token",
+            "header": "X-App",
+            "prefix": "T ",
+        },
+        {"X-App": "T T-access-token"},
+    ),
+    TargetType(
         "custom",
         "custom",
         {"headers": {"X-App": "T-app", "authorization": "T-auth"}, "queryParams": {"sig": "T-s"}},

@@ -48,6 +48,11 @@ def _oauth2(**changes: object) -> dict[str, object]:
     return {"grantType": "client_credentials", **secret, **changes}
 
 
+def _custom_token(**changes: object) -> dict[str, object]:
+    request = {"url": "https://login.test/session", "headers": {"X-App": SECRET}, "body": {"password": f"{SECRET}-too"}}
+    return {"request": request, "tokenPath": "$.session[0]", "header": "X-Session", "prefix": "s ", **changes}
+
+
 SAMPLES: dict[str, dict[str, Any]] = {
     "apiKey": {
         "config": {"key": "X-Api-Key", "value": SECRET},
@@ -103,6 +108,21 @@ SAMPLES: dict[str, dict[str, Any]] = {
         ],
         "accepted": lambda received: received.every("Authorization") == ["Bearer a-token/of-the-Sample+0001"],
         "outside": _endpoint,
+        "secrets": ["a-token/of-the-Sample+0001"],
+    },
+    "customToken": {
+        "config": _custom_token(),
+        "good": Ask("POST", "/a", {}, b"body"),
+        "bad_configs": [
+            ("request.url", _custom_token(request={"url": f"https://ann:{SECRET}@login.test/"})),
+            ("request.method", _custom_token(request={"url": "https://login.test/", "method": SECRET})),
+            ("tokenPath", _custom_token(tokenPath="$..token")),
+            ("expiresInPath", _custom_token(expiresInPath="expires")),
+            ("ttl", _custom_token(ttl=0)),
+            ("header", _custom_token(header="Content-Length")),
+        ],
+        "accepted": lambda received: received.every("X-Session") == ["s a-token/of-the-Sample+0001"],
+        "outside": OutsideAnswer(200, (), b'{"session": ["a-token/of-the-Sample+0001"]}'),
         "secrets": ["a-token/of-the-Sample+0001"],
     },
     "basicAuth": {
