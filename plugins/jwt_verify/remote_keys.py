@@ -45,7 +45,7 @@ class RemoteKeys:
     def __init__(self, url: str, context: PluginContext) -> None:
         """`context`: of the plugin object that asks first: its clock, its log, and how the operator is told."""
         self._url = url
-        self._host = urlsplit(url).hostname or ""
+        self._host = urlsplit(url).netloc
         self._clock: IReactorTime = context.clock
         self._log = context.log
         self._tell = context.tell

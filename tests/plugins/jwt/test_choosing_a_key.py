@@ -1,7 +1,7 @@
 """Tokens that try to choose the key or the algorithm they are verified with, by class, with the section each is from.
 
 Belongs here: what stands in a token's header. Does not: its form (test_form.py), its claims (test_claims.py), sets
-that are fetched (test_remote_keys.py). jwt_mutations.py shows that each check is needed by a case in one of these.
+that are fetched (test_remote_keys.py). mutations.py shows that each check is needed by a case in one of these.
 """
 
 from __future__ import annotations
