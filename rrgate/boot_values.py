@@ -76,7 +76,7 @@ class Event:
     kept it, or else the place), `journal-trouble` (requests are not logged), `tokens-unreadable` (changed tokens on
     disk cannot be read; those in memory stay in force), `proxy-broken` (a proxy cannot be compiled and answers 500;
     `subject` is its id), `keys-unreachable` (keys that callers are verified with cannot be fetched; `subject` is the
-    host, and port, that they come from), `credential-failed` (what a target is to be shown cannot be had; it is tried again;
+    host and port they come from), `credential-failed` (what a target is to be shown cannot be had; it is tried again;
     `subject` is the credential's id), `credential-needs-authorization` (the same, and only a person can help).
     `message`: a sentence.
     """
