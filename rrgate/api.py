@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from pluggy import HookimplMarker
 from sqlite_utils import Migrations
 
+from rrgate.authorization_values import AsksUsers, AuthorizationRefused, AuthorizationRequest
 from rrgate.body import Body
 from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.config_values import ConfigError, NoConfig, Problem, documented, secret
@@ -42,7 +43,10 @@ from rrgate.state_values import KeepsState, Kept, StateBusy, StateChanged, State
 __all__ = [
     "NEVER_TO_TARGET",
     "NOT_INJECTABLE",
+    "AsksUsers",
     "Authenticates",
+    "AuthorizationRefused",
+    "AuthorizationRequest",
     "Authorizes",
     "Body",
     "BodyNeed",
@@ -156,6 +160,12 @@ class Plugin:
 
         For auth types that serve both. Called when a credential is saved.
         """
+
+    @classmethod
+    def needs_authorization(cls, config: Any) -> bool:
+        """For auth types: whether a credential with this `Config` works only once a person has authorized it at a
+        provider. The class has the methods of `AsksUsers` then."""
+        return False
 
     @classmethod
     def check_rule(cls, rule: Rule) -> None:

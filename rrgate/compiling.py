@@ -241,6 +241,11 @@ class Compiler:
         either = EitherSecret(present, previous, until, self._onward)
         return evolve(member, instead=either.methods()), either.consumes
 
+    def credential_plugin(self, credential: Credential) -> Plugin:
+        """The plugin object of `credential`, the same that works on its Routes. Raises ConfigError."""
+        with named("credentialSecret", f"credential {credential.id} does not work"):
+            return self._credential_plugin(credential)
+
     def _credential_plugin(self, credential: Credential, before: Credential | None = None) -> Plugin:
         """The plugin object of `credential`, or of what it was `before`, kept for as long as that version is in use."""
         in_force = (credential.secret_version, credential.previous_secret_version)

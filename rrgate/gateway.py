@@ -19,6 +19,7 @@ from twisted.web.iweb import IAgent
 
 from rrgate.agent import GatewayAgent
 from rrgate.api import Event, Identity, Page
+from rrgate.authorizing import Authorizations
 from rrgate.background import Background
 from rrgate.boot import BootHooks
 from rrgate.compiling import Compiler
@@ -149,7 +150,7 @@ class Gateway(Service):
         self._opened.append(shared.close)
         background = Background(self.boot.tell)
         self._opened.append(background.close)
-        compiler = Compiler(
+        compiler = self._compiler = Compiler(
             self.registry,
             Unsealer(store.secrets),
             reactor,
@@ -213,6 +214,8 @@ class Gateway(Service):
             request_log=self.request_log,
             registry=self.registry,
             trials=self._trials,
+            authorizing=Authorizations(self._compiler, self.boot.tell),
+            core_public_url=settings.core_public_url,
             wall=self.wall,
             hosts=frozenset(self._names(settings.core_listen)),
             public_url=self.public_url,

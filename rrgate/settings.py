@@ -60,7 +60,8 @@ class Settings:
         values.text_of("an absolute URL", values.base_url, optional=True),
         "",
         where="answers",
-        help="The Core API's address as users see it, for `redirect_uri`. Empty: from the bound address.",
+        help="The Core API's address as users see it, for `redirect_uri`. Empty: from the bound address, "
+        "and nobody can authorize a credential.",
     )
     hosts: tuple[str, ...] = setting(
         values.list_of("a host without scheme and port", values.host_name),

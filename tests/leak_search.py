@@ -151,6 +151,8 @@ class Watcher:
         """The gateway's own answers: all of the Core API, and errors of the Proxy API."""
         if any(name.lower().endswith("proxy-code") and value == GRANTED for name, value in answer.headers):
             return
+        if answer.status == 303:
+            return  # to a provider: the browser is given its state and its cookie
         if self._sink == "answers of the Core API" or answer.status >= 400:
             self._search.add(self._sink, f"{answer.reason} {answer.headers}".encode() + answer.body)
 

@@ -5,8 +5,12 @@ Belongs here: joining its parts. Does not: what a request is shown (shown.py), t
 
 from __future__ import annotations
 
-from rrgate.api import PluginContext
-from rrgate_plugins.oauth2.config import CLIENT, OAuth2Config
+from collections.abc import Mapping
+
+from rrgate.api import AuthorizationRefused, AuthorizationRequest, PluginContext, StateError
+from rrgate_plugins.oauth2.answers import NoToken
+from rrgate_plugins.oauth2.config import CLIENT, CODE, OAuth2Config
+from rrgate_plugins.oauth2.consent import code_in, request_for
 from rrgate_plugins.oauth2.endpoint import TokenEndpoint
 from rrgate_plugins.oauth2.grants import ByClient, ByRefreshToken, Grant
 from rrgate_plugins.oauth2.keeper import TokenKeeper
@@ -20,10 +24,26 @@ class OAuth2(ShowsFetchedToken):
     Config = OAuth2Config
 
     def __init__(self, config: OAuth2Config, context: PluginContext) -> None:
-        endpoint = TokenEndpoint(config, context.http)
-        grant: Grant
-        if config.grant_type == CLIENT:
-            grant = ByClient(endpoint, context.wall)
-        else:
-            grant = ByRefreshToken(config, endpoint, context.state, context.wall)
+        self._endpoint = endpoint = TokenEndpoint(config, context.http)
+        self._consented = ByRefreshToken(config, endpoint, context.state, context.wall)
+        grant: Grant = ByClient(endpoint, context.wall) if config.grant_type == CLIENT else self._consented
         super().__init__(config, context, TokenKeeper(grant, context), b"Authorization")
+
+    @classmethod
+    def needs_authorization(cls, config: OAuth2Config) -> bool:
+        """Whether a person must be asked at the provider."""
+        return config.grant_type == CODE
+
+    def authorization_request(self, redirect_uri: str, state: str) -> AuthorizationRequest:
+        """See `rrgate.api.AsksUsers`."""
+        return request_for(self.config, redirect_uri, state)
+
+    async def authorized(self, redirect_uri: str, parameters: Mapping[str, str], kept: str) -> None:
+        """See `rrgate.api.AsksUsers`."""
+        code = code_in(self.config, parameters)
+        since = self.context.wall()
+        try:
+            granted = await self._endpoint.by_code(code, redirect_uri, kept or None)
+            self._keeper.accept(await self._consented.begin(granted, since))
+        except (NoToken, StateError) as error:
+            raise AuthorizationRefused(str(error)) from None

@@ -105,8 +105,6 @@ class OAuth2Config:
 
     def _wrong_for_its_grant(self) -> list[Problem]:
         problems = []
-        if self.grant_type == CODE:
-            problems.append(Problem("grantType", "authorization_code is not served yet"))
         for name, given, grant, required in (
             ("refreshToken", self.refresh_token, REFRESH, True),
             ("authorizationUrl", self.authorization_url, CODE, True),

@@ -49,6 +49,7 @@ class TokenKeeper:
         self._context = context
         self._clock = context.clock
         self._id = context.credential.id if context.credential else ""
+        self._shown_as_needing = context.credential is not None and context.credential.needs_authorization
         self._waiting: list[Deferred[Token]] = []
         self._fetching = False
         self._failure: NoToken | None = None
@@ -132,9 +133,14 @@ class TokenKeeper:
         token = None
         try:
             token = self.accept(await self._grant.next(old))
+            if self._shown_as_needing:
+                # It was authorized by way of another process, or of one that ended before it could show that.
+                self._shown_as_needing = False
+                await self._context.state.authorization_needed(False)
         except NoToken as error:
             failure = error
             if error.grant_is_over:
+                self._shown_as_needing = True
                 await self._context.state.authorization_needed(True)
         except CancelledError:
             failure = NoToken("this gateway stops")

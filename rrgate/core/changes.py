@@ -69,6 +69,11 @@ def trying(house: CoreHouse, actor: Actor, noun: Credential | Target, target: Ta
     return _entry(house, actor, "test", noun, before=None, after={"targetId": target.id, "path": path + mark + names})
 
 
+def authorizing(house: CoreHouse, actor: Actor, noun: Credential) -> AuditEntry:
+    """The entry of `noun` that is to be authorized at its provider (by the route that makes a link), or has been."""
+    return _entry(house, actor, "authorize", noun, before=None, after=None)
+
+
 def _entry(
     house: CoreHouse,
     actor: Actor,

@@ -49,8 +49,9 @@ def auth_type(house: CoreHouse, name: str, side: Side) -> type[Plugin]:
     return plugin
 
 
-def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> None:
-    """Raises ConfigError, with no value in it, unless the auth type can work with `secret`."""
+def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> bool:
+    """Whether somebody must authorize a credential with `secret` before it works. Raises ConfigError, with no value in
+    it, unless its auth type can work with it."""
     plugin = auth_type(house, name, side)
     config = configure(plugin.Config, secret, SECRET)
     try:
@@ -58,15 +59,14 @@ def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> None:
     except ConfigError as error:
         problems = [Problem(f"{SECRET}.{problem.field}", problem.problem) for problem in error.problems]
     else:
-        return
+        return bool(plugin.needs_authorization(config))
     raise ConfigError(*problems)
 
 
 async def list_credentials(call: Call) -> Answer:
-    # No credential is temporary yet, so that all are listed either way.
-    call.query.flag("includeTemporary")
-    directory = call.house.directory
-    mine = [each for each in directory.credentials.values() if each.client_id == call.client.id]
+    temporary = call.query.flag("includeTemporary")
+    mine = [each for each in call.house.directory.credentials.values() if each.client_id == call.client.id]
+    mine = [each for each in mine if temporary or not each.temporary]
     credentials, cursor = page(mine, call.query)
     return listed("credentials", map(publish, credentials), cursor)
 
@@ -83,11 +83,11 @@ async def create_credential(call: Call) -> Answer:
         check_side(document.get("credentialType"), values)
     if values.get("previous_secret_expires_at") is not None:
         problems.append(Problem(UNTIL, "is for PUT: a new credential has no previous secret"))
-    name, side = document.get("credentialAuthType"), document.get("credentialType")
+    name, side, to_authorize = document.get("credentialAuthType"), document.get("credentialType"), False
     if isinstance(name, str) and side in ("proxy", "target"):
         with gathered(problems):
             if SECRET in document:
-                check_secret(house, name, Side(side), document[SECRET])
+                to_authorize = check_secret(house, name, Side(side), document[SECRET])
             else:
                 auth_type(house, name, Side(side))
     refuse_if(problems)
@@ -99,6 +99,8 @@ async def create_credential(call: Call) -> Answer:
         user_id=call.user.id,
         created_at=now,
         updated_at=now,
+        needs_authorization=to_authorize,
+        temporary=to_authorize,
         **sealed(house, call.client.id, id, plaintext),
         **values,
     )
@@ -119,9 +121,10 @@ async def update_credential(call: Call) -> Answer:
         changes = read_changes(credential, publish(credential), document, EXTRAS)
     with gathered(problems):
         check_carried_out(house, Credential, changes)
+    to_authorize = False
     if SECRET in document:
         with gathered(problems):
-            check_secret(house, credential.auth_type, credential.side, document[SECRET])
+            to_authorize = check_secret(house, credential.auth_type, credential.side, document[SECRET])
     with gathered(problems):
         check_side(credential.side, changes)
     until = _previous_until(credential, document, changes)
@@ -129,6 +132,8 @@ async def update_credential(call: Call) -> Answer:
         check_overlap(house, credential, document, until)
     refuse_if(problems)
     rebound(house, credential, document, changes)
+    if SECRET in document:
+        changes.update(needs_authorization=to_authorize, temporary=credential.temporary and to_authorize)
     changes.update(rotated(house, credential, changes.pop(SECRET, None), until))
     credential = evolve(credential, **changes, updated_at=max(house.now(), credential.updated_at))
     await call.save(credential)

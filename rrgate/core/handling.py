@@ -34,6 +34,7 @@ class Incoming:
     content_types: list[bytes] = field(repr=False)
     content_encodings: list[bytes] = field(repr=False)
     body: bytes = field(repr=False)
+    cookies: list[bytes] = field(factory=list, repr=False)
     presence: Presence = field(factory=Presence, repr=False)
 
 
@@ -51,12 +52,12 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         if route.takes_body or (route.bodiless and request.body):
             document = read_object(request.content_types, request.content_encodings, request.body)
         if not route.writes:
-            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request.presence))
+            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request))
         await house.writing.acquire()
         try:
             # Judged again: while this waited, the token may have gone, or the role.
             admitted = admit(house, route, ids, request.authorization)
-            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request.presence))
+            return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request))
         finally:
             house.writing.release()
     except Refused as refused:
@@ -109,7 +110,7 @@ def _call(
     raw_query: str,
     document: dict[str, object],
     admitted: _Admitted,
-    presence: Presence,
+    request: Incoming,
 ) -> Call:
     user, token, client, role = admitted
     return Call(
@@ -123,5 +124,7 @@ def _call(
         token=token,
         in_client=client,
         role=role,
-        presence=presence,
+        presence=request.presence,
+        raw_cookies=tuple(cookie.decode("latin-1") for cookie in request.cookies),
+        is_head=request.method == "HEAD",
     )

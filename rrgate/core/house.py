@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
-from rrgate.api import Plugin
+from rrgate.api import AuthorizationRequest, Plugin
+from rrgate.core.under_way import UnderWay
 from rrgate.directory import Noun
 from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage
@@ -118,6 +119,16 @@ class Trying(Protocol):
     ) -> Deferred[Trial]: ...
 
 
+class Authorizing(Protocol):
+    """What core/ needs of rrgate.authorizing.Authorizations."""
+
+    def asks(self, credential: Credential) -> bool: ...
+    def begin(self, credential: Credential, redirect_uri: str, state: str) -> AuthorizationRequest: ...
+    async def finish(
+        self, credential: Credential, redirect_uri: str, parameters: Mapping[str, str], kept: str
+    ) -> None: ...
+
+
 def _host_names(hosts: Iterable[str]) -> frozenset[str]:
     return frozenset(host.lower().strip("[]").rstrip(".") for host in hosts)
 
@@ -132,6 +143,7 @@ class CoreHouse:
 
     `wall`: seconds since the epoch. `hosts`: the names that a `Host` header may have, without ports; others answer
     421. `public_url`: where callers reach the gateway, without a trailing `/`. `is_ready`: what /readyz answers.
+    `core_public_url`: where browsers reach this API, as the operator has set it; `""` if he has not.
     `open_clients`: whether every user may create clients, not only operators. `allow_anonymous`: whether credentials
     may let in callers who show nothing.
     """
@@ -141,14 +153,21 @@ class CoreHouse:
     request_log: ReadingLog
     registry: Installed
     trials: Trying
+    authorizing: Authorizing
     wall: Callable[[], float]
     hosts: frozenset[str] = field(converter=_host_names)
     public_url: str = field(converter=_without_slash)
     is_ready: Callable[[], bool]
+    core_public_url: str = field(default="", converter=_without_slash)
     open_clients: bool = False
     allow_anonymous: bool = False
+    under_way: UnderWay = field(init=False, repr=False)
     writing: DeferredLock = field(init=False, factory=DeferredLock)
     """Held from a change's first check to its last effect, so that checks and saves of two changes do not mix."""
+
+    @under_way.default
+    def _new_under_way(self) -> UnderWay:
+        return UnderWay(self.wall)
 
     def now(self) -> int:
         """Milliseconds since the epoch."""

@@ -17,7 +17,7 @@ from rrgate.core.table import ROUTES
 from rrgate.messages import Reply
 
 _RESERVED: Final = frozenset(
-    ("api", "async", "auth-types", "docs", "invites", "metrics", "notifications", "oauth2", "openapi.json", "users")
+    ("api", "async", "auth-types", "docs", "invites", "metrics", "notifications", "openapi.json", "users")
 ) | {route.template.split("/")[1] for route in ROUTES}
 """First segments under which the Core API has routes, or will."""
 

@@ -78,7 +78,6 @@ def rotated(house: CoreHouse, credential: Credential, secret: Any | None, until:
         **NO_PREVIOUS_SECRET,
         **sealed(house, credential.client_id, credential.id, plaintext),
         "secret_version": credential.secret_version + 1,
-        "needs_authorization": False,
     }
     if until is None:
         return changes

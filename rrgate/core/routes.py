@@ -12,7 +12,7 @@ from typing import Any
 from attrs import field, frozen
 
 from rrgate.core.answers import Answer, Refused, missing
-from rrgate.core.changes import Actor, Resource, deleting, saving, trying
+from rrgate.core.changes import Actor, Resource, authorizing, deleting, saving, trying
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
@@ -53,6 +53,8 @@ class Call:
     in_client: Client | None
     role: Role | None
     presence: Presence = field(factory=Presence, repr=False)
+    raw_cookies: tuple[str, ...] = field(default=(), repr=False)
+    is_head: bool = False
 
     @property
     def user(self) -> User:
@@ -85,6 +87,19 @@ class Call:
         """Put into the audit log, durably, that `noun` is about to be tested by `path` of `target`."""
         await self.house.store.save(audit=[trying(self.house, self._actor, noun, target, path)])
 
+    async def note_authorization(self, noun: Credential) -> None:
+        """The same of `noun` for whose authorization a link is given out."""
+        await self.house.store.save(audit=[authorizing(self.house, self._actor, noun)])
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """By name; the first of each."""
+        found: dict[str, str] = {}
+        for part in ";".join(self.raw_cookies).split(";"):
+            name, _, value = part.strip(" \t").partition("=")
+            found.setdefault(name, value)
+        return found
+
     @property
     def _actor(self) -> Actor:
         assert self.token is not None
@@ -100,7 +115,7 @@ class Route:
 
     `parameters`: the query parameters it knows; another is refused. `noun`: the class of the body's fields, for the
     documentation. `bare`: not served under `/api/…` too. `any_query`: it reads the query itself, from `raw_query`.
-    `tries`: a POST that asks a target, and so does not run alone. `bodiless`: a POST without a body, or with an
+    `tries`: a POST that changes no noun, and so does not run alone. `bodiless`: a POST without a body, or with an
     object that has no members.
     """
 

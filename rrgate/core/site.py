@@ -119,6 +119,7 @@ class CoreRequest(Request):
             content_types=self._values(b"Content-Type"),
             content_encodings=self._values(b"Content-Encoding"),
             body=self.content.getvalue(),
+            cookies=self._values(b"Cookie"),
             presence=self._presence or Presence(),
         )
         answer = await handle(self.site.house, self.site.router, request)
@@ -182,7 +183,8 @@ class CoreSite(Site):
         self.log_.debug(
             "{method} {path!r} {status}",
             method=request.method.decode("latin-1"),
-            path=request.path,
+            # Behind its second segment a link of /oauth2/… has what makes it one.
+            path=request.path if request.path[:8] != b"/oauth2/" else b"/".join(request.path.split(b"/")[:3]),
             status=request.code,
         )
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from rrgate.core import (
     audit,
     auth_types,
+    authorize,
     client_certificates,
     clients,
     credentials,
@@ -33,6 +34,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *proxies.ROUTES,
     *rules.ROUTES,
     *trials.ROUTES,
+    *authorize.ROUTES,
     *requests.ROUTES,
     *audit.ROUTES,
     *auth_types.ROUTES,

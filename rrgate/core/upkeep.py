@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from twisted.internet.task import LoopingCall
 
+from rrgate.core.authorization import end_temporary
 from rrgate.core.house import CoreHouse
 from rrgate.core.rotation import end_overlaps
 from rrgate.waiting import run_deferred
@@ -36,3 +37,4 @@ class Upkeep:
     async def look(self) -> None:
         """Look now. Raises nothing."""
         await end_overlaps(self._house)
+        await end_temporary(self._house)

@@ -68,6 +68,12 @@ class Credential:
         writable=Writable.NEVER,
         help="Whether it works again only once somebody has authorized it, or has given it a new secret.",
     )
+    temporary: bool = published(
+        "credentialTemporary",
+        default=False,
+        writable=Writable.NEVER,
+        help="Whether nobody has authorized it yet; it is removed a day after it was made.",
+    )
     fingerprint: str = published(
         "credentialFingerprint", default="", writable=Writable.NEVER, help="Tells two secrets apart; 8 hex digits."
     )

@@ -21,7 +21,7 @@ from rrgate.store.errors import StoreError
 MOST_ENTRIES: Final = 1000
 """Entries of one page."""
 
-Action = Literal["create", "change", "delete", "test"]
+Action = Literal["create", "change", "delete", "test", "authorize"]
 
 Document = Mapping[str, Any]
 

@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
 from twisted.web.client import Agent
 
+from rrgate.api import AuthorizationRefused, AuthorizationRequest
 from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
 from rrgate.directory import Directory
@@ -186,6 +187,30 @@ def no_route(directory: Directory, proxy: Proxy) -> Any:
     raise AssertionError("the Core API builds no routes")
 
 
+class Authorizing:
+    """Asks persons for those credentials that `asked` has; `brought`: what browsers brought back to the plugin."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+        self.brought: list[tuple[str, str, dict[str, str], str]] = []
+        self.refuses = False
+
+    def asks(self, credential: Credential) -> bool:
+        return credential.id in self.asked
+
+    def begin(self, credential: Credential, redirect_uri: str, state: str) -> AuthorizationRequest:
+        if self.refuses:
+            raise AuthorizationRefused("no")
+        return AuthorizationRequest(f"https://login.test/auth?state={state}", f"kept for {credential.id}")
+
+    async def finish(
+        self, credential: Credential, redirect_uri: str, parameters: Mapping[str, str], kept: str
+    ) -> None:
+        self.brought.append((credential.id, redirect_uri, dict(parameters), kept))
+        if self.refuses:
+            raise AuthorizationRefused("no")
+
+
 class Core:
     """Alice is owner, Adam admin, Uma user of the client `acme`; Bob owns `other`; Alice is the operator."""
 
@@ -204,12 +229,15 @@ class Core:
             self.directory.put_member(owner, name, ("owner", "admin"))
         self.directory.put_member("adam", "acme", ("admin",))
         self.directory.put_member("uma", "acme", ("user",))
+        self.authorizing = Authorizing()
         self.house = CoreHouse(
             directory=self.directory,
             store=self.store,
             request_log=self.log,
             registry=registry(),
             trials=self.trials,
+            authorizing=self.authorizing,
+            core_public_url="https://core.test",
             wall=lambda: self.seconds,
             hosts=frozenset({"127.0.0.1", "gateway.test"}),
             public_url="https://gateway.test/",

@@ -37,6 +37,7 @@ async def test_create_change_delete(core: Core) -> None:
         "credentialPreviousSecretExpiresAt": None,
         "credentialAllowedHosts": None,
         "credentialNeedsAuthorization": False,
+        "credentialTemporary": False,
         "credentialFingerprint": made["credentialFingerprint"],
         "credentialCreatedAt": "2025-12-12T05:26:57.621Z",
         "credentialUpdatedAt": "2025-12-12T05:26:57.621Z",

@@ -42,6 +42,7 @@ async def made(core: Core) -> dict[str, str]:
         "targetId": parts["proxyTargetId"],
         "proxyId": proxy["sKey"],
         "requestId": "r1",
+        "nonce": "nobody-made-this-link",
         **{f"ruleId of {kind}": rule["sKey"] for kind, rule in rules.items()},
     }
 
@@ -123,7 +124,7 @@ async def test_the_same_under_api_and_with_bearer(core: Core, route: Route) -> N
     assert told.status == 404 if route.bare else told.status in (200, 400, 409)
 
 
-@named(list(ROUTES))
+@named([route for route in ROUTES if not route.any_query])
 @pytest_twisted.ensureDeferred
 async def test_unknown_and_doubled_query_parameters(core: Core, route: Route) -> None:
     ids = await made(core)

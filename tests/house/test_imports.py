@@ -21,6 +21,7 @@ FLOORS = (
         "rrgate.answers",
         "rrgate.body",
         "rrgate.careful_log",
+        "rrgate.authorization_values",
         "rrgate.boot_values",
         "rrgate.checks",
         "rrgate.config_values",
@@ -67,6 +68,7 @@ FLOORS = (
     },
     # A request's way.
     {
+        "rrgate.authorizing",
         "rrgate.background",
         "rrgate.blaming",
         "rrgate.boot",
