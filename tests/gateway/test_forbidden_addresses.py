@@ -9,10 +9,11 @@ address of this machine. Taking one check away makes a case fail: `python -m tes
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -29,8 +30,9 @@ from rrgate.api import Exchange, Kind, NoConfig, OutsideError, Parts, Plugin, ho
 from rrgate.route import Endpoint
 from rrgate.wire.dialer import CannotConnect, Dialer
 from rrgate.wire.guard import AddressForbidden
+from tests.callers import WATCHERS
 from tests.name_server import NameServer, resolving_by
-from tests.running_gateway import RunningGateway
+from tests.running_gateway import MadeProxy, RunningGateway
 from tests.targets import Target, echo
 
 PUBLIC = "93.184.216.34"
@@ -367,6 +369,23 @@ class Calling(Plugin):
 
 CAME: list[str] = []
 
+SECRETS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "jwksUri": lambda url: {"jwksUri": url, "audience": None},
+    "tokenUrl": lambda url: {
+        "grantType": "client_credentials",
+        "tokenUrl": url,
+        "clientId": "the-client",
+        "clientSecret": "client-secret-of-forbidden-addresses",
+    },
+    "request.url": lambda url: {"request": {"url": url}, "tokenPath": "$.token"},
+}
+"""Secrets with a URL that the gateway itself calls, by the URL's name."""
+JWT = ".".join(
+    base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+    for part in ({"alg": "RS256", "kid": "unknown", "typ": "JWT"}, {"sub": "s", "exp": 4102444800}, "a signature")
+)
+"""A token that no key has signed."""
+
 
 class Plugins:
     @hookimpl
@@ -381,7 +400,9 @@ class Place:
     gateway: RunningGateway
     watch: Watch
     names: NameServer
-    calling: Any
+    calling: MadeProxy
+    needing: dict[str, MadeProxy]
+    """Proxies that need an answer of a URL in a credential's secret, by the URL's name."""
     to_itself: int
     """The port of the target of the proxy `calling`, which every call outside comes with a request to."""
 
@@ -407,6 +428,19 @@ class Place:
         assert told.status == 200, told.body
         test = told.json["test"]
         return str(test["problem"] or test["status"])
+
+    async def in_secret(self, name: str, url: str) -> str:
+        """Configured as the URL `name` of a credential's secret, and needed for a request; what came of it."""
+        secret, proxy = SECRETS[name], self.needing[name]
+        id = proxy.caller_credential if name == "jwksUri" else proxy.target_credential
+        where = f"/clients/{self.gateway.client}/credentials/{id}"
+        told = await self.gateway.ask("PUT", where, {"credentialSecret": secret(url)})
+        if told.status == 400:
+            return "refused when it was saved"
+        assert told.status == 200, told.body
+        answer = await self.gateway.call(proxy, headers={"Authorization": f"Bearer {JWT}"})
+        assert answer.status in (401, 502, 503), answer
+        return f"answered with {answer.status}"
 
     async def by_dialer(self, host: str, port: int) -> str:
         """Dialled as a host that has come past everything before the dialer."""
@@ -468,11 +502,21 @@ def place(watch: Watch, names: NameServer, data: Path, **settings: Any) -> Itera
     with Target(echo) as target:
         opened = {"allow_networks": f"127.0.0.1/32:{target.port}", "dns_cache": 0, "dns_failure_cache": 0}
         gateway = RunningGateway.start(data, plugins=[Plugins()], **(opened | settings))
+        # Hundreds of URLs are put into secrets here; what is secret in them is looked for by its name.
+        WATCHERS.pop(gateway.core_address)
+        gateway.search.know("the client's secret", SECRETS["tokenUrl"]("")["clientSecret"])
+        made: dict[str, MadeProxy] = {}
+
+        async def make() -> None:
+            made["calling"] = await gateway.proxy(target.url, proxyName="calling")
+            url = "https://public.test/"
+            made["jwksUri"] = await gateway.proxy(target.url, caller=("jwtVerify", SECRETS["jwksUri"](url)))
+            made["tokenUrl"] = await gateway.proxy(target.url, towards=("oauth2", SECRETS["tokenUrl"](url)))
+            made["request.url"] = await gateway.proxy(target.url, towards=("customToken", SECRETS["request.url"](url)))
+
         try:
-            calling = pytest_twisted.blockon(
-                Deferred.fromCoroutine(gateway.proxy(target.url, proxyName="calling"))
-            )
-            yield Place(gateway, watch, names, calling, target.port)
+            pytest_twisted.blockon(Deferred.fromCoroutine(make()))
+            yield Place(gateway, watch, names, made["calling"], made, target.port)
         finally:
             pytest_twisted.blockon(gateway.stop())
 
@@ -498,7 +542,7 @@ def keeping(watch: Watch, names: NameServer, tmp_path_factory: pytest.TempPathFa
         yield made
 
 
-@pytest.fixture(params=["target", "dialer", "plugin, http", "plugin, https"])
+@pytest.fixture(params=["target", "dialer", "plugin, http", "plugin, https", *SECRETS])
 def door(request: pytest.FixtureRequest) -> str:
     """By which way an address comes to be dialled."""
     return str(request.param)
@@ -511,13 +555,18 @@ async def through(door: str, at: Place, host: str, port: int) -> str:
     if door == "dialer":
         # As compiling makes it of a URL: without brackets and trailing dot.
         return await at.by_dialer(host.removeprefix("[").removesuffix("]").removesuffix("."), port)
-    scheme = door.rpartition(" ")[2]
-    came = await at.from_a_plugin(f"{scheme}://{host}:{port}/")
+
+    async def called(host: str) -> str:
+        if door in SECRETS:
+            return await at.in_secret(door, f"https://{host}:{port}/")
+        return await at.from_a_plugin(f"{door.rpartition(' ')[2]}://{host}:{port}/")
+
+    came = await called(host)
     address = host.removeprefix("[").removesuffix("]")
     if is_address(address) and ":" in address:
         # treq's URLs take no IPv6 address: it comes to be dialled by a name that has it.
         at.names.says({**NAMES, "literal.test": [[address]]})
-        came = await at.from_a_plugin(f"{scheme}://literal.test:{port}/")
+        came = await called("literal.test")
     return came
 
 
@@ -696,17 +745,17 @@ async def test_a_name_that_changes_is_dialled_only_where_it_was_checked(
     assert 1 <= rebinding.asked.count(name) <= 3
 
 
+@pytest.mark.parametrize("way", ["target", "dialer", "plugin, https"])
 @pytest_twisted.ensureDeferred
 async def test_what_is_remembered_of_a_name_is_what_was_checked(
-    keeping: Place, rebinding: NameServer, door: str
+    keeping: Place, rebinding: NameServer, way: str
 ) -> None:
     """With a cache, the first answer is dialled each time, and never the second."""
     keeping.dialled()
-    name = f"then-{['target', 'dialer', 'plugin, http', 'plugin, https'].index(door)}.test"
+    name = f"then-{['target', 'dialer', 'plugin, https'].index(way)}.test"
     for _ in range(3):
-        await through(door, keeping, name, 443)
-    # Plain http goes to no public address at all, when a plugin sends it.
-    assert keeping.dialled() == ([] if door == "plugin, http" else [(PUBLIC, 443)] * 3)
+        await through(way, keeping, name, 443)
+    assert keeping.dialled() == [(PUBLIC, 443)] * 3
     assert rebinding.asked.count(name) == 1
 
 

@@ -66,7 +66,6 @@ CHECKS: dict[str, list[tuple[str, str]]] = {
         ("    if _NUMERIC.match(labels[-1]):", "    if False:"),
         ("(0x[0-9a-f]*|[0-9]+)", "(0x[0-9a-f]*)"),
         ("(0x[0-9a-f]*|[0-9]+)", "([0-9]+)"),
-        ('    if "@" in authority:', "    if False:"),
         ('not bracket or "%" in host', "not bracket"),
         ("    check_authority(authority)\n    _check_path", "    _check_path"),
         ("not all(_LABEL.match(label) for label in labels)", "False"),
