@@ -17,7 +17,7 @@ from rrgate.registry import PluginLoadError
 from rrgate.resource import GatewayResource
 from rrgate.settings import Settings, SettingsError
 from rrgate.settings import load as load_settings
-from rrgate.store import StateExists, StoreError
+from rrgate.store import GivenKeys, StateExists, StoreError, given_keys
 
 __all__ = [
     "BASE",
@@ -26,6 +26,7 @@ __all__ = [
     "FirstUser",
     "Gateway",
     "GatewayResource",
+    "GivenKeys",
     "Identity",
     "NotTaken",
     "PluginLoadError",
@@ -37,6 +38,7 @@ __all__ = [
     "WrongAddress",
     "WrongLength",
     "create_state",
+    "given_keys",
     "install_reactor",
     "load_settings",
 ]

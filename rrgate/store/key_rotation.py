@@ -39,6 +39,7 @@ _BATCH: Final = 100
 """Keys in one transaction: some 10 ms."""
 _PAUSE: Final = 0.005
 """Seconds between two transactions: a waiting writer looks again after 1 to 100 ms."""
+_CHECKPOINT_MILLISECONDS: Final = 500
 
 
 @frozen
@@ -82,6 +83,8 @@ def rotate(data: Path, given: GivenKeys | None = None, at: Callable[[str], objec
         locked(data, KEY_LOCK, "rotating or backing up the keys of"),
         closing(open_migrated(data / DATABASE, migrations, synchronous="FULL")) as database,
     ):
+        # What was wrapped with the old key is not to be found in what becomes free of the file.
+        database.execute("PRAGMA secure_delete = ON")
         open_secrets(database, KeyRing(source))  # nothing is begun that could not be ended
         keys = source.read()
         resumed = len(keys.keys) > 1 and isinstance(source, FileKeys)
@@ -93,6 +96,9 @@ def rotate(data: Path, given: GivenKeys | None = None, at: Callable[[str], objec
         only = MasterKeys(current=keys.current, keys={keys.current: keys.keys[keys.current]}, where=keys.where)
         _open_all(database, only)
         at("all is under the new key")
+        # The same of the write-ahead log. Writers wait meanwhile, so not for long: it is written over later anyway.
+        database.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         if isinstance(source, FileKeys):
             keyfile.replace(source.path, only)
             at("the old key is out of the file")

@@ -542,7 +542,10 @@ def keeping(watch: Watch, names: NameServer, tmp_path_factory: pytest.TempPathFa
         yield made
 
 
-@pytest.fixture(params=["target", "dialer", "plugin, http", "plugin, https", *SECRETS])
+DOORS = ("target", "dialer", "plugin, http", "plugin, https", *SECRETS)
+
+
+@pytest.fixture(params=DOORS)
 def door(request: pytest.FixtureRequest) -> str:
     """By which way an address comes to be dialled."""
     return str(request.param)
@@ -730,7 +733,11 @@ def rebinding(names: NameServer) -> Iterator[NameServer]:
     names.says(NAMES)
 
 
-@pytest.mark.parametrize("name", REBINDING)
+@pytest.mark.parametrize(
+    ("door", "name"),
+    # Secrets' URLs are called as plugins' are: a few of each kind will do.
+    [(door, name) for door in DOORS for name in REBINDING if door not in SECRETS or name.endswith("-0.test")],
+)
 @pytest_twisted.ensureDeferred
 async def test_a_name_that_changes_is_dialled_only_where_it_was_checked(
     closed: Place, door: str, rebinding: NameServer, name: str
@@ -738,11 +745,11 @@ async def test_a_name_that_changes_is_dialled_only_where_it_was_checked(
     """TTL 0 and nothing kept: each connection has a look-up of its own, and only one."""
     closed.watch.since()
     closed.watch.connections()
-    for _ in range(3):
+    for _ in range(2):
         await through(door, closed, name, closed.watch.port)
     assert {host for host, _ in closed.dialled()} <= {PUBLIC}
     assert closed.watch.connections() == 0
-    assert 1 <= rebinding.asked.count(name) <= 3
+    assert 1 <= rebinding.asked.count(name) <= 2
 
 
 @pytest.mark.parametrize("way", ["target", "dialer", "plugin, https"])

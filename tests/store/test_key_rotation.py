@@ -107,6 +107,19 @@ def test_everything_is_under_the_new_key_alone_and_nothing_else_has_changed(fill
         Store.open(filled, given=GivenKeys(old))
 
 
+def test_nothing_that_the_old_key_wraps_is_left_on_the_disk(filled: Path) -> None:
+    """Who has the old key and gets the files afterwards opens nothing with it."""
+    with sqlite3.connect(filled / "rrgate.db") as connection:
+        wrapped = [row[1].wrapped for table in WRAPPED for row in table.every(connection)]
+    connection.close()
+    gateway = Store.open(filled)
+    gateway.load()
+    rotate(filled)
+    contents = {path.name: path.read_bytes() for path in filled.iterdir()}
+    assert [name for name, content in contents.items() for each in wrapped if each in content] == []
+    gateway.close()
+
+
 def test_what_a_gateway_makes_in_the_middle_ends_under_the_new_key(filled: Path, credential: Make) -> None:
     """Whenever a first secret of a client is saved, and whenever it was sealed, it is not lost."""
     gateway, made = Store.open(filled), []
