@@ -142,11 +142,12 @@ class Relay:
         self, ex: Exchange, route: Route, response: TargetResponse, length: int | None, first: bytes, last: bool
     ) -> None:
         fields = self._headers.of_response(ex, response, route.cut_answer_headers, route.own_prefix)
+        ex.door.begin(response.status, response.reason, fields, length, first, last, False)
+        # After it: what cannot be begun is answered otherwise.
         ex.answer_fields = fields
         ex.final_status = response.status
         ex.code = GRANTED
         ex.bytes_sent = len(first)
-        ex.door.begin(response.status, response.reason, fields, length, first, last, False)
 
     async def _stream(
         self, ex: Exchange, held: list[bytes], body: Body, limit: int | None, route: Route

@@ -14,6 +14,7 @@ class AnswerWriter:
     """One answer. `begun` from its head on, `ended` from its last byte on; `close`: nothing may follow it.
 
     A body that is longer or shorter than the head says raises ValueError: the next answer would be taken for its rest.
+    So does a field that would end its line and begin another; nothing is begun then.
     """
 
     __slots__ = ("_chunked", "_head_request", "_http10", "_left", "_no_body", "begun", "close", "ended")
@@ -40,8 +41,11 @@ class AnswerWriter:
     ) -> bytes:
         """The head, and `first` framed behind it; see `Door.begin`. `keep`: the connection may live on."""
         no_body = self._no_body = self._head_request or status == 204 or status == 304
-        lines = [b"HTTP/1.1 %d %b" % (status, reason)]
-        lines += map(b": ".join, fields)  # a third cheaper than formatting each
+        # `map` is a third cheaper than formatting each.
+        lines = [b"\r\n".join([b"HTTP/1.1 %d %b" % (status, reason), *map(b": ".join, fields)])]
+        # One CR and one LF a line: what a plugin has put into the fields has not brought its own (0.2 µs).
+        if lines[0].count(b"\n") != len(fields) or lines[0].count(b"\r") != len(fields):
+            raise ValueError("a field of the answer holds CR or LF")
         if not no_body:
             if last and length is None:
                 length = len(first)

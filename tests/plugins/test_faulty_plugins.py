@@ -84,6 +84,10 @@ def fault(ex: Exchange, phase: str, good: Any) -> Any:
         sys.exit(SECRET)
     if how == "hangs":
         return Deferred()
+    if how == "splits":
+        assert ex.response is not None
+        ex.response.fields.append((b"x-told", b"X-Told", f"1\r\nX-Smuggled: {SECRET}".encode()))
+        return good
     if how == "blocks":
         assert HELD_UP.wait(20), "nobody noticed"
         return good
@@ -185,6 +189,16 @@ async def test_it_fails_closed_and_is_named(place: Place, phase: str, how: str) 
     assert name not in answer.body.decode() + str(answer.headers)
     assert (await place.gateway.records(place.faulty))[0]["proxyData"]["status"] == answer.status
     # The same proxy goes on, where its plugin does.
+    assert (await place.call("")).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_line_that_it_puts_into_an_answer_is_answered_by_nobody(place: Place) -> None:
+    answer = await place.call("on_response splits")
+    assert (answer.status, answer["requestrocket-proxy-code"]) == (502, "internal-error")
+    assert SECRET not in str(answer.headers) + answer.body.decode() + "".join(place.logged)
+    assert [text for text in place.logged if "a request failed inside the gateway" in text]
+    assert (await place.gateway.records(place.faulty))[0]["proxyData"]["status"] == 502
     assert (await place.call("")).status == 200
 
 

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import traceback
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_without_either_there_is_the_file_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [f"{NEW} {OLD}", f"{NEW}\n{OLD}\n", f"\t{NEW}\r\n\r\n{OLD} ", AS_FILE, f"\n{AS_FILE}\n"]
+    "text", [f"{NEW} {OLD}", f"{NEW}\n{OLD}\n", f"\t{NEW}\r\n\r\n{OLD} ", AS_FILE, f"\n{AS_FILE}\n"], ids=count()
 )
 def test_the_first_key_is_the_current_one(text: str) -> None:
     for found in (
@@ -64,6 +65,7 @@ def test_the_first_key_is_the_current_one(text: str) -> None:
         "\udcff",
         "ключ",
     ],
+    ids=count(),  # keys are new in every process
 )
 def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
     program = f"import sys; sys.stdout.buffer.write({text.encode('utf-8', 'surrogateescape')!r})"
@@ -99,6 +101,7 @@ def test_both_are_one_too_many() -> None:
         (python(f"print({NEW!r} * 1000)"), "printed more than 16384 bytes"),
         (python("while True: print('y' * 1000)"), "printed more than 16384 bytes"),
     ],
+    ids=count(),  # keys are new in every process
 )
 def test_a_command_that_fails_is_told_without_what_it_printed(
     command: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]
@@ -119,6 +122,7 @@ def test_a_command_that_fails_is_told_without_what_it_printed(
         f"print({NEW!r}, flush=True); import time; time.sleep(600)",
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
     ],
+    ids=count(),  # keys are new in every process
 )
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(
     program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
