@@ -35,7 +35,7 @@ _LIKE_S3 = frozenset(("s3", "s3-object-lambda", "s3-outposts", "s3express"))
 _UNSIGNED = b"UNSIGNED-PAYLOAD"
 _UNSIGNED_CHUNKS = b"STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 _HASH = b"X-Amz-Content-Sha256"
-_CUT = (b"Authorization", b"Date", b"X-Amz-Date", b"X-Amz-Security-Token", _HASH)
+_CUT = frozenset((b"authorization", b"date", b"x-amz-date", b"x-amz-security-token", fold(_HASH)))
 _CUT_PARAMETERS = tuple(
     b"X-Amz-" + name
     for name in (b"Algorithm", b"Credential", b"Date", b"Expires", b"Security-Token", b"Signature", b"SignedHeaders")
@@ -82,6 +82,7 @@ class AwsSigV4(Plugin):
 
     def __init__(self, config: AwsSigV4Config, context: PluginContext) -> None:
         super().__init__(config, context)
+        self._stamped = (-1, b"")
         self._like_s3 = config.service in _LIKE_S3
         self._token = config.session_token.encode() if config.session_token else None
         self._signer = Signer(
@@ -125,14 +126,14 @@ class AwsSigV4(Plugin):
     def _sign(self, ex: Exchange, payload: bytes) -> None:
         request = ex.to_target
         request.writer = self.name
-        for name in _CUT:
+        for name in _CUT.intersection(known[0] for known in request.sent_fields()):
             request.remove_header(name)
         if b"amz" in request.query.lower() or b"%" in request.query:
             for name in _CUT_PARAMETERS:
                 request.remove_query(name)
         request.path = strict_path(request.path)
         request.query = strict_query(request.query)
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.context.wall())).encode()
+        stamp = self._stamp()
         request.set_header(b"X-Amz-Date", stamp)
         if self._token is not None:
             request.set_header(b"X-Amz-Security-Token", self._token)
@@ -142,6 +143,13 @@ class AwsSigV4(Plugin):
         fields += [(name.lower(), value) for _, name, value in request.sent_fields()]
         signed = self._signer.sign(stamp, request.method, request.path, request.query, fields, payload)
         request.set_header(b"Authorization", signed)
+
+    def _stamp(self) -> bytes:
+        """Now, as `X-Amz-Date` has it; made once a second."""
+        now = int(self.context.wall())
+        if self._stamped[0] != now:
+            self._stamped = (now, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)).encode())
+        return self._stamped[1]
 
 
 def _hash(body: bytes) -> bytes:

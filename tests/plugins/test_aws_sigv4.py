@@ -216,6 +216,41 @@ def test_a_body_that_is_changed_late_is_signed_as_it_goes_out(monkeypatch: pytes
         assert {name: seen[name] for name in SIGNED} == signed_by_botocore(monkeypatch, service, seen)
 
 
+def test_the_time_of_each_request_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = MemoryGateway()
+    proxy = gateway.proxy(towards=("awsSigV4", secret("lambda")), url=f"https://{HOSTS['lambda']}")
+    stamps = []
+    for seconds in (0, 0.4, 1, 86_400):
+        gateway.clock.advance(seconds)
+        gateway.call("GET", proxy, "/a")
+        gateway.clock.advance(0)
+        seen = gateway.target_at(HOSTS["lambda"]).last
+        stamps.append(seen["X-Amz-Date"])
+        assert {name: seen[name] for name in SIGNED} == signed_by_botocore(monkeypatch, "lambda", seen)
+    assert stamps == ["20231114T221320Z", "20231114T221320Z", "20231114T221321Z", "20231115T221321Z"]
+
+
+class Counting(Plugin):
+    """Writes the header in which the gateway counts, which is then not sent as written."""
+
+    name = "counting"
+    kind = Kind.OWN
+    Config = NoConfig
+
+    @classmethod
+    def for_proxy(cls, parts: Parts) -> NoConfig:
+        return NoConfig()
+
+    def prepare(self, ex: Exchange) -> None:
+        ex.to_target.set_header(b"requestrocket-hops", b"7")
+
+
+def test_what_is_written_when_it_is_sent_is_not_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = received("lambda", Ask("GET", "/a"), [Counting])
+    assert seen["requestrocket-hops"] == "1"
+    assert {name: seen[name] for name in SIGNED} == signed_by_botocore(monkeypatch, "lambda", seen)
+
+
 THEIRS = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=theirs",
     "X-Amz-Date": "20200101T000000Z",

@@ -201,6 +201,14 @@ def test_a_caller_shows_a_token_that_is_stored() -> None:
     assert [problem.field for problem in problems_of(HS, Side.PROXY)] == ["signingKey"]
 
 
+def test_one_that_is_signed_here_lets_nobody_in() -> None:
+    gateway = MemoryGateway()
+    proxy = gateway.proxy(caller=("jwt", HS))
+    headers: list[dict[str, str]] = [{}, {"Authorization": ""}, {"Authorization": "Bearer "}]
+    for shown_by_caller in headers:
+        assert gateway.call("GET", proxy, "/", shown_by_caller).answer.status == 401
+
+
 def test_traditional_forms_of_keys_are_read() -> None:
     for key, algorithm in ((RSA, "PS256"), (P256, "ES256")):
         configure(
