@@ -73,9 +73,7 @@ class KeyRing:
         """Raises KeyFileError."""
         self._source = source
         self._lock = Lock()
-        found = source.read()
-        self.current = found.current
-        self._seen = dict(found.keys)
+        self._seen = dict(source.read().keys)
 
     def __repr__(self) -> str:
         return f"<KeyRing of {', '.join(self._seen)}>"
