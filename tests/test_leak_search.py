@@ -20,7 +20,7 @@ from tests.callers import WATCHERS, Caller, in_thread
 from tests.leak_search import LeakSearch
 from tests.processes.twistd import Twistd
 from tests.running_gateway import KEY, TOKEN, GatewayClient, MadeProxy, RunningGateway
-from tests.targets import Target, echo
+from tests.targets import Connection, Target, echo
 
 PLANTED = "planted-where-none-may-be-4711"
 
@@ -137,6 +137,22 @@ def test_what_a_caller_shows_is_a_secret() -> None:
     finally:
         search.end()
     assert set(search._secrets) == {KEY, TOKEN}
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_provider_gives_is_a_secret(tmp_path: Path) -> None:
+    def gives_tokens(connection: Connection) -> None:
+        while connection.request() is not None:
+            connection.answer(b'{"access_token": "%s", "token_type": "Bearer"}' % PLANTED.encode())
+
+    gateway = RunningGateway.start(tmp_path / "state")
+    with Target(echo) as target, Target(gives_tokens) as provider:
+        secret = {"grantType": "client_credentials", "tokenUrl": provider.url, "clientId": "a", "clientSecret": TOKEN}
+        proxy = await gateway.proxy(target.url, towards=("oauth2", secret))
+        assert (await gateway.call(proxy)).status == 200
+        await in_a_request(gateway, proxy)
+    with pytest.raises(AssertionError, match="a provider's access_token"):
+        await gateway.stop()
 
 
 @pytest_twisted.ensureDeferred
