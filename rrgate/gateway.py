@@ -20,7 +20,7 @@ from twisted.web.iweb import IAgent
 from rrgate.agent import GatewayAgent
 from rrgate.api import Event, Identity, Page
 from rrgate.authorizing import Authorizations
-from rrgate.background import Background
+from rrgate.background import BACKGROUND_SECONDS, Background
 from rrgate.boot import BootHooks
 from rrgate.compiling import Compiler
 from rrgate.core.authorization import show_authorization
@@ -149,7 +149,8 @@ class Gateway(Service):
         shared = Shared()
         self._opened.append(shared.close)
         background = Background(self.boot.tell)
-        self._opened.append(background.close)
+        wait = min(settings.drain_timeout, BACKGROUND_SECONDS)
+        self._opened.append(lambda: run_deferred(background.close(reactor, wait)))
         compiler = self._compiler = Compiler(
             self.registry,
             Unsealer(store.secrets),

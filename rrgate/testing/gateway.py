@@ -181,7 +181,7 @@ class MemoryGateway:
 
     def stop(self) -> None:
         """End what plugins do in the background, as a gateway does that stops."""
-        self._background.close()
+        self._background.break_off()
 
     @property
     def in_flight(self) -> int:

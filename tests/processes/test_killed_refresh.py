@@ -30,10 +30,13 @@ FIRST = "refresh-token-0000-of-the-killed"
 
 
 class Provider(Target):
-    """Takes each refresh token once, or, if it is `lenient`, the last two; using an older one ends the grant."""
+    """Takes each refresh token once, or, if it is `lenient`, the last two; using an older one ends the grant.
 
-    def __init__(self, *, lenient: bool = False, life: int = 3600) -> None:
-        self.lenient, self.life = lenient, life
+    `slow`: seconds until its answer, when the grant has gone over.
+    """
+
+    def __init__(self, *, lenient: bool = False, life: int = 3600, slow: float = 0) -> None:
+        self.lenient, self.life, self.slow = lenient, life, slow
         self.asked = 0
         self.over = False
         self.given = [FIRST]
@@ -52,11 +55,12 @@ class Provider(Target):
                     self.given.append(f"refresh-token-{self.asked:04}-of-the-killed")
                 document = {"access_token": f"access-token-{self.asked:04}-of-the-killed", "token_type": "Bearer"}
                 document |= {"expires_in": self.life, "refresh_token": self.given[-1]}
+            self.answered.set()
+            time.sleep(self.slow)
             if self.over:
                 connection.answer(b'{"error": "invalid_grant"}', "400 Bad Request")
             else:
                 connection.answer(json.dumps(document).encode())
-            self.answered.set()
 
 
 class Api(Target):
@@ -176,6 +180,28 @@ async def test_killed_after_the_commit_it_has_what_is_valid(data: Path, first: F
             await in_thread(time.sleep, 2)
             assert (await client.call(proxy)).status == 200
             assert not await needs_authorization(client, proxy)
+        assert not provider.over
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_that_is_stopped_meanwhile_keeps_what_it_is_given(data: Path, first: FirstUser, api: Api) -> None:
+    with Provider(life=5) as provider:
+        with Twistd(data).ready() as gateway:
+            client = gateway.client(first)
+            proxy = await made(client, provider, api)
+            assert (await client.call(proxy)).status == 200
+            provider.slow = 2
+            provider.answered.clear()
+            # In the last fifth of its life the next one is fetched, and nobody waits for it.
+            await in_thread(time.sleep, 4.1)
+            assert (await client.call(proxy)).status == 200
+            assert await in_thread(provider.answered.wait, 20)
+            gateway.terminate()
+            assert await in_thread(gateway.ended) == 0
+        assert provider.asked == 2
+        provider.slow = 0
+        with Twistd(data).ready() as gateway:
+            assert (await gateway.client(first).call(proxy)).status == 200
         assert not provider.over
 
 
