@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from rrgate.core.client_certificates import warnings_of
+from rrgate.model.client_certificate import read_client_certificate
 from tests.certificates import Authority
 from tests.core.doubles import NOW, Core
 
@@ -142,6 +143,13 @@ async def test_what_is_refused(core: Core, pem: Any, said: str | None) -> None:
 @pytest_twisted.ensureDeferred
 async def test_what_is_taken(core: Core, pem: str) -> None:
     await core.make("targets", {**TARGET, "targetClientCertificate": pem})
+
+
+def test_two_are_equal_if_their_certificates_are() -> None:
+    one, again = read_client_certificate(PEM), read_client_certificate(KEY + CERTIFICATE)
+    assert (one, hash(one), repr(one)) == (again, hash(again), repr(again))
+    assert one != read_client_certificate(CLIENTS.client("the gateway"))
+    assert one != PEM
 
 
 @pytest_twisted.ensureDeferred
