@@ -1,4 +1,4 @@
-"""The test process runs on the gateway's own reactor, as `twistd rrgate` does.
+"""The test process runs on the gateway's own reactor, as `twistd rrgate` does; no gateway goes unsearched for secrets.
 
 Belongs here: what holds for every test. Does not: fixtures of one folder. `--reactor=default` (or another) on the
 command line runs the tests on a stock reactor instead.
@@ -6,7 +6,9 @@ command line runs the tests on a stock reactor instead.
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,3 +20,34 @@ def pytest_configure(config: pytest.Config) -> None:
         from rrgate.reactor import install
 
         install()
+
+
+STATES_ALONE = ("tests/store/", "tests/cli/test_backup.py", "tests/core/test_with_the_store.py")
+"""Tests that make the files of a state without a gateway."""
+DIGITS = "0123456789"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_gateway_is_unsearched(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """However a test starts one: what it leaves is looked through for what it was told (tests/leak_search.py)."""
+    from tests import memory_leaks
+    from tests.leak_search import unsearched
+
+    memory_leaks.watch()
+    yield
+    # As `tmp_path` names its folders.
+    names = [item.name for item in request.session.items if item.nodeid.startswith(STATES_ALONE)]
+    alone = {re.sub(r"\W", "_", name)[:30].rstrip(DIGITS) for name in names}
+    base = tmp_path_factory.getbasetemp()
+    left = [path for path in unsearched(base) if path.relative_to(base).parts[0].rstrip(DIGITS) not in alone]
+    assert request.session.testsfailed or not left, f"gateways that LeakSearch has not searched: {left}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """The same for gateways in memory, after each test."""
+    from tests import memory_leaks
+
+    memory_leaks.search()

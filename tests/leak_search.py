@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
@@ -36,6 +37,10 @@ KEYS = frozenset({"master.key", "state.lock"})
 """Files of a state that are not searched: the key is a secret."""
 GIVEN_OUTSIDE = ("access_token", "refresh_token", "id_token")
 """Members of answers of servers that plugins call."""
+LOG = "log.db"
+"""A file that every gateway makes in its state, and nothing else but tests of that file alone."""
+SETTLING = 2_000_000_000
+"""Nanoseconds in which a gateway whose start failed may still close its files."""
 SHOWN_IN = frozenset({"authorization", "x-api-key"})
 """Headers, folded, in which tests show tokens and keys."""
 
@@ -48,12 +53,17 @@ class LeakSearch:
     """The secrets of one state, and what has been seen of its gateways; several may run on it one after the other."""
 
     _of: dict[Path, LeakSearch] = {}  # noqa: RUF012 - of the whole run
+    searched: dict[Path, int] = {}  # noqa: RUF012 - of the whole run
+    """When each state was last searched: nanoseconds since the epoch."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, str] = {}
         self._contents: dict[tuple[str, bytes], None] = {}
         self._observer = CarefulObserver(self._logged)
         self._addresses: list[Address] = []
+        self._states: set[Path] = set()
+        self.listens = False
+        """Whether this process's log is taken down."""
 
     @classmethod
     def of(cls, data: Path) -> LeakSearch:
@@ -74,9 +84,11 @@ class LeakSearch:
     def begin_log(self) -> None:
         """Take down this process's log, as `twistd rrgate` writes it."""
         globalLogPublisher.addObserver(self._observer)
+        self.listens = True
 
     def end_log(self) -> None:
         globalLogPublisher.removeObserver(self._observer)
+        self.listens = False
 
     def watch(self, gateway: Address, core: Address) -> None:
         """See what is said to these listeners, and what they answer."""
@@ -93,6 +105,8 @@ class LeakSearch:
             if path.is_file() and path.name not in KEYS:
                 with suppress(FileNotFoundError):  # SQLite takes its files beside a database away when that is closed
                     self.add(str(path.relative_to(data)), path.read_bytes())
+                if path.name == LOG:
+                    self._states.add(path.parent.resolve())
 
     def _logged(self, event: LogEvent) -> None:
         self.add("the log", eventAsText(event))
@@ -117,10 +131,37 @@ class LeakSearch:
         for address in self._addresses:
             callers.WATCHERS.pop(address, None)
         self._addresses.clear()
+        self.searched.update(dict.fromkeys(self._states, time.time_ns()))
+        self._states.clear()
         found = self.findings()
         if found:
             told = "\n".join(f"  {each.sink}: {each.secret}, {each.spelling}, at byte {each.offset}" for each in found)
             raise AssertionError(f"secrets are where none may be:\n{told}")
+
+
+def unsearched(folder: Path) -> list[Path]:
+    """The states below `folder` in which a gateway wrote its log, and that were not searched since."""
+    return [
+        path.parent
+        for path in sorted(folder.rglob(LOG))
+        if (path.parent / "master.key").exists()
+        and path.stat().st_mtime_ns > LeakSearch.searched.get(path.parent.resolve(), 0) + SETTLING
+    ]
+
+
+def search_states(folder: Path, secrets: Iterable[str], outputs: Iterable[str] = ()) -> None:
+    """Look for `secrets` in every state below `folder`, whose gateways have stopped, and in what these have printed.
+
+    Raises AssertionError if one is there. For gateways that a test does not speak to through a `GatewayClient`.
+    """
+    search = LeakSearch()
+    for number, secret in enumerate(secrets):
+        search.know(f"secret {number}", secret)
+    for key in folder.rglob("master.key"):
+        search.look_at_state(key.parent)
+    for output in outputs:
+        search.add("the output", output)
+    search.end()
 
 
 class Watcher:
@@ -162,10 +203,10 @@ class Watcher:
             self._search.add(self._sink, raw)
 
 
-def secrets_of(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def secrets_of(document: Mapping[str, Any], registry: Registry | None = None) -> Iterator[tuple[str, str]]:
     """(name, value) of every text in a `credentialSecret`, but for fields that its auth type does not call secret."""
     given = document.get("credentialSecret")
-    open_fields = _open_fields(document.get("credentialAuthType"))
+    open_fields = _open_fields(registry or _registry(), document.get("credentialAuthType"))
     if isinstance(given, Mapping):
         if "value" in given:  # it is secret, and the key is a header's name then
             open_fields |= {"key"}
@@ -173,9 +214,9 @@ def secrets_of(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _texts("credentialSecret", given)
 
 
-def _open_fields(auth_type: object) -> set[str]:
+def _open_fields(registry: Registry, auth_type: object) -> set[str]:
     for side in Side:
-        plugin = _registry().auth_type(str(auth_type), side)
+        plugin = registry.auth_type(str(auth_type), side)
         if plugin is not None:
             fields = [field for field in attrs.fields(plugin.Config) if not field.metadata.get("secret")]
             return {spelling for field in fields for spelling in (field.name, _published(field.name))}

@@ -122,6 +122,17 @@ def test_lists() -> None:
         ("203.0.113.7", "https://[::ffff:203.0.113.7]", False),
         ("[2001:db8::1]", "https://[2001:DB8:0::1]", True),
         ("localhost:8000", "http://127.0.0.1:8000", False),
+        ("203.0.113.7", "https://[64:ff9b::203.0.113.7]", False),
+        ("203.0.113.7", "https://２０３.0.113.7", True),
+        ("[::ffff:203.0.113.7]", "https://[::FFFF:CB00:7107]", True),
+        ("xn--80ak6aa92e.com", "https://apple.com", False),
+        ("apple.com", "https://аррӏе.com", False),
+        ("faß.de", "https://fass.de", False),
+        ("acme.test", "https://acme。test", True),
+        ("acme.test", "https://ａcme.test", True),
+        ("acme.test", "https://acme.test:0443", True),
+        ("*.acme.test", "https://a.b.acme.test.evil.test", False),
+        ("*.acme.test", "https://a_b.acme.test", True),
     ],
 )
 def test_what_an_entry_names(entry: str, url: str, named: bool) -> None:

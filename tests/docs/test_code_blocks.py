@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import PAGES, ROOT, Block, blocks_of
+from tests.leak_search import search_states
 
 SECONDS = 90
 
@@ -38,6 +39,10 @@ def runs(block: Block) -> bool:
 def file_of(block: Block) -> str:
     """The file that it is written into, or nothing."""
     return block.kind.partition("file=")[2] or block.kind.partition("add=")[2]
+
+
+SECRET = re.compile(r'"(?:value|token|password|secret)": *"([^"$]{16,})"')
+"""In what a page gives a credential to keep."""
 
 
 WITH_CODE = [page for page in PAGES if any(map(runs, blocks_of(page)))]
@@ -137,3 +142,5 @@ def test_code(page: Path, tmp_path: Path, httpbin: str) -> None:
         if block.kind == "text output":
             found = printed[number - 1 if runs(blocks[number - 1]) else number - 2].read_text().rstrip("\n")
             assert re.fullmatch(pattern_of(block.code), found, re.DOTALL), f"{page.name}:{block.line}: printed\n{found}"
+    servers = [printed[number].read_text() for number, block in enumerate(blocks) if block.kind == "sh server"]
+    search_states(tmp_path, {secret for block in blocks for secret in SECRET.findall(block.code)}, servers)

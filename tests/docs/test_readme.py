@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.leak_search import search_states
+
 RRGATE = Path(sys.executable).with_name("rrgate")
 
 
@@ -79,6 +81,7 @@ def test_the_line_answers_200(tmp_path: Path, ending: signal.Signals) -> None:
         process.send_signal(ending)
         _, errors = process.communicate(timeout=20)
         assert (process.returncode, errors) == (0, "")
+    search_states(tmp_path, [key[1]])
 
 
 def test_again_on_the_same_state(tmp_path: Path) -> None:
@@ -91,6 +94,7 @@ def test_again_on_the_same_state(tmp_path: Path) -> None:
             assert found is not None
             urls.add(found[0])
     assert len(urls) == 1, "the second run made another proxy"
+    search_states(tmp_path, re.findall(r"X-API-Key: ([\w-]+)", told))
 
 
 @pytest.mark.parametrize("option", ["--port", "--core-port"])
@@ -106,6 +110,7 @@ def test_a_taken_port(tmp_path: Path, option: str) -> None:
             timeout=20,
             check=False,
         )
+    search_states(tmp_path, [], [done.stderr])
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith(f"Error: port {port} cannot be opened")

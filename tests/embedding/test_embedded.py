@@ -134,6 +134,7 @@ async def test_without_any_listener(tmp_path: Path, target: Target) -> None:
         data=data, listen="", core_listen="", allow_networks=["127.0.0.0/8"], default_client=host.client
     )
     gateway = Gateway(settings, reactor)
+    host.search.begin_log()
     gateway.startService()
     try:
         assert gateway.ports == []
@@ -144,6 +145,9 @@ async def test_without_any_listener(tmp_path: Path, target: Target) -> None:
             assert (answer.code, (await answer.json())["line"]) == (200, "GET /x HTTP/1.1")
     finally:
         await gateway.stopService()
+        host.search.end_log()
+    host.search.look_at_state(data)
+    host.search.end()
 
 
 @pytest_twisted.ensureDeferred
@@ -163,7 +167,7 @@ async def test_stopping_waits_for_requests_under_way(tmp_path: Path) -> None:
         through_site = ensureDeferred(host.through_site(proxy))
         for _ in range(2):
             assert await in_thread(reached.acquire, True, 10)
-        stopped = maybeDeferred(host.service.stopService)
+        stopped = ensureDeferred(host.stop_service())
         assert (await host.gateway.agent(proxy.id).request(b"GET", b"/")).code == 503
         assert not stopped.called
         go_on.set()
@@ -171,6 +175,7 @@ async def test_stopping_waits_for_requests_under_way(tmp_path: Path) -> None:
         assert (await through_site).body == b"late"
         await stopped
         await host.site.stopListening()
+        host.search.end()
 
 
 @pytest_twisted.ensureDeferred

@@ -102,6 +102,18 @@ async def takes_another_name_of_the_same_machine(scene: Scene) -> object:
     return await scene.new_proxy(target, scene.proxy.target_credential)
 
 
+async def tries_it_with_his_host(scene: Scene) -> object:
+    target = await scene.gateway.target(scene.evil.url)
+    where = f"/clients/{scene.gateway.client}/credentials/{scene.proxy.target_credential}/test"
+    told = await scene.gateway.ask("POST", where, {"targetId": target, "path": "/"})
+    return told.status, told.json["test"]["problem"]
+
+
+async def takes_away_what_it_is_shown_in(scene: Scene) -> object:
+    """The caller's side named as the target's."""
+    return await scene.put("proxies", scene.proxy.id, proxyProxyCredentialId=scene.proxy.target_credential)
+
+
 REFUSED: list[tuple[Way, tuple[int, str]]] = [
     (moves_the_target, (409, "targetBaseURL")),
     (names_a_new_target_in_a_new_proxy, (400, "proxyTargetCredentialId")),
@@ -113,6 +125,8 @@ REFUSED: list[tuple[Way, tuple[int, str]]] = [
     (deletes_everything_but_the_credential, (400, "proxyTargetCredentialId")),
     (adds_a_host_header, (400, "proxyAdditionalHeaders.Host")),
     (takes_another_name_of_the_same_machine, (400, "proxyTargetCredentialId")),
+    (tries_it_with_his_host, (200, "the target credential may not go to this host (see its credentialAllowedHosts)")),
+    (takes_away_what_it_is_shown_in, (400, "proxyProxyCredentialId")),
 ]
 
 
