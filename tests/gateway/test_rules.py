@@ -150,7 +150,7 @@ async def test_a_stream_under_way_keeps_the_rules_that_it_began_with(gateway: Ru
     with Target(serve) as target:
         proxy = await gateway.proxy(target.url)
         caller, answer = await in_thread(begun, proxy.path + "/events")
-        assert answer.read(9) == b"data: 1\n\n"
+        assert await in_thread(answer.read, 9) == b"data: 1\n\n"
         await rule(gateway, places(proxy)["target"], path="^/events")
         assert (await gateway.call(proxy, path="/events")).status == 403
         changed.set()
