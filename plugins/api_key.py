@@ -1,7 +1,8 @@
 """`apiKey` (also spelled `key`): a value that stands raw in a header or a query parameter, on both sides.
 
-Callers show it in the header that the secret names, or in the query parameter of that name or named `Authorization`;
-targets are shown it in the header or, with `addToQueryParam`, in the parameter, or, with `addToBody`, in the body.
+Callers show it in the header that the secret names, or in the query parameter of that name or named `Authorization`,
+or, without that header, in `Authorization`; targets are shown it in the header or, with `addToQueryParam`, in the
+parameter, or, with `addToBody`, in the body.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class ApiKey(Plugin):
     def __init__(self, config: ApiKeyConfig, context: PluginContext) -> None:
         super().__init__(config, context)
         self._name = config.name.encode()
+        self._folded = fold(self._name)
         self._shown = config.shown
         self._parameter = self._name if context.query_credentials else None
         self._also = b"Authorization" if context.query_credentials and config.name.lower() != "authorization" else None
@@ -92,10 +94,14 @@ class ApiKey(Plugin):
         self._quoted_name = quote_from_bytes(self._name, safe="").encode()
         self._quoted_value = quote_from_bytes(self._shown, safe="").encode()
         self._identity = Identity(config.name, context.credential.id if context.credential else "")
-        self.consumes = Consumes(headers={self._name}, parameters={self._name, b"Authorization"})
+        names = {self._name, b"Authorization"}
+        self.consumes = Consumes(headers=names, parameters=names)
 
     def authenticate(self, ex: Exchange) -> Identity | Denied | None:
         shown = ex.presented(self._name, self._parameter, self._also)
+        if self._folded not in ex.read_from:
+            # Not beside its own header: who shows it there may mean this one for the target (`proxyPassHeaders`).
+            shown = ex.presented(b"Authorization", self._parameter, self._also)
         if shown is None or isinstance(shown, Denied):
             return shown
         if not hmac.compare_digest(shown, self._shown):

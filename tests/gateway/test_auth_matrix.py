@@ -111,8 +111,21 @@ CALLERS = [
         "apiKey in a header",
         "apiKey",
         {"key": "X-Key", "value": "k-good"},
-        [Shown([("x_key", "k-good")]), Shown(query="X-Key=k-good"), Shown(query="authorization=k-good")],
-        [Shown([("X-Key", "k-goof")]), Shown(query="X-Key=k-goo"), in_authorization("k-good")],
+        [
+            Shown([("x_key", "k-good")]),
+            Shown(query="X-Key=k-good"),
+            Shown(query="authorization=k-good"),
+            in_authorization("k-good"),
+            Shown([("X-Key", "k-good"), ("Authorization", "Bearer for-the-target")]),
+        ],
+        [
+            Shown([("X-Key", "k-goof")]),
+            Shown(query="X-Key=k-goo"),
+            in_authorization("Bearer k-good"),
+            Shown([("X-Key", "k-goof"), ("Authorization", "k-good")]),
+            Shown([("Authorization", "else")], query="X-Key=k-good"),
+            Shown([("Authorization", "else")], query="Authorization=k-good"),
+        ],
         ({"key": "X-Key", "value": "k-theirs"}, Shown([("X-Key", "k-theirs")])),
     ),
     CallerType(

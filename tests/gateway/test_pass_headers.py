@@ -26,6 +26,7 @@ class Remembering(Target):
     def _serve(self, connection: Connection) -> None:
         while (received := connection.request()) is not None:
             self.seen = received.every("X-Api-Key")
+            self.authorization = received.every("Authorization")
             connection.answer(b"ok")
 
 
@@ -41,6 +42,22 @@ async def test_the_name_that_was_used_never_passes(gateway: RunningGateway, targ
     for path in ("/", f"/?Authorization={KEY}"):
         answer = await gateway.call(proxy, "GET", path)
         assert (answer.status, target.seen) == (200, [])
+
+
+@pytest.mark.parametrize("passes", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_authorization_passes_where_the_key_was_shown_in_its_own_header(
+    gateway: RunningGateway, target: Remembering, passes: bool
+) -> None:
+    names = ["Authorization"] if passes else []
+    proxy = await gateway.proxy(target.url, towards=("none", {}), proxyPassHeaders=names)
+    meant_for_it = [("Authorization", "Bearer for-the-target")]
+    assert (await gateway.call(proxy, "GET", "/", meant_for_it)).status == 200
+    assert target.authorization == (["Bearer for-the-target"] if passes else [])
+    # Else it was read, rightly or not.
+    assert (await gateway.call(proxy, "GET", "/", [("Authorization", KEY)], key=None)).status == 200
+    assert target.authorization == []
+    assert (await gateway.call(proxy, "GET", f"/?X-Api-Key={KEY}", meant_for_it, key=None)).status == 401
 
 
 FIELDS = [(b"x-api-key", b"X-Api-Key", b"other"), (b"x-sign", b"X-Sign", b"mine"), (b"accept", b"Accept", b"*/*")]
