@@ -65,7 +65,7 @@ class RemoteKeys:
         return self._keys
 
     def now(self, key_id: str | None, http: CallsOutside) -> KeySet | None:
-        """The set for a token with this `kid`, if it need not be waited for; else ask `later`."""
+        """The set for a token with this `kid`, if it is there and knows that; else ask `later`."""
         keys = self.in_force()
         if keys is None:
             return None
@@ -75,24 +75,20 @@ class RemoteKeys:
                 return None
             self._begin(http)
             keys = self._keys or keys
-        if not keys.knows(key_id):
-            if self._fetch is not None or self._may_fetch():
-                return None
-            self._plan(http)
-        return keys
+        return keys if keys.knows(key_id) else None
 
     async def later(self, key_id: str | None, http: CallsOutside) -> KeySet:
         """The set, fetched again unless it just was. Raises NoKeys. To be cancelled at any time: the fetch goes on."""
         if self._may_fetch():
             self._begin(http)
         if self._fetch is not None:
-            fetched: Deferred[None] = Deferred(self._waiting.remove)
+            fetched: Deferred[None] = Deferred()
             self._waiting.append(fetched)
             await fetched
         keys = self.in_force()
         if keys is None:
             raise NoKeys
-        if not keys.knows(key_id) and self._fetch is None:
+        if not keys.knows(key_id):
             self._plan(http)
         return keys
 
@@ -120,6 +116,7 @@ class RemoteKeys:
             self._timer.cancel()
             self._timer = None
         self._tried_at = self._clock.seconds()
+        self._failed = True  # until it has not
         self._fetch = Deferred()  # so that it is there if the fetch ends at once
         fetch = Deferred.fromCoroutine(self._fetch_once(http))
         fetch.addBoth(self._ended)
@@ -140,7 +137,6 @@ class RemoteKeys:
                 self._keys, self._body = key_set_of(answer), answer.body
             self._fetched_at, self._failed = self._clock.seconds(), False
         except (OutsideError, WrongKeySet) as error:
-            self._failed = True
             left = "the one that is known serves on" if self.in_force() else "there is none: requests are refused"
             self._tell(Event("keys-unreachable", f"the key set of {self._host}: {error}; {left}", self._host))
 
@@ -149,10 +145,8 @@ class RemoteKeys:
         self._fetch = None
         waiting, self._waiting = self._waiting, []
         broke = result is not None and result.check(CancelledError) is None
-        if broke:
-            self._failed = True
-            if not waiting:
-                self._log.failure("the key set of {host} cannot be read", failure=result, host=self._host)
+        if broke and not waiting:
+            self._log.failure("the key set of {host} cannot be read", failure=result, host=self._host)
         for each in waiting:
             each.callback(result if broke else None)
 

@@ -40,10 +40,14 @@ def test_a_server_that_hangs_is_waited_for_ten_seconds() -> None:
     house = House()
     house.outside.after = None
     call = house.begun()
-    house.after(9.9)
+    house.after(6)
+    other = house.begun()
+    house.after(3.9)
     assert not call.ended
+    assert not other.ended
     house.after(0.2)
-    assert call.answer.status == 503
+    assert [call.answer.status, other.answer.status] == [503, 503]
+    assert house.fetches == 1
 
 
 WRONG_ANSWERS: dict[str, Any] = {
@@ -103,12 +107,23 @@ def test_a_symmetric_key_in_a_set_verifies_nothing() -> None:
 def test_it_recovers_by_itself() -> None:
     house = House()
     assert house.status() == 200
-    house.outside.says = answering({}, 500)
+    house.outside.says = answering(key_set(OLD), 500)
     house.after(700)
     assert house.status() == 200
+    assert house.told() == [("keys-unreachable", "issuer.test")]
     house.outside.says = OF_BOTH
     house.after(60)
     assert house.status("new") == 200
+
+
+def test_while_fetching_fails_nobody_waits() -> None:
+    house = House()
+    assert house.status() == 200
+    house.outside.after = None
+    house.after(700)
+    assert house.status() == 200
+    house.after(10_000)
+    assert [house.status(), house.status()] == [200, 200]
 
 
 class Alone:

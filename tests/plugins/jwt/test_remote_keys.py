@@ -119,6 +119,18 @@ def test_an_unknown_kid_that_comes_while_a_fetch_is_under_way_waits_for_it() -> 
     assert house.fetches == 2
 
 
+def test_and_so_it_does_where_there_is_a_set_already() -> None:
+    house = House()
+    assert house.status() == 200
+    house.after(60)
+    house.outside.after, house.outside.says = 3.0, OF_BOTH
+    calls = [house.begun("new", jti=1), house.begun("new", jti=2)]
+    assert not any(call.ended for call in calls)
+    house.after(3)
+    assert [call.answer.status for call in calls] == [200, 200]
+    assert house.fetches == 2
+
+
 def test_a_kid_that_is_known_does_not_wait() -> None:
     house = House()
     assert house.status() == 200

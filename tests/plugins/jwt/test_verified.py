@@ -149,7 +149,7 @@ def test_schemes(scheme: bytes) -> None:
     assert isinstance(plugin.authenticate(showing(claiming(), scheme)), Identity)
 
 
-@pytest.mark.parametrize("scheme", [b"", b"Basic ", b"Bearer", b"Bearer\t", b"JWT ", b" "])
+@pytest.mark.parametrize("scheme", [b"", b"Basic ", b"Bearer", b"Bearer\t", b"Digest ", b"JWT ", b" "])
 def test_other_schemes(scheme: bytes) -> None:
     plugin = credential({"sharedSecret": SECRET, "audience": "us"})
     assert isinstance(plugin.authenticate(showing(claiming(), scheme)), Denied)
@@ -161,7 +161,9 @@ def in_gateway(secret: dict[str, Any]) -> tuple[MemoryGateway, Any]:
 
 
 def of_now(gateway: MemoryGateway, **claims: Any) -> dict[str, str]:
-    made = token(HS, {**CLAIMS, "exp": gateway.clock.wall() + 600, **claims}, hs())
+    """`claims`: None for none of that name."""
+    said = {**CLAIMS, "exp": gateway.clock.wall() + 600, **claims}
+    made = token(HS, {name: value for name, value in said.items() if value is not None}, hs())
     return {"Authorization": f"Bearer {made.decode()}"}
 
 
@@ -191,8 +193,10 @@ def test_an_audience_that_is_null_is_warned_of_in_every_answer() -> None:
     refused = gateway.call("GET", proxy, "/", of_now(gateway, exp=1)).answer
     assert refused.status == 401
     assert not refused["requestrocket-proxy-warning"]
-    gateway, proxy = in_gateway({"sharedSecret": SECRET, "audience": "us"})
-    assert not gateway.call("GET", proxy, "/", of_now(gateway)).answer["requestrocket-proxy-warning"]
+    for rules, aud in (({"audience": "us"}, {}), ({}, {"aud": None})):
+        gateway, proxy = in_gateway({"sharedSecret": SECRET, **rules})
+        answer = gateway.call("GET", proxy, "/", of_now(gateway, **aud)).answer
+        assert (answer.status, answer["requestrocket-proxy-warning"]) == (200, "")
 
 
 OF_URL: dict[str, Any] = {
