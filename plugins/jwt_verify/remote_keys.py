@@ -74,7 +74,6 @@ class RemoteKeys:
             if age >= 2 * FRESH and not self._failed:
                 return None
             self._begin(http)
-            keys = self._keys or keys
         return keys if keys.knows(key_id) else None
 
     async def later(self, key_id: str | None, http: CallsOutside) -> KeySet:

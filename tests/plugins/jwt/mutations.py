@@ -223,7 +223,6 @@ REMOTE = [
     ("        if self._may_fetch():\n            self._begin(http)\n        if self._fetch", "        if self._fetch"),
     ("self._failed = True  # until it has not", "pass"),
     ("if broke and not waiting:", "if False:"),
-    ("keys = self._keys or keys", "pass"),
 ]
 
 VERIFIED = [
