@@ -145,6 +145,24 @@ def test_a_reply_in_place_of_the_second_request() -> None:
     assert (got.status, got["requestrocket-proxy-code"], len(scene.received)) == (502, "target-credential-failed", 1)
 
 
+def test_the_first_answer_is_let_go_before_the_second_request() -> None:
+    scene = Scene()
+    scene.gateway.target.says = lambda received: (
+        Says(401, [b"a", b"b"], between=1000) if received["X-Shown"] == "1" else Says(200, b"answer")
+    )
+    connections: list[Any] = []
+    connect = scene.gateway.dialer.connect
+
+    async def kept(endpoint: Any, tenant: str, protocol: Any, *, secret: bool) -> None:
+        connections.append(protocol)
+        await connect(endpoint, tenant, protocol, secret=secret)
+
+    scene.gateway.dialer.connect = kept  # type: ignore[method-assign]
+    assert scene.call().answer.body == b"answer"
+    first, second = connections
+    assert (first.transport.closing, second.transport.closing) == (True, False)
+
+
 def test_a_target_that_fails_the_second_time() -> None:
     scene = Scene()
     scene.gateway.target.says = lambda received: (

@@ -202,6 +202,15 @@ async def test_odd_callbacks(core: Core, query: str) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_parameter_that_is_there_twice_is_none(core: Core) -> None:
+    page = await sent(core, await made(core))
+    for twice in ("&code=a&code=b", "&code=a&iss=x&iss=y", f"&code=a&state={page.state}"):
+        assert (await browse(core, f"/oauth2/callback?state={page.state}{twice}", page.cookie)).status == 400
+    assert not core.authorizing.brought
+    assert (await browse(core, back(page, code="abc"), page.cookie)).status == 200
+
+
+@pytest_twisted.ensureDeferred
 async def test_two_in_one_browser_do_not_meet(core: Core) -> None:
     first, second = await made(core), await made(core)
     one, other = await sent(core, first), await sent(core, second)

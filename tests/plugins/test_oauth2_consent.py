@@ -15,7 +15,7 @@ import pytest
 
 from rrgate.api import AuthorizationRefused, ConfigError, OutsideAnswer, OutsideError
 from rrgate.configuring import configure
-from rrgate.testing import MemoryGateway
+from rrgate.testing import MemoryGateway, Says
 from rrgate.waiting import Task
 from rrgate_plugins.oauth2 import OAuth2
 
@@ -196,6 +196,10 @@ def test_without_a_refresh_token_it_serves_to_its_end_and_a_401_does_not_end_it(
     scene = Scene()
     scene.gateway.outside.says = OutsideAnswer(200, (), b'{"access_token": "granted", "expires_in": 600}')
     scene.bring(code="the-code")
+    scene.gateway.target.says = Says(401)
+    assert scene.gateway.call("GET", scene.proxy).answer.status == 401
+    scene.gateway.target.says = Says()
+    assert not scene.gateway.events
     for seconds, status in ((500, 200), (90, 200), (10, 502), (100, 502)):
         scene.gateway.clock.advance(seconds)
         assert scene.gateway.call("GET", scene.proxy).answer.status == status
