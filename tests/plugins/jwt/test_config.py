@@ -91,7 +91,7 @@ BAD: dict[str, tuple[object, str]] = {
     "a user in the URL": ({**OF_URL, "jwksUri": "https://a:b@issuer.test/"}, "jwksUri: must be an https URL"),
     "a fragment": ({**OF_URL, "jwksUri": URL + "#x"}, "jwksUri: must be an https URL"),
     "a space": ({**OF_URL, "jwksUri": URL + " "}, "jwksUri: must be an https URL"),
-    "a line end": ({**OF_URL, "jwksUri": URL + "\r\nX: y"}, "jwksUri: must be an https URL"),
+    "a line end": ({**OF_URL, "jwksUri": URL + "\r\nx"}, "jwksUri: must be an https URL"),
     "a port that is none": ({**OF_URL, "jwksUri": "https://issuer.test:99999/"}, "jwksUri: must be an https URL"),
     "port 0": ({**OF_URL, "jwksUri": "https://issuer.test:0/"}, "jwksUri: must be an https URL"),
     "a very long URL": ({**OF_URL, "jwksUri": URL + "x" * 2048}, "jwksUri: must be an https URL"),
