@@ -12,7 +12,7 @@ run: .venv/installed
 test: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -rs -n auto --dist loadfile
 
 bench: .venv/installed-test
 	$(BIN)/python -m bench
