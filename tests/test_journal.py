@@ -226,6 +226,7 @@ async def test_closing_ends_even_when_the_disk_never_answers() -> None:
     assert made.shed == 25
     made.put(exchange(99))
     assert made.shed == 26
+    made._thread.join(10)
     assert not made._thread.is_alive()
 
 

@@ -75,12 +75,17 @@ def test_every_promise_is_broken_by_somebody() -> None:
     assert {bad.promise for bad in BAD} == set(PROMISES)
 
 
-@pytest.mark.parametrize("where", ["header", "parameter"])
-@pytest.mark.parametrize("garbage", GARBAGE, ids=lambda garbage: repr(garbage[:10]))
+@pytest.mark.parametrize(
+    ("garbage", "where"),
+    [
+        (garbage, where)
+        for garbage in GARBAGE
+        for where in ("header", "parameter")
+        if where == "header" or len(garbage) <= 1000  # no request line is as long
+    ],
+    ids=lambda each: repr(each[:10]),
+)
 def test_what_no_parser_may_choke_on(garbage: str, where: str) -> None:
-    if where == "parameter" and len(garbage) > 1000:
-        pytest.skip("no request line is as long")
-
     class Chokes(Word):
         async def authenticate(self, ex: Exchange) -> Any:
             shown = ex.presented(b"X-Word", b"the_word")
