@@ -6,6 +6,7 @@ Belongs here: what is said of good and bad plugins. Does not: those (made_up.py,
 
 from __future__ import annotations
 
+import linecache
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,6 +70,21 @@ def test_a_bad_plugin_is_caught_by_that_check(bad: Bad) -> None:
     assert {each.promise for each in caught.value.broken} == {bad.promise, *bad.also}, str(caught.value)
     assert bad.plugin.__name__ in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_who_logs_a_failure_blocks_nothing() -> None:
+    """Though the lines of its traceback are read from files, each file once."""
+
+    class Logs(Word):
+        async def authenticate(self, ex: Exchange) -> Any:
+            linecache.clearcache()
+            try:
+                raise LookupError
+            except LookupError:
+                self.context.log.failure("as it may")
+            return await super().authenticate(ex)
+
+    check_plugin(Logs, **samples(Logs))
 
 
 def test_every_promise_is_broken_by_somebody() -> None:
