@@ -9,7 +9,7 @@ BIN := .venv/bin
 run: .venv/installed
 	$(BIN)/rrgate demo
 
-test: .venv/installed-test
+test: .venv/installed-test tests/openid/node_modules/.package-lock.json
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -rs -n auto --dist loadfile
@@ -18,7 +18,7 @@ bench: .venv/installed-test
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .run
+	rm -rf tests/openid/node_modules .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .run
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
 
@@ -34,3 +34,7 @@ clean:
 .venv/installed-test: .venv/bin/python pyproject.toml setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	touch $@ .venv/installed
+
+# A real OpenID provider for the tests; without npm they skip, and say so.
+tests/openid/node_modules/.package-lock.json: tests/openid/package-lock.json
+	if command -v npm >/dev/null; then npm ci --prefix tests/openid --no-audit --no-fund --loglevel=error; fi
