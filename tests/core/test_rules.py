@@ -34,6 +34,25 @@ async def parent(core: Core, kind: str, field: str = "proxyProxyCredentialId") -
 
 
 @pytest_twisted.ensureDeferred
+async def test_rules_go_with_what_they_are_of(core: Core, kind: str) -> None:
+    where = await parent(core, kind)
+    for _ in range(2):
+        assert (await core.ask("POST", where, {"effect": "deny"})).status == 200
+    _, _, client, _, parent_id, _ = where.split("/")
+    force = "?force=true" if kind == "targets" else ""
+    assert (await core.ask("DELETE", f"/clients/{client}/{kind}/{parent_id}{force}")).status == 200
+    assert core.directory.rules == {}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_directory_forgets_the_rules_of_what_it_drops(core: Core, kind: str) -> None:
+    where = await parent(core, kind)
+    assert (await core.ask("POST", where, {"effect": "deny"})).status == 200
+    core.directory.drop(getattr(core.directory, kind)[where.split("/")[4]])
+    assert core.directory.rules == {}
+
+
+@pytest_twisted.ensureDeferred
 async def test_create_read_change_delete(core: Core, kind: str) -> None:
     where = await parent(core, kind)
     told = await core.ask("POST", where, {"effect": "deny", "pathPattern": "^/admin", "notes": "nobody"})

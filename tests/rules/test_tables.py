@@ -438,6 +438,8 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "brackets, escaped": ([header(r"^a\[\]$", "^1$")], "a%5B%5D=1", True, True),
     "bytes beyond ASCII": ([header("^q$", r"^caf\xc3\xa9$")], "q=caf%C3%A9", True, True),
     "must not be there, and is not": ([header("^debug$", **ABSENT)], "a=1", True, True),
+    "must not be there, by a name with a dash": ([header("^a-b$", **ABSENT)], "a_b=1", True, True),
+    "must not be there, by a name with an underscore": ([header("^a_b$", **ABSENT)], "a-b=1", True, True),
     "must not be there, and is": ([header("^debug$", **ABSENT)], "debug", False, False),
     "must not be, and is in an escaped spelling": ([header("^debug$", **ABSENT)], "%64ebug=1", False, False),
     "must not be with that value, among others": ([header("^v$", "^1$", **ABSENT)], "v=1&v=2", True, False),
