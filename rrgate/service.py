@@ -19,7 +19,7 @@ from rrgate.gateway import Gateway
 from rrgate.log_output import choose
 from rrgate.registry import PluginLoadError
 from rrgate.settings import Settings, SettingsError, load
-from rrgate.settings_sources import Assigned
+from rrgate.settings.sources import Assigned
 from rrgate.store import StoreError
 from rrgate.store.folder import require_state
 

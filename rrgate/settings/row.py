@@ -1,7 +1,7 @@
 """`setting`: one row of the table of settings, checked whenever it is given; and `SettingsError`.
 
-Belongs here: what is true of every setting. Does not: which there are (settings.py), kinds of values
-(settings_values.py).
+Belongs here: what is true of every setting. Does not: which there are (the other files here), kinds of values
+(values.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import NOTHING, Attribute, Converter, field
 
-from rrgate.settings_values import Kind, WrongValue
+from rrgate.settings.values import Kind, WrongValue
 
 
 class SettingsError(Exception):

@@ -1,6 +1,6 @@
 """The kinds of value a setting can have: what its text means, what is in range, what would be right instead.
 
-One `Kind` a sort of value. Which settings exist is in settings.py; where values come from is in settings_sources.py.
+One `Kind` a sort of value. Which settings exist is in the files beside this; where values come from is in sources.py.
 """
 
 from __future__ import annotations

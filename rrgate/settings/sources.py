@@ -1,6 +1,7 @@
 """Reads the three places a setting can stand in: options of the command line, RRGATE_… variables, a TOML file.
 
-Every complaint names its source, what is wrong and what would be right. The settings themselves are in settings.py.
+Every complaint names its source, what is wrong and what would be right. The settings themselves are in the files
+beside this.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from attrs import Attribute
 
-from rrgate.settings_values import Kind, WrongValue
+from rrgate.settings.values import Kind, WrongValue
 
 PREFIX: Final = "RRGATE_"
 NOT_SETTINGS: Final = frozenset({"RRGATE_CONFIG", "RRGATE_MASTER_KEY", "RRGATE_REQUIRE_REAL_PARTS"})

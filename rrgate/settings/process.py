@@ -1,0 +1,74 @@
+"""Settings of the process: its plugins, its end, its bounds, its journal and its log.
+
+Belongs here: rows of the table. Does not: anything of a connection (listeners.py, targets.py).
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from rrgate.settings import values
+from rrgate.settings.row import setting
+
+
+@frozen(kw_only=True, slots=False)
+class ProcessSettings:
+    """What is true of the process as a whole."""
+
+    plugin_timeout: float = setting(
+        values.seconds(0.1, 3600),
+        30.0,
+        unit="seconds",
+        where="plugins",
+        help="How long one step of a plugin may wait for what it awaits, bodies aside; 500 beyond, 502 once sent.",
+    )
+    block_warning: float = setting(
+        values.seconds(0, 60),
+        0.25,
+        unit="seconds",
+        where="plugins",
+        help="How long the reactor's thread may be kept from its next turn before the log says by whom; 0: never.",
+    )
+    drain_timeout: float = setting(
+        values.seconds(0, 3600),
+        30.0,
+        unit="seconds",
+        where="process",
+        help="How long requests in flight may take to end once the process is told to stop.",
+    )
+    max_in_flight: int = setting(
+        values.whole(1, 1_000_000),
+        10_000,
+        unit="requests",
+        where="process",
+        help="Requests under way at one time; 503 beyond.",
+    )
+    held_answers_bytes: int = setting(
+        values.whole(0, 1 << 40),
+        256 * 1024 * 1024,
+        unit="bytes",
+        where="process",
+        help="Answers held back in all until their size is known; beyond it they stream.",
+    )
+    journal_batch: int = setting(
+        values.whole(1, 10_000), 500, unit="rows", where="journal", help="Most rows in one transaction."
+    )
+    journal_interval: float = setting(
+        values.seconds(0.01, 60), 0.2, unit="seconds", where="journal", help="Longest wait before rows are written."
+    )
+    journal_queue: int = setting(
+        values.whole(100, 10_000_000),
+        100_000,
+        unit="rows",
+        where="journal",
+        help="Rows that may wait; beyond it log rows are shed and counted, telemetry is not.",
+    )
+    log_retention_days: int = setting(
+        values.whole(1, 3650), 90, unit="days", where="journal", help="How long request logs are kept."
+    )
+    log_level: str = setting(
+        values.one_of("debug", "info", "warn", "error", "critical"),
+        "info",
+        where="process",
+        help="Least severe message of the process's own log: debug, info, warn, error or critical.",
+    )
