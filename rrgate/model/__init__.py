@@ -4,6 +4,7 @@ Belongs here: what a client, credential, target, proxy or rule is. Does not: how
 """
 
 from rrgate.model.client import Client
+from rrgate.model.configuration import Configuration
 from rrgate.model.credential import NO_PREVIOUS_SECRET, Credential, Side
 from rrgate.model.parts import Parts
 from rrgate.model.proxy import Proxy
@@ -14,6 +15,7 @@ from rrgate.model.user import Token, User
 __all__ = [
     "NO_PREVIOUS_SECRET",
     "Client",
+    "Configuration",
     "Credential",
     "Parts",
     "Proxy",

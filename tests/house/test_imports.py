@@ -132,7 +132,7 @@ STRANGERS = (
 )
 """Pairs that the floors alone would allow."""
 
-GENERIC = frozenset({"key", "none", "oauth2"})
+GENERIC = frozenset({"basic", "key", "none", "oauth2"})
 """Spellings of auth types that are words for much else too."""
 
 CONFIGURES_AS_A_USER = frozenset({"rrgate.demo"})

@@ -1,0 +1,142 @@
+"""`Configuration`: what holds for all of a client's proxies: limits, plan, billing, regions, networks, logging.
+
+Belongs here: its fields, and which limit holds where several are set. Does not: who may write which (core/access.py),
+or carrying it out: limits and budget are plugins' work, networks the guard's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from rrgate.model.published import published
+from rrgate.model.values import between, one_of, region
+from rrgate.settings_values import allowed_network
+
+PLANS: Final[Mapping[str, int | None]] = {"basic": 100, "team": 1000, "business": None, "unlimited": None}
+"""Requests a minute that a plan allows a client; None: any number."""
+
+MOST_ENTRIES: Final = 100
+MOST_REQUESTS: Final = 1_000_000_000_000
+LONGEST_RETENTION: Final = 3650
+"""Days."""
+
+_limit = between(1, MOST_REQUESTS)
+
+
+def _regions(value: Sequence[str]) -> tuple[str, ...]:
+    if len(value) > MOST_ENTRIES:
+        raise ValueError(f"must be at most {MOST_ENTRIES} regions")
+    return tuple(dict.fromkeys(region(each) for each in value))
+
+
+def opened_networks(value: Sequence[str]) -> tuple[str, ...]:
+    """Networks, each with the one port that is meant or for all, as `allow_networks` has them, in one spelling."""
+    if len(value) > MOST_ENTRIES:
+        raise ValueError(f"must be at most {MOST_ENTRIES} networks")
+    kept = []
+    for place, one in enumerate(value):
+        try:
+            if "%" in one:
+                raise ValueError
+            kept.append(str(allowed_network(one)))
+        except ValueError:
+            raise ValueError(
+                f"the entry at place {place} must be a network such as 10.1.0.0/16, with no bits set behind its mask, "
+                "or an address; perhaps with a port: 10.1.0.0/16:443, [fd00::/8]:443"
+            ) from None
+    return tuple(dict.fromkeys(kept))
+
+
+@frozen(kw_only=True)
+class Configuration:
+    """As it was set; null where something else decides. What holds in the end is told by the properties."""
+
+    limit_per_minute: int | None = published(
+        "limits.requestsPerMinute",
+        default=None,
+        check=_limit,
+        help="Requests a minute of all its proxies together; at most, and if null, what the ceiling says.",
+    )
+    limit_per_day: int | None = published(
+        "limits.requestsPerDay",
+        default=None,
+        check=_limit,
+        help="The same for a day.",
+    )
+    plan: str = published(
+        "plan",
+        default="unlimited",
+        check=one_of(*PLANS),
+        help="`basic` (100 requests a minute), `team` (1,000), `business` or `unlimited` (any number).",
+    )
+    suspended: bool = published(
+        "billing.suspended", default=False, help="Whether its proxies answer 402, whatever it has left."
+    )
+    monthly_request_budget: int | None = published(
+        "billing.monthlyRequestBudget",
+        default=None,
+        check=between(0, MOST_REQUESTS),
+        help="Requests of a calendar month; any number if null.",
+    )
+    ceiling_per_minute: int | None = published(
+        "ceilings.requestsPerMinute",
+        default=None,
+        check=_limit,
+        help="What `limits` can say at most; if null, what the plan says.",
+    )
+    ceiling_per_day: int | None = published(
+        "ceilings.requestsPerDay", default=None, check=_limit, help="The same for a day; any number if null."
+    )
+    allowed_regions: tuple[str, ...] = published(
+        "allowedRegions", default=(), check=_regions, help="Where it may create resources; everywhere if empty."
+    )
+    allowed_networks: tuple[str, ...] = published(
+        "allowedNetworks",
+        default=(),
+        check=opened_networks,
+        help="Networks that may be dialled for it besides the setting `allow_networks`: `network` or `network:port`.",
+    )
+    log_bodies: bool = published(
+        "logBodies", default=False, help="Whether its request log holds bodies, for admins and owners."
+    )
+    log_retention_days: int | None = published(
+        "logRetentionDays",
+        default=None,
+        check=between(1, LONGEST_RETENTION),
+        help="Days for which its request log is kept; at most, and if null, the setting `log_retention_days`.",
+    )
+
+    @property
+    def most_per_minute(self) -> int | None:
+        """What the operator allows at most; None: any number."""
+        return PLANS[self.plan] if self.ceiling_per_minute is None else self.ceiling_per_minute
+
+    @property
+    def most_per_day(self) -> int | None:
+        """The same for a day."""
+        return self.ceiling_per_day
+
+    @property
+    def requests_per_minute(self) -> int | None:
+        """The limit that holds for the client; None: none."""
+        return _least(self.limit_per_minute, self.most_per_minute)
+
+    @property
+    def requests_per_day(self) -> int | None:
+        """The same for a day."""
+        return _least(self.limit_per_day, self.most_per_day)
+
+    def retention_days(self, gateway: int) -> int:
+        """For how many days the request log is kept, where the setting `log_retention_days` is `gateway`."""
+        return gateway if self.log_retention_days is None else min(gateway, self.log_retention_days)
+
+    def may_lie_in(self, wanted: str) -> bool:
+        """Whether the client may create something in the region `wanted`."""
+        return not self.allowed_regions or wanted in self.allowed_regions
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((each for each in limits if each is not None), default=None)
