@@ -5,7 +5,6 @@ Belongs here: what is made of what, and in which order it starts and stops. Does
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +17,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.web.iweb import IAgent
 
 from rrgate.agent import GatewayAgent
-from rrgate.api import Event, Identity, Page
+from rrgate.api import Identity, Page
 from rrgate.authorizing import Authorizations
 from rrgate.background import BACKGROUND_SECONDS, Background
 from rrgate.boot import BootHooks
@@ -32,31 +31,24 @@ from rrgate.credential_state import CredentialState
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
-from rrgate.journal import Journal
 from rrgate.messages import Reply
 from rrgate.model import Credential
-from rrgate.outside import Outside
-from rrgate.outside_way import Reach
+from rrgate.opened_state import open_state
 from rrgate.pages import gateway_pages, gateway_takes, overload
 from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
-from rrgate.record_view import published
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.shared import Shared
-from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.unsealing import Unsealer
 from rrgate.token_watch import TokenWatch
 from rrgate.trial import Trials
 from rrgate.waiting import run_deferred
 from rrgate.watchdog import Watchdog
-from rrgate.wire.dialer import Dialer
-from rrgate.wire.guard import AddressGuard
+from rrgate.way_out import open_way_out
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
 from rrgate.wire.listening import bound_host, host_of, listen_now, url_of
-from rrgate.wire.pool import Pool
-from rrgate.wire.resolving import resolver_of
 
 
 class Gateway(Service):
@@ -122,30 +114,10 @@ class Gateway(Service):
 
     def _open(self) -> None:
         settings, reactor = self.settings, self.reactor
-        given = given_keys(settings.key_command, os.environ)
-        store = Store.open(settings.data, self.boot.migrations(), given)
-        self.store = AsyncStore(store, reactor)
-        self._opened.append(self.store.close)
-        inventory = store.load()
-        self.request_log = RequestLog.open(
-            settings.data, reactor, partial(published, retention_days=settings.log_retention_days)
-        )
-        self._opened.append(self.request_log.close)
-        self.journal = Journal(
-            self.request_log,
-            batch=settings.journal_batch,
-            interval=settings.journal_interval,
-            queue_limit=settings.journal_queue,
-            retention_days=settings.log_retention_days,
-            reactor=reactor,
-            on_trouble=self._journal_trouble,
-        )
-        self._opened.append(self.journal.close)
-        resolver, end_resolver = resolver_of(settings, reactor)
-        self._opened.append(end_resolver)
-        networks = tuple((entry.network, entry.port) for entry in settings.allow_networks)
-        self.guard = AddressGuard(networks)
-        reach = Reach(reactor, resolver, self.guard, http_networks=networks, connect_timeout=settings.connect_timeout)
+        state = open_state(settings, reactor, self.boot, self._opened.append)
+        self.store, self.request_log, self.journal = state.store, state.request_log, state.journal
+        out = open_way_out(settings, reactor, self._opened.append)
+        self.guard, self.pool = out.guard, out.pool
         shared = Shared()
         self._opened.append(shared.close)
         background = Background(self.boot.tell)
@@ -153,13 +125,13 @@ class Gateway(Service):
         self._opened.append(lambda: run_deferred(background.close(reactor, wait)))
         compiler = self._compiler = Compiler(
             self.registry,
-            Unsealer(store.secrets),
+            Unsealer(state.secrets),
             reactor,
             self.wall,
             prefix=settings.header_prefix,
             query_credentials=settings.query_credentials,
             allow_anonymous=settings.allow_anonymous_proxies,
-            http=Outside(reach).for_tenant,
+            http=out.outside.for_tenant,
             state=partial(CredentialState, self.store, settings.data, reactor, self._show_authorization),
             background=background.start,
             tell=self.boot.tell,
@@ -169,23 +141,12 @@ class Gateway(Service):
         self.directory = Directory(
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
         )
-        for noun in inventory.without_members():
+        for noun in state.inventory.without_members():
             self.directory.put(noun)
-        for member in inventory.members:
+        for member in state.inventory.members:
             self.directory.put_member(member.user_id, member.client_id, member.roles)
-        dialer = Dialer(reactor, resolver, self.guard, timeout=settings.connect_timeout)
-        new_pool = partial(
-            Pool,
-            dialer,
-            reactor,
-            own_prefix=settings.header_prefix.encode(),
-            max_head=settings.max_head_bytes,
-            max_fields=settings.max_head_fields,
-        )
-        self.pool = new_pool(idle_timeout=settings.pool_idle_timeout)
-        # Nothing is kept in their pool: each tries a connection of its own.
         regions = frozenset(settings.regions)
-        self._trials = Trials(compiler, new_pool(idle_timeout=0), reactor, self.wall, self.boot.tell, regions)
+        self._trials = Trials(compiler, out.trial_pool, reactor, self.wall, self.boot.tell, regions)
         self._opened.append(self._trials.close)
         self._pages = self.boot.pages(_takes)
         self.pipeline = Pipeline(
@@ -255,9 +216,6 @@ class Gateway(Service):
 
     async def _show_authorization(self, credential: Credential, needed: bool) -> None:
         await show_authorization(self._house, credential, needed)
-
-    def _journal_trouble(self, text: str) -> None:
-        self.boot.tell(Event("journal-trouble", text))
 
     def stopService(self) -> Deferred[None]:
         """See the class."""

@@ -54,7 +54,7 @@ class Journal:
         interval: float = 0.1,
         queue_limit: int = 10_000,
         retention_days: int = 90,
-        on_trouble: Callable[[str], None] | None = None,
+        on_trouble: Callable[[str], object] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """`batch`: rows of one transaction. `interval`: seconds that a row waits for others. `queue_limit`: rows.

@@ -108,6 +108,8 @@ FLOORS = (
         "rrgate.resource",
         "rrgate.wire",
     },
+    # What the composition root opens, part by part.
+    {"rrgate.opened_state", "rrgate.way_out"},
     # The composition root.
     {"rrgate.gateway"},
     # What starts it, a host's door to it, and what an operator does beside it.

@@ -1,0 +1,63 @@
+"""`OpenedState`: what a running gateway has open on disk: the Store, the request log, and the journal that writes it.
+
+Belongs here: opening them from the settings, in order. Does not: what they do (store/, journal.py), who uses them
+(gateway.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+
+from rrgate.boot import BootHooks
+from rrgate.boot_values import Event
+from rrgate.journal import Journal
+from rrgate.record_view import published
+from rrgate.settings import Settings
+from rrgate.store import AsyncStore, RequestLog, Store, given_keys
+from rrgate.store.inventory import Inventory
+from rrgate.store.secrets import Secrets
+
+
+@frozen
+class OpenedState:
+    """The parts, and what was in the Store when it was opened."""
+
+    store: AsyncStore
+    secrets: Secrets
+    inventory: Inventory
+    request_log: RequestLog
+    journal: Journal
+
+
+def open_state(
+    settings: Settings, reactor: Any, boot: BootHooks, closed_by: Callable[[Callable[[], Any]], None]
+) -> OpenedState:
+    """Open what lies in `settings.data`. `closed_by` is given what closes each part as soon as it is open.
+
+    Raises StoreError; what was opened before it can be closed by then.
+    """
+    given = given_keys(settings.key_command, os.environ)
+    opened = Store.open(settings.data, boot.migrations(), given)
+    store = AsyncStore(opened, reactor)
+    closed_by(store.close)
+    inventory = opened.load()
+    request_log = RequestLog.open(
+        settings.data, reactor, partial(published, retention_days=settings.log_retention_days)
+    )
+    closed_by(request_log.close)
+    journal = Journal(
+        request_log,
+        batch=settings.journal_batch,
+        interval=settings.journal_interval,
+        queue_limit=settings.journal_queue,
+        retention_days=settings.log_retention_days,
+        reactor=reactor,
+        on_trouble=lambda text: boot.tell(Event("journal-trouble", text)),
+    )
+    closed_by(journal.close)
+    return OpenedState(store, opened.secrets, inventory, request_log, journal)
