@@ -13,7 +13,7 @@ from attrs import frozen
 
 from rrgate.model.published import published
 from rrgate.model.values import between, one_of, region
-from rrgate.settings_values import allowed_network
+from rrgate.settings.values import allowed_network
 
 PLANS: Final[Mapping[str, int | None]] = {"basic": 100, "team": 1000, "business": None, "unlimited": None}
 """Requests a minute that a plan allows a client; None: any number."""
