@@ -1,6 +1,7 @@
-"""The process's own log under twistd, no less severe than the setting `log_level` says.
+"""The process's own log under twistd, no less severe than the setting `log_level` says, as text or as JSON lines.
 
-Belongs here: the observer that takes the place of twistd's. Does not: what is logged, or the request log (journal.py).
+Belongs here: the observer that takes the place of twistd's. Does not: what is logged, the form of a JSON line
+(json_log.py), or the request log (journal.py).
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from twisted.logger import (
 from twisted.python.logfile import LogFile
 
 from rrgate.careful_log import CarefulObserver
+from rrgate.json_log import JsonLines
 
 _chosen: dict[str, Any] = {}
 """What `choose` was told. Of the whole process, as the log under twistd is; an embedded Gateway never comes here."""
 
 
-def choose(twistd: MutableMapping[str, Any], level: str) -> None:
+def choose(twistd: MutableMapping[str, Any], level: str, form: str = "text") -> None:
     """Have twistd log by `chosen`, unless it was told of a logger or syslog. Called while options are read.
 
-    `twistd`: its options, which take a logger by name only. `level`: of twisted.logger.
+    `twistd`: its options, which take a logger by name only. `level`: of twisted.logger. `form`: text or json.
     """
     if not twistd.get("logger") and not twistd.get("syslog"):
-        _chosen.update(twistd=twistd, level=level)
+        _chosen.update(twistd=twistd, level=level, form=form)
         twistd["logger"] = f"{__name__}.{chosen.__name__}"
 
 
@@ -46,5 +48,6 @@ def chosen() -> ILogObserver:
     if path != "-" and (path or not twistd.get("nodaemon")):
         stream = LogFile.fromFullPath(path or "twistd.log")
     predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
-    observer: ILogObserver = FilteringLogObserver(CarefulObserver(textFileLogObserver(stream)), [predicate])
+    written: ILogObserver = JsonLines(stream) if _chosen["form"] == "json" else textFileLogObserver(stream)
+    observer: ILogObserver = FilteringLogObserver(CarefulObserver(written), [predicate])
     return observer

@@ -59,7 +59,7 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from error
         _install_reactor()
         if self.parent is not None:
-            choose(self.parent, self.settings.log_level)
+            choose(self.parent, self.settings.log_level, self.settings.log_format)
 
     def _read(self) -> Settings:
         given: dict[str, object] = {}

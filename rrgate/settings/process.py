@@ -72,3 +72,9 @@ class ProcessSettings:
         where="process",
         help="Least severe message of the process's own log: debug, info, warn, error or critical.",
     )
+    log_format: str = setting(
+        values.one_of("text", "json"),
+        "text",
+        where="process",
+        help="Form of the process's own log: text, or json for one object a line.",
+    )

@@ -27,6 +27,7 @@ FLOORS = (
         "rrgate.config_values",
         "rrgate.exchange",
         "rrgate.ids",
+        "rrgate.json_log",
         "rrgate.json_text",
         "rrgate.log_output",
         "rrgate.messages",
