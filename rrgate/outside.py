@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
+from hyperlink import URL
 from OpenSSL import SSL
 from service_identity import VerificationError
 from treq.client import HTTPClient
@@ -26,6 +27,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from rrgate.model.urls import check_authority
 from rrgate.names import NOT_INJECTABLE, fold, is_token
 from rrgate.outside_values import DEFAULT_LIMIT, DEFAULT_TIMEOUT, OutsideAnswer, OutsideError
 from rrgate.outside_way import Reach, Way
@@ -94,6 +96,8 @@ def _fields(method: str, url: str, headers: Mapping[str, str]) -> Headers:
         # Names of users in URLs are read differently by different parsers, and so are blanks and backslashes.
         right = right and "@" not in parts.netloc and url.isprintable() and not set(url) & set(' \\"<>')
         right = right and is_token(method.encode())
+        if "[" in parts.netloc:
+            check_authority(parts.netloc)  # an IPv6 address without a zone, and nothing else
         for name, value in headers.items():
             raw_name, raw_value = name.encode("latin-1"), value.encode("latin-1")
             right = right and is_token(raw_name) and {13, 10, 0}.isdisjoint(raw_value)
@@ -112,7 +116,7 @@ async def _ask(way: Way, method: str, url: str, fields: Headers, data: bytes | N
     try:
         response: Any = await client.request(
             method,
-            url,
+            _Asked.from_text(url),
             headers=fields,
             data=body,
             allow_redirects=False,
@@ -137,6 +141,16 @@ async def _ask(way: Way, method: str, url: str, fields: Headers, data: bytes | N
         raise OutsideError(TLS_FAILED if tls else BROKEN) from None
     finally:
         way.close()
+
+
+class _Asked(URL):
+    """A URL as treq takes it, which may have an IPv6 address: hyperlink's own takes it for a name that is not one."""
+
+    def to_uri(self) -> URL:
+        """Called by treq."""
+        if ":" not in self.host:
+            return super().to_uri()
+        return URL.to_uri(self.replace(host="")).replace(host=self.host)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

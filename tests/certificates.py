@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,10 @@ class Authority:
         return (made.public_bytes(Encoding.PEM) + secret).decode()
 
     def server(self, host: str, place: Path) -> tuple[Path, Path]:
-        """(certificate, key) of a server named `host`, as PEM files in `place`."""
+        """(certificate, key) of a server named `host`, a name or an IPv6 address, as PEM files in `place`."""
         key = ec.generate_private_key(ec.SECP256R1())
         made = self._builder(_named(host), key.public_key()).add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
+            x509.SubjectAlternativeName([_general_name(host)]), critical=False
         )
         certificate, private = place / f"{host}.crt", place / f"{host}.key"
         certificate.write_bytes(made.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
@@ -65,6 +66,10 @@ class Authority:
             .not_valid_before(now - timedelta(hours=max(1, -2 * hours)))
             .not_valid_after(now + timedelta(hours=hours))
         )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    return x509.IPAddress(IPv6Address(host)) if ":" in host else x509.DNSName(host)
 
 
 def _named(name: str) -> x509.Name:

@@ -105,12 +105,21 @@ class Target:
     """Listens on loopback and runs `serve(connection)` in a thread for each connection, then closes it."""
 
     def __init__(
-        self, serve: Callable[[Connection], object], *, tls: ssl.SSLContext | None = None, timeout: float = 20
+        self,
+        serve: Callable[[Connection], object],
+        *,
+        tls: ssl.SSLContext | None = None,
+        timeout: float = 20,
+        host: str = "127.0.0.1",
     ) -> None:
+        """`host`: the address to listen on."""
         self._serve = serve
         self._tls = tls
         self._timeout = timeout
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._listening = socket.create_server(
+            (host, 0), backlog=4096, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+        self._name = f"[{host}]" if ":" in host else "localhost" if tls else host
         self.port: int = self._listening.getsockname()[1]
         self.connections = 0
         """How many were taken so far."""
@@ -120,7 +129,7 @@ class Target:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://{'localhost' if self._tls else '127.0.0.1'}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self._name}:{self.port}"
 
     def __enter__(self) -> Target:
         return self

@@ -559,26 +559,9 @@ async def through(door: str, at: Place, host: str, port: int) -> str:
         # As compiling makes it of a URL: without brackets and trailing dot.
         return await at.by_dialer(host.removeprefix("[").removesuffix("]").removesuffix("."), port)
 
-    async def called(host: str) -> str:
-        if door in SECRETS:
-            return await at.in_secret(door, f"https://{host}:{port}/")
-        return await at.from_a_plugin(f"{door.rpartition(' ')[2]}://{host}:{port}/")
-
-    came = await called(host)
-    address = host.removeprefix("[").removesuffix("]")
-    if is_address(address) and ":" in address:
-        # treq's URLs take no IPv6 address: it comes to be dialled by a name that has it.
-        at.names.says({**NAMES, "literal.test": [[address]]})
-        came = await called("literal.test")
-    return came
-
-
-def is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
+    if door in SECRETS:
+        return await at.in_secret(door, f"https://{host}:{port}/")
+    return await at.from_a_plugin(f"{door.rpartition(' ')[2]}://{host}:{port}/")
 
 
 async def dialled_by(door: str, at: Place, hosts: list[str], port: int) -> dict[str, Any]:

@@ -220,6 +220,16 @@ async def test_cancelling_closes_the_connection(reaching: Reaching) -> None:
         ("https://user:pw@acme.test/", {}),
         ("https://acme.test:0/", {}),
         ("https://acme.test:99999/", {}),
+        ("https://[acme.test]/", {}),
+        ("https://[v1.acme]/", {}),
+        ("https://[127.0.0.1]/", {}),
+        ("https://[::1%25lo]/", {}),
+        ("https://[::1%lo]/", {}),
+        ("https://[fe80::1%eth0]/", {}),
+        ("https://[::1/", {}),
+        ("https://[::1]x/", {}),
+        ("https://x[::1]/", {}),
+        ("https://::1/", {}),
         ("https://acme.test/a b", {}),
         ("https://acme.test\\@127.0.0.1/", {}),
         ("https://acme.test/\r\nX: y", {}),
@@ -261,6 +271,34 @@ async def test_addresses(reaching: Reaching) -> None:
         assert await refusal(reaching(allowed=(), names=names), f"http://both:{port}/") == outside_way.FORBIDDEN
         way.reach.guard.never_dial("127.0.0.1", port)
         assert await refusal(way, f"http://both:{port}/") == outside_way.FORBIDDEN
+
+
+@pytest.mark.parametrize("spelled", ["[::1]", "[0:0:0:0:0:0:0:1]", "[::0.0.0.1]"])
+@pytest_twisted.ensureDeferred
+async def test_ipv6_addresses(reaching: Reaching, spelled: str) -> None:
+    opened = ((ip_network("::1/128"), None),)
+    way = reaching(allowed=opened, http=opened)
+    with Target(echo, host="::1") as target:
+        answer = await way.request("GET", f"http://{spelled}:{target.port}/a%2F?b=%2F&b=c")
+        seen = json.loads(answer.body)
+        assert seen["line"] == "GET /a%2F?b=%2F&b=c HTTP/1.1"
+        assert [value for name, value in seen["headers"] if name.lower() == "host"] == [f"{spelled}:{target.port}"]
+        for networks in (LOOPBACK, ((ip_network("::1/128"), target.port + 1),)):
+            assert await refusal(reaching(http=networks, allowed=opened), target.url) == outside_way.NOT_HTTPS
+            assert await refusal(reaching(http=opened, allowed=networks), target.url) == outside_way.FORBIDDEN
+        assert target.connections == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_tls_is_verified_by_ipv6_address(reaching: Reaching, tmp_path: Path) -> None:
+    authority = Authority("ours")
+    trust = trustRootFromCertificates([Certificate.loadPEM(authority.pem.encode())])
+    way = reaching(allowed=((ip_network("::1/128"), None),), http=(), trust=trust)
+    with Target(echo, tls=authority.server_context("::1", tmp_path), host="::1") as target:
+        assert (await way.request("GET", target.url)).status == 200
+    for other in ("::2", "localhost"):
+        with Target(echo, tls=authority.server_context(other, tmp_path), host="::1") as target:
+            assert await refusal(way, target.url) == outside.TLS_FAILED
 
 
 @pytest_twisted.ensureDeferred
