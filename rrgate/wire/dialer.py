@@ -88,7 +88,8 @@ class Resolver:
                 known = self._known[key] = await self._ask(host, port, gate)
                 self._forget_old()
             else:
-                gate.release()
+                # Not in this call: of a thousand who wait for one name, each would let the next in from its own stack.
+                self._reactor.callLater(0, gate.release)
         if known[1] is None:
             raise CannotConnect("the target's name does not resolve")
         return known[1]

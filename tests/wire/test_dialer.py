@@ -145,6 +145,20 @@ def test_a_name_is_looked_up_once_for_all_who_ask() -> None:
     assert not world.resolve().over
 
 
+def test_a_thousand_may_wait_for_one_name() -> None:
+    world = World(*PUBLIC)
+    asked = [world.resolve() for _ in range(1000)]
+    world.threads.end()
+    world.threads.end()
+    world.network.pump([0] * len(asked))
+    assert [each.result for each in asked] == [list(PUBLIC)] * len(asked)
+    assert world.threads.jobs == []
+    assert world.network.getDelayedCalls() == []
+    for number in range(2):
+        world.resolve(f"{number}.test")
+    assert len(world.threads.jobs) == 2  # both threads are free again
+
+
 def test_a_name_that_does_not_resolve_is_asked_again_later() -> None:
     world = World(*PUBLIC)
     first = world.resolve()
