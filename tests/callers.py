@@ -10,6 +10,7 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -185,3 +186,14 @@ def call(
     """One request on a connection of its own. Blocks."""
     with Caller(address, tls=tls) as caller:
         return caller.call(method, target, headers, body)
+
+
+def call_at_once(address: Address, target: str, headers: Iterable[Headers]) -> list[Answer]:
+    """A GET for each of `headers`, each on a connection of its own; all are sent before any answer is read. Blocks."""
+    with ExitStack() as opened:
+        callers = []
+        for each in headers:
+            caller = opened.enter_context(Caller(address))
+            caller.send("GET", target, each)
+            callers.append(caller)
+        return [caller.answer() for caller in callers]

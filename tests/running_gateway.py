@@ -18,7 +18,7 @@ from rrgate.cli.init import FirstUser, create_state
 from rrgate.gateway import Gateway
 from rrgate.registry import load_registry
 from rrgate.settings import load
-from tests.callers import Address, Answer, Headers, call, in_thread
+from tests.callers import Address, Answer, Headers, call, call_at_once, in_thread
 from tests.leak_search import LeakSearch
 
 REGION = "us-east-1"
@@ -153,6 +153,14 @@ class GatewayClient:
         if key is not None:
             pairs.append(("X-Api-Key", key))
         return await in_thread(call, self.address, method, proxy.path + path, pairs, body)
+
+    async def calls_at_once(self, proxy: MadeProxy, headers: Iterable[Mapping[str, str]]) -> list[Answer]:
+        """A GET for each of `headers`, all of them under way together; in X-Api-Key is the usual key.
+
+        Unlike many `call`, of which only as many run at once as the reactor has threads.
+        """
+        pairs = [{"X-Api-Key": KEY, **each} for each in headers]
+        return await in_thread(call_at_once, self.address, proxy.path + "/", pairs)
 
     # The request log.
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import Deferred, gatherResults
 
 from tests.openid.running_provider import SERVICE, SERVICE_POST, WEB, RunningProvider
 from tests.running_gateway import MadeProxy, RunningGateway
@@ -81,8 +80,7 @@ async def test_all_proxies_of_a_credential_share_its_token(gateway: RunningGatew
 async def test_200_requests_at_once_on_a_cold_token(gateway: RunningGateway, provider: RunningProvider) -> None:
     before = provider.token_requests()
     proxy = await proxy_to(gateway, provider, grantType="client_credentials", **SERVICE)
-    calls = [Deferred.fromCoroutine(gateway.call(proxy)) for _ in range(200)]
-    answers = await gatherResults(calls)
+    answers = await gateway.calls_at_once(proxy, [{}] * 200)
     assert {answer.status for answer in answers} == {200}
     assert provider.token_requests() == before + 1
 
