@@ -6,7 +6,6 @@ Belongs here: what is worked out once a change, so that a request need not. Does
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any, Protocol
 
 import attrs
@@ -28,14 +27,13 @@ from rrgate.blaming import named
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import SCOPE_CHECKS, Checks, known_checks
-from rrgate.configuring import configure
 from rrgate.directory import Directory
-from rrgate.json_text import read_json
 from rrgate.model import Client, Credential, Parts, Proxy, Target
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
 from rrgate.patience import ENDLESS, Patience
+from rrgate.plugin_objects import PluginObjects, UnsealsCredentials
 from rrgate.reaching import OpensCertificates, address_of_target
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route, pool_key
@@ -43,21 +41,15 @@ from rrgate.shared import Shared
 from rrgate.state_values import NothingKept
 
 
-class Unsealer(OpensCertificates, Protocol):
+class Unsealer(OpensCertificates, UnsealsCredentials, Protocol):
     """Whoever can open sealed secrets."""
-
-    def unseal_credential(self, credential: Credential) -> bytes:
-        """The secret as JSON bytes. Raises what says that it cannot be opened."""
-
-    def unseal_previous(self, credential: Credential) -> bytes:
-        """The same for the secret of a `Credential.before`."""
 
 
 NOWHERE = Endpoint(False, "", 0)
 
 
 class Compiler:
-    """Builds Routes. What a credential owns outlives a Route: its plugin object is kept by (id, version)."""
+    """Builds Routes."""
 
     def __init__(
         self,
@@ -69,35 +61,31 @@ class Compiler:
         prefix: str,
         query_credentials: bool,
         allow_anonymous: bool = False,
-        http: Callable[[str], CallsOutside] = lambda client_id: NothingOutside(),
+        http: Callable[[str, str], CallsOutside] = lambda client_id, plugin: NothingOutside(),
         state: Callable[[Credential], KeepsState] = lambda credential: NothingKept(),
         background: Callable[[str, Coroutine[Any, Any, None]], None] = lambda plugin, work: work.close(),
         tell: Callable[[Event], object] = lambda event: None,
         patience: Patience = ENDLESS,
         shared: Shared | None = None,
     ) -> None:
-        """`http`: the way outside for the plugins of a client. `state`: what is kept of a credential. `background`:
-        runs what a plugin, by its name, does ahead of need. `tell`: told of every proxy that cannot be compiled, and
+        """`http`, `state`, `background`: see PluginObjects. `tell`: told of every proxy that cannot be compiled, and
         what plugins have to tell. `patience`: how long they may wait. `shared`: closed by whoever gives it.
         `allow_anonymous`: whether credentials that let in who shows nothing do; else nobody is let in by them.
         """
         self._registry = registry
         self._unsealer = unsealer
         log = CarefulLogger("rrgate.plugin")
-        self._context = PluginContext(
+        context = PluginContext(
             clock, wall, log, prefix, query_credentials=query_credentials, tell=tell, shared=shared or Shared()
         )
+        self._objects = PluginObjects(registry, unsealer, context, http=http, state=state, background=background)
         self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life
         self._allow_anonymous = allow_anonymous
-        self._http = http
-        self._state = state
-        self._background = background
         self._tell = tell
         self._patience = patience
         self._own_prefix = fold(prefix.encode())
         self._cut_prefixes = (*CALLER_ADDRESS_PREFIXES, self._own_prefix)
         self._log = CarefulLogger("rrgate.compiling")
-        self._credential_plugins: dict[str, dict[int, Plugin]] = {}
 
     def build(self, directory: Directory, proxy: Proxy) -> Route:
         """The Route of `proxy` as everything stands now. A part that is missing or foreign is left out and not an
@@ -113,7 +101,7 @@ class Compiler:
 
     def forget(self, credential_id: str) -> None:
         """This credential is no more: neither are its plugin objects, once the requests that have it are done."""
-        self._credential_plugins.pop(credential_id, None)
+        self._objects.forget(credential_id)
 
     def _build(self, directory: Directory, proxy: Proxy) -> Route:
         client = directory.clients[proxy.client_id]
@@ -199,7 +187,7 @@ class Compiler:
                 target is not None
                 and not target.allow_plaintext
                 and target_side is not None
-                and _is_secret(self._credential_plugin(target_side))
+                and _is_secret(self._objects.of_credential(target_side))
             ),
             caller_expires=None,
             target_expires=_seconds(target_side),
@@ -211,29 +199,27 @@ class Compiler:
     ) -> Chain:
         members: list[Member] = [] if caller is None else [caller]
         if parts is not None:
-            context = evolve(self._context, proxy=proxy, http=self._http(proxy.client_id))
             for plugin in self._registry.plugins:
                 with named("proxy", f"plugin {plugin.name!r} cannot work on proxy {proxy.id}"):
                     config = plugin.for_proxy(parts)
                     if config is not None:
-                        mine = evolve(context, background=partial(self._background, plugin.name))
-                        members.append(Member(plugin(config, mine), plugin.kind))
+                        members.append(Member(self._objects.of_proxy(plugin, config, proxy), plugin.kind))
             if not all(each.idle for each in parts.scopes) and not any(member.plugin.judges for member in members):
                 raise ConfigError(Problem("proxy", "has rules, or a default that denies, and nothing installed judges"))
         if target_side is not None:
-            signer = self._credential_plugin(target_side)
+            signer = self._objects.of_credential(target_side)
             members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))
         return compile_chain(members, self._patience)
 
     def _caller(self, credential: Credential) -> tuple[Member, Consumes]:
         """Who authenticates by `credential`, and from where; by either secret while two are in force."""
-        present = self._credential_plugin(credential)
+        present = self._objects.of_credential(credential)
         member = Member(present, Kind.CALLER, without=frozenset({"body_needed", "prepare"}))
         before, until = credential.before, credential.previous_secret_expires_at
         if before is None or until is None or until <= self._onward() * 1000:
             return member, present.consumes
         try:
-            previous = self._credential_plugin(credential, before)
+            previous = self._objects.of_credential(credential, before)
         except ConfigError as error:
             # The present secret serves: who shows the other one is refused.
             self._log.error("the previous secret of credential {id} does not work: {error}", id=before.id, error=error)
@@ -244,46 +230,13 @@ class Compiler:
     def credential_plugin(self, credential: Credential) -> Plugin:
         """The plugin object of `credential`, the same that works on its Routes. Raises ConfigError."""
         with named("credentialSecret", f"credential {credential.id} does not work"):
-            return self._credential_plugin(credential)
-
-    def _credential_plugin(self, credential: Credential, before: Credential | None = None) -> Plugin:
-        """The plugin object of `credential`, or of what it was `before`, kept for as long as that version is in use."""
-        in_force = (credential.secret_version, credential.previous_secret_version)
-        known = self._credential_plugins.get(credential.id, {})
-        known = {version: plugin for version, plugin in known.items() if version in in_force}
-        self._credential_plugins[credential.id] = known
-        unseal = self._unsealer.unseal_credential
-        if before is not None:
-            credential, unseal = before, self._unsealer.unseal_previous
-        plugin = known.get(credential.secret_version)
-        if plugin is None:
-            plugin = known[credential.secret_version] = self._new_credential_plugin(credential, unseal)
-        return plugin
-
-    def _new_credential_plugin(self, credential: Credential, unseal: Callable[[Credential], bytes]) -> Plugin:
-        plugin_class = self._registry.auth_type(credential.auth_type, credential.side)
-        if plugin_class is None:
-            gone = f"no installed plugin serves {credential.auth_type!r} any more"
-            raise ConfigError(Problem("credentialAuthType", gone))
-        with named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
-            secret = read_json(unseal(credential))
-        context = evolve(
-            self._context,
-            credential=credential,
-            http=self._http(credential.client_id),
-            state=self._state(credential),
-            background=partial(self._background, plugin_class.name),
-        )
-        with named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
-            return plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)
+            return self._objects.of_credential(credential)
 
 
 def _open_scopes(parts: Parts | None) -> int:
     """The scopes that allow whatever comes."""
     closed = 0 if parts is None else sum(SCOPE_CHECKS[each.scope] for each in parts.scopes if not each.open)
     return Checks.SCOPES & ~closed
-
-
 
 
 def _is_secret(plugin: Plugin) -> bool:

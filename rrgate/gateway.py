@@ -131,7 +131,7 @@ class Gateway(Service):
             prefix=settings.header_prefix,
             query_credentials=settings.query_credentials,
             allow_anonymous=settings.allow_anonymous_proxies,
-            http=out.outside.for_tenant,
+            http=lambda client_id, plugin: out.outside.for_tenant(client_id),
             state=partial(CredentialState, self.store, settings.data, reactor, self._show_authorization),
             background=background.start,
             tell=self.boot.tell,

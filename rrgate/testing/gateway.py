@@ -120,7 +120,7 @@ class MemoryGateway:
             prefix=self.settings.header_prefix,
             query_credentials=self.settings.query_credentials,
             allow_anonymous=self.settings.allow_anonymous_proxies,
-            http=lambda client_id: self.outside,
+            http=lambda client_id, plugin: self.outside,
             state=self.state_of,
             background=self._background.start,
             tell=self.events.append,

@@ -86,6 +86,7 @@ FLOORS = (
         "rrgate.own_request",
         "rrgate.pages",
         "rrgate.pipeline",
+        "rrgate.plugin_objects",
         "rrgate.record",
         "rrgate.record_view",
         "rrgate.redaction",

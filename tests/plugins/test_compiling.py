@@ -308,6 +308,6 @@ def test_what_a_credential_owns_outlives_routes_and_not_the_credential(house: Ho
     second = signer()
     assert second is not first
     house.directory.drop(towards)
-    assert "towards" not in house.compiler._credential_plugins
+    assert "towards" not in house.compiler._objects.kept
     house.directory.put(evolve(towards, secret_version=towards.secret_version + 1))
     assert signer() is not second

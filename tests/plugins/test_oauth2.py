@@ -461,7 +461,7 @@ def restarted(scene: Scene) -> None:
     """Another process begins with what is on disk."""
     scene.gateway.stop()
     compiler: Any = scene.gateway.directory._build.__self__  # type: ignore[attr-defined]
-    compiler._credential_plugins.clear()
+    compiler._objects.kept.clear()
     compiler._background = Background().start
     scene.gateway.directory.put(scene.proxy)
 

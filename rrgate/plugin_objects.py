@@ -1,0 +1,104 @@
+"""`PluginObjects`: makes plugin objects, each with its context, and keeps those of credentials.
+
+Belongs here: which object works for a credential's secret, and what it is given. Does not: their places in a chain
+(compiling.py), what a context is (plugin_context.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol
+
+from attrs import evolve
+
+from rrgate.api import CallsOutside, ConfigError, KeepsState, Plugin, PluginContext, Problem
+from rrgate.blaming import named
+from rrgate.configuring import configure
+from rrgate.json_text import read_json
+from rrgate.model import Credential, Proxy
+from rrgate.registry import Registry
+
+
+class UnsealsCredentials(Protocol):
+    """Whoever can open the sealed secrets of credentials."""
+
+    def unseal_credential(self, credential: Credential) -> bytes:
+        """The secret as JSON bytes. Raises what says that it cannot be opened."""
+
+    def unseal_previous(self, credential: Credential) -> bytes:
+        """The same for the secret of a `Credential.before`."""
+
+
+class PluginObjects:
+    """What a credential owns outlives a Route: its plugin object is kept by (id, version of its secret)."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        unsealer: UnsealsCredentials,
+        context: PluginContext,
+        *,
+        http: Callable[[str, str], CallsOutside],
+        state: Callable[[Credential], KeepsState],
+        background: Callable[[str, Coroutine[Any, Any, None]], None],
+    ) -> None:
+        """`context`: what all have in common. `http`: the way outside for a client's plugin of some name. `state`: what
+        is kept of a credential. `background`: runs what a plugin, by its name, does ahead of need.
+        """
+        self._registry = registry
+        self._unsealer = unsealer
+        self._context = context
+        self._http = http
+        self._state = state
+        self._background = background
+        self.kept: dict[str, dict[int, Plugin]] = {}
+        """By the credential's id and the version of its secret."""
+
+    def of_proxy(self, plugin_class: type[Plugin], config: Any, proxy: Proxy) -> Plugin:
+        """A new object that works on `proxy`. Raises what the plugin raises."""
+        context = evolve(
+            self._context,
+            proxy=proxy,
+            http=self._http(proxy.client_id, plugin_class.name),
+            background=partial(self._background, plugin_class.name),
+        )
+        return plugin_class(config, context)
+
+    def of_credential(self, credential: Credential, before: Credential | None = None) -> Plugin:
+        """The object of `credential`, or of what it was `before`, kept for as long as that version is in use.
+
+        Raises ConfigError, whose text names who and what, and holds no value.
+        """
+        in_force = (credential.secret_version, credential.previous_secret_version)
+        known = self.kept.get(credential.id, {})
+        known = {version: plugin for version, plugin in known.items() if version in in_force}
+        self.kept[credential.id] = known
+        unseal = self._unsealer.unseal_credential
+        if before is not None:
+            credential, unseal = before, self._unsealer.unseal_previous
+        plugin = known.get(credential.secret_version)
+        if plugin is None:
+            plugin = known[credential.secret_version] = self._new(credential, unseal)
+        return plugin
+
+    def forget(self, credential_id: str) -> None:
+        """This credential is no more: neither are its objects, once the requests that have it are done."""
+        self.kept.pop(credential_id, None)
+
+    def _new(self, credential: Credential, unseal: Callable[[Credential], bytes]) -> Plugin:
+        plugin_class = self._registry.auth_type(credential.auth_type, credential.side)
+        if plugin_class is None:
+            gone = f"no installed plugin serves {credential.auth_type!r} any more"
+            raise ConfigError(Problem("credentialAuthType", gone))
+        with named("credentialSecret", f"credential {credential.id} cannot be unsealed"):
+            secret = read_json(unseal(credential))
+        context = evolve(
+            self._context,
+            credential=credential,
+            http=self._http(credential.client_id, plugin_class.name),
+            state=self._state(credential),
+            background=partial(self._background, plugin_class.name),
+        )
+        with named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
+            return plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)
