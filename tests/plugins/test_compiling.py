@@ -140,7 +140,7 @@ class House:
             }
         )
 
-    def _way(self, client_id: str) -> CallsOutside:
+    def _way(self, client_id: str, plugin: str) -> CallsOutside:
         self.ways.append(client_id)
         return NothingOutside()
 

@@ -462,7 +462,7 @@ def restarted(scene: Scene) -> None:
     scene.gateway.stop()
     compiler: Any = scene.gateway.directory._build.__self__  # type: ignore[attr-defined]
     compiler._objects.kept.clear()
-    compiler._background = Background().start
+    compiler._objects._background = Background().start
     scene.gateway.directory.put(scene.proxy)
 
 
