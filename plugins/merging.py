@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from rrgate.api import Exchange, Reply, fold_parameter, json_text
+from rrgate_plugins.json_bodies import codings, in_utf_8, is_json_type, media_type
 
 LIMIT = 1024 * 1024
 """Bytes of a body that can be merged with; 413 beyond."""
@@ -21,7 +22,6 @@ MOST_MEMBERS = 20_000
 """Members of an object, or fields of a form, beside which ours are put: each costs all callers a microsecond."""
 
 _METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
-_UTF_8 = frozenset((b"utf-8", b"utf8", b"us-ascii"))
 _OF_THE_OLD_BODY = frozenset((b"content-md5", b"digest", b"content-digest", b"repr-digest"))
 """Digests (RFC 9530, RFC 3230, RFC 1864) of a body that is sent no longer."""
 
@@ -98,23 +98,17 @@ def _kind(ex: Exchange) -> str:
     types = ex.headers(b"Content-Type")
     if len(types) != 1:
         return _OTHER
-    media_type, *parameters = types[0].lower().split(b";")
-    media_type = media_type.strip()
-    if media_type.startswith(b"multipart/"):
+    media = media_type(types[0])
+    if media.startswith(b"multipart/"):
         return _MULTIPART
     if ex.header(b"Content-Range") is not None:
         # A part of something (RFC 9110 14.5): its length and place are told in the head.
         return _OTHER
-    for coding in b",".join(ex.headers(b"Content-Encoding")).split(b","):
-        if coding.strip().lower() not in (b"", b"identity"):
-            return _OTHER
-    for parameter in parameters:
-        name, _, value = parameter.strip().partition(b"=")
-        if name.strip() == b"charset" and value.strip().strip(b'"') not in _UTF_8:
-            return _OTHER
-    if media_type == b"application/json" or media_type.endswith(b"+json"):
+    if codings(ex.headers(b"Content-Encoding")) or not in_utf_8(types[0]):
+        return _OTHER
+    if is_json_type(media):
         return _JSON
-    return _FORM if media_type == b"application/x-www-form-urlencoded" else _OTHER
+    return _FORM if media == b"application/x-www-form-urlencoded" else _OTHER
 
 
 def _warn(ex: Exchange, warning: str) -> None:

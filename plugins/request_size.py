@@ -34,8 +34,9 @@ class RequestSize(Plugin):
 
     def authorize(self, ex: Exchange) -> Reply | None:
         limit: int = self.config.limit
-        if ex.content_length is None:
+        length = ex.content_length if ex.held_body is None else len(ex.held_body)
+        if length is None:
             ex.request_body.bound(limit)
-        elif ex.content_length > limit:
+        elif length > limit:
             return Reply(413, f"The request's body is over the limit of {limit} bytes", "request-too-large", close=True)
         return None

@@ -213,6 +213,22 @@ class Body:
             parts.append(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def whole_within(self, limit: int) -> bytes | None:
+        """All of it, if that is at most `limit` bytes; else None, and it can be read as if nobody had: no more than
+        `limit` bytes and one read are held for it. Raises `BodyBroken`, `BodyTooLarge`.
+        """
+        parts: list[bytes] = []
+        size = 0
+        while size <= limit:
+            data = await self.read()
+            if not data:
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.append(data)
+            size += len(data)
+        self._chunks[:0] = parts
+        self.buffered += size
+        return None
+
 
 NO_BODY: Final = Body.of(b"")
 """The body of a message that has none, shared by all."""

@@ -253,3 +253,19 @@ class Exchange:
         if held is None:
             held = self.held_body = await self.request_body.whole(limit)
         return held
+
+    async def body_within(self, limit: int) -> bytes | None:
+        """All of the caller's body if it has at most `limit` bytes, and it is `held_body` from then on; None if it is
+        longer, and it goes on as it would have.
+
+        For `authenticate` and `authorize`, as `whole_body`; a body that breaks answers 400.
+        """
+        held = self.held_body
+        if held is None:
+            length = self.content_length
+            if length == 0:
+                return b""
+            if length is not None and length > limit:
+                return None
+            held = self.held_body = await self.request_body.whole_within(limit)
+        return held if held is not None and len(held) <= limit else None

@@ -1,19 +1,22 @@
 """Rules of credentials, targets and proxies: which requests may pass (docs/rules.md).
 
 Belongs here: the plugin, which tells what the compiled rules say. Its rooms: patterns.py (RE2), message.py (what rules
-see), matching.py (one rule compiled), judging.py (all rules of a proxy compiled), lint.py (rules that decide nothing).
+see), leaves.py (bodies and claims), matching.py and leaf_checks.py (one rule compiled), judging.py (all rules of a
+proxy compiled), lint.py (rules that decide nothing).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from attrs import field, frozen
 
 from rrgate.api import ConfigError, Denied, Exchange, Kind, Parts, Plugin, PluginContext, Problem, Rule, RuleScope
-from rrgate_plugins.rules.judging import Judge
+from rrgate_plugins.rules.judging import Judge, Verdict
 from rrgate_plugins.rules.lint import warnings
+from rrgate_plugins.rules.matching import CompiledRule
+from rrgate_plugins.rules.message import Message
 from rrgate_plugins.rules.patterns import LARGEST_RULE, compiled
 
 __all__ = ["RuleChecks", "RulesConfig"]
@@ -35,7 +38,7 @@ class RuleChecks(Plugin):
     kind = Kind.RULES
     Config = RulesConfig
     serves = frozenset({"credentialDefaultRuleEffect", "proxyDefaultRuleEffect", "targetDefaultRuleEffect"})
-    judges = frozenset({"methods", "path", "headers", "query"})
+    judges = frozenset({"methods", "path", "headers", "query", "body", "token"})
 
     def __init__(self, config: RulesConfig, context: PluginContext) -> None:
         super().__init__(config, context)
@@ -80,9 +83,25 @@ class RuleChecks(Plugin):
         """Each rule that can never decide anything, as far as that can be seen without a request."""
         return warnings(scope)
 
-    def authorize(self, ex: Exchange) -> Denied | None:
-        """The verdict of all scopes. The Exchange is told which of them allowed, and the rule that decided."""
-        verdict = self._judge.verdict(ex)
+    def authorize(self, ex: Exchange) -> Denied | Awaitable[Denied | None] | None:
+        """The verdict of all scopes. The Exchange is told which of them allowed, and the rule that decided.
+
+        The caller's body is waited for only where a rule looks at it that all else does not keep from matching.
+        """
+        judge = self._judge
+        if not judge.looks_at_bodies:
+            return self._answer(ex, judge.verdict(ex))
+        message = Message(ex)
+        rules = judge.candidates(message)
+        if any(rule.wants_body(message) for rule in rules):
+            return self._with_body(ex, message, rules)
+        return self._answer(ex, judge.judge(message, rules))
+
+    async def _with_body(self, ex: Exchange, message: Message, rules: Sequence[CompiledRule]) -> Denied | None:
+        await message.read_body()
+        return self._answer(ex, self._judge.judge(message, rules))
+
+    def _answer(self, ex: Exchange, verdict: Verdict) -> Denied | None:
         for reported in verdict.reported:
             self.context.log.debug(
                 "rule {rule} would {effect} request {id}; it has matched {count} times since its proxy was compiled",

@@ -46,6 +46,7 @@ class Judge:
         """Raises ValueError for a pattern that RE2 does not take: such rules are refused before they are saved."""
         self._scopes = tuple(scope.scope for scope in scopes)
         self._default_denies = frozenset(scope.scope for scope in scopes if scope.default_effect == "deny")
+        self.looks_at_bodies = any(rule.body for scope in scopes for rule in scope.rules)
         self._counts: dict[str, int] = {}
         by_path: list[tuple[bytes, CompiledRule]] = []
         by_header: list[tuple[bytes, CompiledRule]] = []
@@ -72,19 +73,27 @@ class Judge:
         self._where_nothing_matches = self._conclude({}, {}, ())
 
     def verdict(self, ex: Exchange) -> Verdict:
-        """What is to become of `ex`."""
+        """What is to become of `ex`, where no rule looks at bodies."""
         message = Message(ex)
-        method = ex.method
+        return self.judge(message, self.candidates(message))
+
+    def candidates(self, message: Message) -> Sequence[CompiledRule]:
+        """Those that may match, in the order of the report."""
+        method = message.method
         others = self._others
         rules: Sequence[CompiledRule] = others[method] if method in others else others[b""]
         for index in self._indexes:
             found = index.find(method, message)
             if found:
                 rules = [*rules, *found]
-        if not rules:
-            return self._where_nothing_matches
         if len(rules) > 1:
             rules = sorted(rules, key=_rank)
+        return rules
+
+    def judge(self, message: Message, rules: Sequence[CompiledRule]) -> Verdict:
+        """What follows from these. If one of them wants the body, `message` has read it."""
+        if not rules:
+            return self._where_nothing_matches
         denied: dict[Scope, str] = {}
         allowed: dict[Scope, str] = {}
         reported: list[Reported] = []

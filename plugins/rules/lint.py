@@ -50,7 +50,8 @@ def warnings(scope: RuleScope) -> dict[str, list[str]]:
 def _asked(rule: Rule) -> object:
     """Equal for two rules that match the same requests, if they have the same effect."""
     methods = None if rule.methods is None else frozenset(rule.methods)
-    return methods, rule.path, frozenset(rule.headers), frozenset(rule.query), rule.regex_flags or ""
+    leaves = frozenset(rule.body), frozenset(rule.token)
+    return methods, rule.path, frozenset(rule.headers), frozenset(rule.query), leaves, rule.regex_flags or ""
 
 
 def _alone(rule: Rule) -> Iterator[str]:
@@ -64,6 +65,9 @@ def _alone(rule: Rule) -> Iterator[str]:
     for check in rule.headers:
         if check.presence == MUST_EXIST and _never_crosses(check):
             yield f"the header {check.name.pattern} is not forwarded, and rules see what is forwarded"
+    for leaf in rule.body:
+        if leaf.presence == MUST_EXIST and leaf.json_path.pattern.startswith(("$.", "$[")):
+            yield f"no path matches {leaf.json_path.pattern}: they are dotted, such as messages.0.content, without $"
     for place, each in rule.patterns():
         if not each.pattern.isascii():
             yield (

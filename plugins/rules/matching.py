@@ -15,6 +15,8 @@ from typing import Any
 from attrs import frozen
 
 from rrgate.api import NamedCheck, PathCheck, Rule, Scope
+from rrgate_plugins.rules.leaf_checks import leaf_check
+from rrgate_plugins.rules.leaves import Leaves
 from rrgate_plugins.rules.message import TOO_MANY, Message, Named
 from rrgate_plugins.rules.patterns import Search, compiled
 
@@ -34,6 +36,13 @@ class CompiledRule:
     report: bool
     methods: frozenset[bytes] | None
     checks: tuple[Check, ...]
+    """Those of the body last."""
+    before_body: tuple[Check, ...] | None = None
+    """All others; None where none is of the body."""
+
+    def wants_body(self, message: Message) -> bool:
+        """Whether it depends on the body that it matches."""
+        return self.before_body is not None and all(check(message) for check in self.before_body)
 
     def matches(self, message: Message) -> bool:
         """Whether all its checks do; that it is for the method was seen before."""
@@ -52,8 +61,15 @@ def compile_rule(rule: Rule, scope: Scope, rank: int) -> CompiledRule:
         checks.append(_path_check(rule.path, flags, denies))
     checks += [_named_check(check, flags, denies, _headers_of, is_header=True) for check in rule.headers]
     checks += [_named_check(check, flags, denies, _query_of, is_header=False) for check in rule.query]
+    checks += [
+        leaf_check(check.claim, check.match_value, check.presence, flags, denies, _claims_of) for check in rule.token
+    ]
+    before_body = tuple(checks) if rule.body else None
+    checks += [
+        leaf_check(check.json_path, check.match_value, check.presence, flags, denies, _body_of) for check in rule.body
+    ]
     methods = None if rule.methods is None else frozenset(method.encode() for method in rule.methods)
-    return CompiledRule(rank, rule.id, scope, denies, rule.report, methods, tuple(checks))
+    return CompiledRule(rank, rule.id, scope, denies, rule.report, methods, tuple(checks), before_body)
 
 
 def _path_check(check: PathCheck, flags: str | None, denies: bool) -> Check:
@@ -82,6 +98,14 @@ def _headers_of(message: Message) -> Named:
 
 def _query_of(message: Message) -> Named:
     return message.query
+
+
+def _claims_of(message: Message) -> Leaves | None:
+    return message.claims
+
+
+def _body_of(message: Message) -> Leaves | None:
+    return message.body
 
 
 def _named_check(

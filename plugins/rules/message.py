@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from rrgate.api import Exchange
+from rrgate_plugins.json_bodies import says_json
+from rrgate_plugins.rules.leaves import LARGEST_BODY, NONE, Leaves, leaves_of_body, leaves_of_claims
 
 Pairs = list[tuple[bytes, bytes]]
 """Names and values, in order, repeated ones too."""
@@ -17,6 +19,11 @@ Pairs = list[tuple[bytes, bytes]]
 MOST_PARAMETERS: Final = 1000
 """Parameters that rules look at; where there are more, all is in doubt. Many targets take no more either, and to look
 at one costs each check of the query 2 µs."""
+
+
+MOST_LOOKS: Final = 50_000
+"""Leaves that all checks of a request together are compared with; what is asked beyond is in doubt. Each costs up to
+3 µs."""
 
 
 class Named(NamedTuple):
@@ -40,7 +47,19 @@ TOO_MANY: Final = Named([], [], [])
 class Message:
     """One request. `readings`: the path in every form that a target may take it for; `raw` and `decoded` are two."""
 
-    __slots__ = ("_exchange", "_headers", "_query", "decoded", "raw", "readings")
+    __slots__ = (
+        "_body",
+        "_claims",
+        "_claims_are_read",
+        "_exchange",
+        "_headers",
+        "_looks",
+        "_query",
+        "decoded",
+        "method",
+        "raw",
+        "readings",
+    )
 
     def __init__(self, ex: Exchange) -> None:
         forms = ex.forms
@@ -48,12 +67,17 @@ class Message:
             # The core judges every path before it asks anyone: without forms, nothing may be allowed.
             raise ValueError("the path has not been judged")
         self._exchange = ex
+        self.method = ex.method
         # A path that is not there is asked for as `/`.
         self.raw = forms.raw or b"/"
         self.decoded = forms.decoded or b"/"
         self.readings = forms.readings if forms.raw else (b"/",)
         self._headers: Named | None = None
         self._query: Named | None = None
+        self._looks = MOST_LOOKS
+        self._body: Leaves | None = None
+        self._claims: Leaves | None = None
+        self._claims_are_read = False
 
     @property
     def headers(self) -> Named:
@@ -79,6 +103,39 @@ class Message:
                     ended.append(_pair(first))
                     begun += [_pair(each) for each in further]
         return self._query
+
+    @property
+    def claims(self) -> Leaves | None:
+        """What the caller's token says; None if that is in doubt."""
+        if not self._claims_are_read:
+            identity = self._exchange.identity
+            self._claims = NONE if identity is None else leaves_of_claims(identity.claims)
+            self._claims_are_read = True
+        return self._claims
+
+    @property
+    def body(self) -> Leaves | None:
+        """What is in the caller's body, once `read_body` has it; None if that is in doubt."""
+        return self._body
+
+    async def read_body(self) -> None:
+        """Wait for the body if it can be one that rules can look into. Raises what keeps it from coming."""
+        ex = self._exchange
+        self._body = None
+        if ex.content_length == 0:
+            self._body = NONE
+        elif says_json(self._crossing(b"content-type"), self._crossing(b"content-encoding"), or_nothing=True):
+            held = await ex.body_within(LARGEST_BODY)
+            self._body = None if held is None else leaves_of_body(held)
+
+    def _crossing(self, name: bytes) -> list[bytes]:
+        # In either spelling of a name, for many targets cannot tell those apart.
+        return [value for known, _, value in self._exchange.crossing_fields() if known == name]
+
+    def may_look_at(self, leaves: int) -> bool:
+        """Whether so many leaves may still be compared."""
+        self._looks -= leaves
+        return self._looks >= 0
 
 
 def _pair(part: bytes) -> tuple[bytes, bytes]:

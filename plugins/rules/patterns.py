@@ -52,6 +52,19 @@ def compiled(pattern: Pattern, flags: str | None, *, ignoring_case: bool = False
     return found
 
 
+def compiled_for_lines(pattern: Pattern, flags: str | None) -> Search | None:
+    """Truthy for lines of which one matches, and perhaps for others; None where that cannot be told of the pattern."""
+    if _NOT_FOR_LINES.search(pattern.pattern):
+        return None
+    letters = flags if pattern.flags is None else pattern.flags
+    search: Search = compiled(Pattern(pattern.pattern, (letters or "") + "m"), None).search
+    return search
+
+
+_NOT_FOR_LINES: Final = re.compile(r"\\[Az]|\(\?(?!:)")
+"""The beginning and the end of the text, which a line has elsewhere, and flags of parts."""
+
+
 def spelled(pattern: Pattern, flags: str | None, *, ignoring_case: bool = False) -> bytes:
     """The expression as RE2 reads it, its flags in front."""
     letters = {*(flags or "")} if pattern.flags is None else {*pattern.flags}

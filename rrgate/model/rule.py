@@ -153,10 +153,10 @@ class Rule:
         "query", factory=tuple, check=_few, help="Query parameters that must or must not be there; at most 20."
     )
     body: tuple[BodyCheck, ...] = published(
-        "body", factory=tuple, check=_few, help="Leaves of a JSON body; no built-in plugin carries these out yet."
+        "body", factory=tuple, check=_few, help="Values in a JSON body that must or must not be there; at most 20."
     )
     token: tuple[TokenCheck, ...] = published(
-        "token", factory=tuple, check=_few, help="Claims of a token; no built-in plugin carries these out yet."
+        "token", factory=tuple, check=_few, help="Claims of a token that must or must not be there; at most 20."
     )
     regex_flags: str | None = published(
         "regexFlags", default=None, check=flags, help="`flags` of the patterns that have none of their own."

@@ -147,11 +147,15 @@ async def test_checks_that_nothing_carries_out_are_refused(core: Core, kind: str
 
 @pytest.mark.parametrize("check", ["body", "token"])
 @pytest_twisted.ensureDeferred
-async def test_the_built_in_plugins_do_not_carry_out_either(core: Core, check: str) -> None:
+async def test_the_built_in_plugins_carry_these_out(core: Core, check: str) -> None:
     where = await parent(core, "proxies")
     core._port.factory.house = evolve(core.house, registry=load_registry())
-    told = await core.ask("POST", where, {"effect": "deny", check: [{"jsonPath" if check == "body" else "claim": "a"}]})
-    assert list(told.problems) == [check]
+    by = "jsonPath" if check == "body" else "claim"
+    told = await core.ask("POST", where, {"effect": "deny", check: [{by: "a", "matchValue": "b"}]})
+    (rule,) = told.document["rules"]
+    assert rule[check] == [{by: {"pattern": "a"}, "matchValue": {"pattern": "b"}, "presence": "must_exist"}]
+    told = await core.ask("POST", where, {"effect": "deny", check: [{by: "(", "matchValue": "(?=a)"}]})
+    assert set(told.problems) == {f"{check}.0.{by}.pattern", f"{check}.0.matchValue.pattern"}
 
 
 @pytest_twisted.ensureDeferred

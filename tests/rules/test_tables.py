@@ -14,6 +14,7 @@ from attrs import evolve
 
 from rrgate.model import Scope
 from rrgate.testing import MemoryGateway
+from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.rules.message import Message
 from tests.rules.judged import KEY, Document, Judged, allow, deny, header, rule_of
 from tests.rules.test_lint import TOLD
@@ -554,9 +555,13 @@ def test_callers_who_show_nothing_are_judged_like_others(scope: Scope) -> None:
     assert gateway.call("GET", proxy, "/b").answer.status == 200
 
 
-def test_a_check_that_nothing_carries_out_any_more_is_not_left_out(judged: Judged) -> None:
+def test_a_check_that_nothing_carries_out_any_more_is_not_left_out(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Such a rule was saved while a plugin was installed that did."""
-    proxy = judged.proxy([deny("^/a", body=[{"jsonPath": "^role$"}])])
+    monkeypatch.setattr(RuleChecks, "judges", RuleChecks.judges - {"query"})
+    proxy = judged.proxy([])
+    judged.gateway.directory.put(rule_of(deny("^/a", query=[header("^role$")]), "r1", proxy.id, proxy.client_id))
     before = len(judged.gateway.target.received)
     assert judged.gateway.call("GET", proxy, "/b", {"X-Api-Key": KEY}).answer.status == 500
     assert len(judged.gateway.target.received) == before
