@@ -301,6 +301,11 @@ def test_a_body_that_a_rule_looks_at_is_waited_for(asked: Asked) -> None:
     assert asked.gateway.target.last.body == b'{"a": 1}'
 
 
+def test_a_body_that_turns_out_to_be_none_has_no_values(asked: Asked) -> None:
+    assert asked.passes([deny(body=[leaf("^a$")])], [])
+    assert not asked.passes([deny(body=[leaf("^a$", **ABSENT)])], [])
+
+
 def test_who_waits_for_100_continue_is_told_only_where_the_body_is_looked_at(asked: Asked) -> None:
     expecting = {**JSON, "Content-Length": "8", "Expect": "100-continue"}
     call = asked.ask([deny("^/a", body=[leaf("^a$")])], None, expecting)
