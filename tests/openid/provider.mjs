@@ -2,6 +2,7 @@
 //
 // Run as `node provider.mjs '{"redirectUris": ["http://…"]}'`: prints one line of JSON with its address, ends with its
 // standard input. Belongs here: its clients and grants. Does not: any expectation.
+import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import Provider, { errors } from "oidc-provider";
 
@@ -11,6 +12,7 @@ await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 const API = "urn:tests:api";
 const tokenRequests = [];
+const keySetRequests = [];
 
 const confidential = {
   grant_types: ["authorization_code", "refresh_token"],
@@ -18,7 +20,19 @@ const confidential = {
   redirect_uris: given.redirectUris ?? ["http://127.0.0.1:1/oauth2/callback"],
 };
 
-const provider = new Provider(issuer, {
+/** A signing key by its name, made when it is first asked for. */
+const keys = new Map();
+function key(kid, kind = "ec") {
+  if (!keys.has(kid)) {
+    const options = kind === "ec" ? { namedCurve: "P-256" } : { modulusLength: 2048 };
+    keys.set(kid, { ...generateKeyPairSync(kind, options).privateKey.export({ format: "jwk" }), kid, use: "sig" });
+  }
+  return keys.get(kid);
+}
+
+/** The provider with these keys, as it is after a restart: what it has given out stays. `signing` signs access tokens. */
+const made = (published, signing) => new Provider(issuer, {
+  jwks: { keys: [...published.map((kid) => key(kid)), key("of-id-tokens", "rsa")] },
   clients: [
     {
       client_id: "service",
@@ -45,7 +59,16 @@ const provider = new Provider(issuer, {
     clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
     revocation: { enabled: true, allowedPolicy: () => true },
-    resourceIndicators: { enabled: false },
+    resourceIndicators: {
+      // Access tokens for the API are JWTs; those for nothing in particular stay opaque.
+      enabled: true,
+      defaultResource: async (ctx, client, oneOf) => oneOf,
+      useGrantedResource: async () => false,
+      getResourceServerInfo: async (ctx, resource) => {
+        if (resource !== API) throw new errors.InvalidTarget();
+        return { scope: "api:read", audience: API, accessTokenFormat: "jwt", jwt: { sign: { alg: "ES256", kid: signing } } };
+      },
+    },
   },
   scopes: ["openid", "offline_access", "api:read"],
   pkce: { required: (ctx, client) => client.clientId === "web" },
@@ -55,7 +78,17 @@ const provider = new Provider(issuer, {
   cookies: { keys: ["tests-only"] },
   findAccount: async (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
 });
-provider.on("server_error", (ctx, error) => process.stderr.write(`${error.stack}\n`));
+let provider;
+let callback;
+const issued = [];
+function start(published, signing) {
+  provider = made(published, signing);
+  callback = provider.callback();
+  provider.on("server_error", (ctx, error) => process.stderr.write(`${error.stack}\n`));
+  for (const [event, kind] of [["client_credentials.saved", "ClientCredentials"], ["access_token.saved", "AccessToken"]])
+    provider.on(event, (token) => issued.push({ kind, value: token.jti }));
+}
+start(["first"], "first");
 
 async function bearer(request) {
   const [scheme, token] = (request.headers.authorization ?? "").split(" ");
@@ -90,22 +123,24 @@ async function refreshToken(clientId) {
   return token.save();
 }
 
-const callback = provider.callback();
 server.on("request", async (request, response) => {
   const url = new URL(request.url, issuer);
   if (url.pathname.startsWith("/resource")) return resource(request, response);
   if (url.pathname === "/tests/refresh-token") return response.end(await refreshToken("web"));
   if (url.pathname === "/tests/token-requests") return response.end(String(tokenRequests.length));
+  if (url.pathname === "/tests/key-set-requests") return response.end(String(keySetRequests.length));
+  if (url.pathname === "/tests/keys") {
+    start(url.searchParams.getAll("published"), url.searchParams.get("signing"));
+    return response.end();
+  }
   if (url.pathname === "/tests/revoke-all") {
     for (const token of [...issued]) await (await provider[token.kind].find(token.value))?.destroy();
     return response.end();
   }
   if (url.pathname === "/token") tokenRequests.push(Date.now());
+  if (url.pathname === "/jwks") keySetRequests.push(Date.now());
   return callback(request, response);
 });
-const issued = [];
-for (const [event, kind] of [["client_credentials.saved", "ClientCredentials"], ["access_token.saved", "AccessToken"]])
-  provider.on(event, (token) => issued.push({ kind, value: token.jti }));
 
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));

@@ -11,6 +11,7 @@ import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.real_parts import missing
 
@@ -22,6 +23,9 @@ SERVICE_POST = {"clientId": "service-post", "clientSecret": "service-post-secret
 """One that shows it in the body."""
 WEB = {"clientId": "web", "clientSecret": "web-secret-0001-of-every-test-here"}
 """A client of people's accounts: code flow with PKCE, refresh tokens that are replaced at every use."""
+
+API = "urn:tests:api"
+"""The audience of its JWTs."""
 
 
 class RunningProvider:
@@ -63,6 +67,36 @@ class RunningProvider:
     def token_requests(self) -> int:
         """How many have come."""
         return int(self._get("/tests/token-requests"))
+
+    @property
+    def jwks_uri(self) -> str:
+        """Where the keys are that it signs with."""
+        return f"{self.issuer}/jwks"
+
+    def key_set_requests(self) -> int:
+        """How many have come."""
+        return int(self._get("/tests/key-set-requests"))
+
+    def sign_with(self, signing: str, *published: str) -> None:
+        """From now on the key named `signing` signs access tokens, and only it and those `published` are in the key
+        set. Keys are made when they are first named; at first there is `first`."""
+        names = [("published", name) for name in (signing, *published)]
+        self._get(f"/tests/keys?{urlencode([('signing', signing), *names])}")
+
+    def access_token(self) -> str:
+        """A new JWT for `API`, of the client `service-post`."""
+        asked = urlencode(
+            {
+                "grant_type": "client_credentials",
+                "client_id": SERVICE_POST["clientId"],
+                "client_secret": SERVICE_POST["clientSecret"],
+                "scope": "api:read",
+                "resource": API,
+            }
+        )
+        with urllib.request.urlopen(self.token_url, data=asked.encode(), timeout=10) as answer:
+            token: str = json.load(answer)["access_token"]
+        return token
 
     def refresh_token(self) -> str:
         """A new grant's, for the client `web`."""
