@@ -62,8 +62,11 @@ class JwtVerify(Plugin):
         if len(raw) > LONGEST_TOKEN:
             return Denied("the token is too long")
         keys = self._keys if self._remote is None else self._remote.in_force()
-        known = self._verified.find(raw, keys, self.context.clock.seconds(), self.context.wall())
+        now = self.context.clock.seconds()
+        known = self._verified.find(raw, keys, now, self.context.wall())
         if known is not None:
+            if self._remote is not None:
+                self._remote.keep_fresh(now, self.context.http)
             return self._let_in(ex, known)
         try:
             token = read_token(raw)

@@ -64,6 +64,15 @@ class RemoteKeys:
             self._keys, self._body = None, b""
         return self._keys
 
+    def keep_fresh(self, now: float, http: CallsOutside) -> None:
+        """Have the set fetched again if it is out of date, and serve on. For requests that need no key: where all that
+        are shown are tokens that were verified before, those of a key that was withdrawn must end in time, too.
+
+        `now`: seconds of the clock.
+        """
+        if now - self._fetched_at >= FRESH and self._may_fetch():
+            self._begin(http)
+
     def now(self, key_id: str | None, http: CallsOutside) -> KeySet | None:
         """The set for a token with this `kid`, if it is there and knows that; else ask `later`."""
         keys = self.in_force()

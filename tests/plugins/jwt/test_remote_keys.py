@@ -231,3 +231,18 @@ def test_a_token_that_was_verified_does_not_outlive_the_set() -> None:
     assert house.gateway.call("GET", house.first, "/", shown).answer.status == 200
     house.after(1)
     assert house.gateway.call("GET", house.first, "/", shown).answer.status == 503
+
+
+def test_where_all_tokens_were_verified_before_the_set_is_renewed_in_its_time_too() -> None:
+    house = House()
+    shown = house.token(exp=house.gateway.clock.wall() + 3600)
+    headers = {"Authorization": f"Bearer {shown}"}
+    assert house.gateway.call("GET", house.first, "/", headers).answer.status == 200
+    house.after(599)
+    assert house.gateway.call("GET", house.first, "/", headers).answer.status == 200
+    house.outside.says = OF_NEW
+    assert house.fetches == 1
+    house.after(1)
+    assert house.gateway.call("GET", house.first, "/", headers).answer.status == 200  # while it is fetched
+    assert house.fetches == 2
+    assert house.gateway.call("GET", house.first, "/", headers).answer.status == 401
