@@ -81,6 +81,10 @@ def _of_pem(text: str) -> tuple[RSAKey | ECKey | OKPKey, tuple[str, ...]]:
     if isinstance(native, RSAPrivateKey):
         if native.key_size not in _RSA_BITS:
             raise WrongKey("must have 2048 to 4096 bits (RFC 7518 3.3)")
+        numbers = native.private_numbers()
+        if max(numbers.d, numbers.dmp1, numbers.dmq1).bit_length() > native.key_size:
+            # What it costs to sign grows with them, too, and nothing else bounds them.
+            raise WrongKey("must have exponents no longer than its modulus")
         return RSAKey.import_key(native), _RSA
     if isinstance(native, EllipticCurvePrivateKey) and native.curve.name in _CURVES:
         return ECKey.import_key(native), (_CURVES[native.curve.name],)

@@ -21,7 +21,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 LARGEST: Final = 64 * 1024
 """Characters of PEM."""
 MOST_CERTIFICATES: Final = 10
-_LEAST_RSA_BITS: Final = 2048
+_RSA_BITS: Final = range(2048, 4096 + 1)
+"""The larger ones sign for too long, for which everybody would wait at each handshake: 0.2 s at 8192 bits, 14 s at
+32768. They need no primes to be made, as nobody looks whether theirs are."""
+_MOST_BLOCKS: Final = 20
+"""Of any kind: each that has no end is looked for to the end of the text."""
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 
@@ -75,6 +79,8 @@ def read_client_certificate(pem: str) -> ClientCertificate:
     """
     if len(pem) > LARGEST:
         raise ValueError(f"must have at most {LARGEST} characters")
+    if pem.count("-----BEGIN ") > _MOST_BLOCKS:
+        raise ValueError(f"must have at most {MOST_CERTIFICATES} certificates, their key, and little else")
     blocks = [(match[1], match[0].encode("ascii", "replace")) for match in _BLOCK.finditer(pem)]
     keys = [block for kind, block in blocks if kind.endswith("PRIVATE KEY")]
     certificates = [block for kind, block in blocks if kind == "CERTIFICATE"]
@@ -105,8 +111,13 @@ def _key(pem: bytes) -> Key:
         raise ValueError("must have a key that is not encrypted: it is encrypted at rest here") from None
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError("has a private key that cannot be read") from None
-    if isinstance(key, RSAPrivateKey) and key.key_size < _LEAST_RSA_BITS:
-        raise ValueError(f"must have a key of at least {_LEAST_RSA_BITS} bits")
+    if isinstance(key, RSAPrivateKey):
+        if key.key_size not in _RSA_BITS:
+            raise ValueError(f"must have an RSA key of {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits")
+        numbers = key.private_numbers()
+        if max(numbers.d, numbers.dmp1, numbers.dmq1).bit_length() > key.key_size:
+            # What it costs to sign grows with them, too, and nothing else bounds them.
+            raise ValueError("must have an RSA key with exponents no longer than its modulus")
     if not isinstance(key, Key):
         raise ValueError("must have a key of RSA, ECDSA or EdDSA")
     return key

@@ -25,6 +25,7 @@ from rrgate.core.client_certificates import warnings_of
 from rrgate.model.client_certificate import read_client_certificate
 from tests.certificates import Authority
 from tests.core.doubles import NOW, Core
+from tests.odd_keys import rsa_pem
 
 CLIENTS = Authority("whose clients are")
 BETWEEN = Authority("between", CLIENTS)
@@ -96,6 +97,13 @@ def legacy(pem: str) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"word")).decode()
 
 
+def with_odd_key(bits: int, **exponents: int) -> str:
+    """A certificate and its key, which is as large as is said, and not right."""
+    key = load_pem_private_key(rsa_pem(bits).encode(), None, unsafe_skip_rsa_key_validation=True)
+    made = CLIENTS.client("x", key=key)
+    return made[: made.index("-----BEGIN PRIV")] + rsa_pem(bits, **exponents)
+
+
 BAD: list[tuple[Any, str]] = [
     (5, "a string or null"),
     ("", "a certificate and its private key"),
@@ -112,7 +120,11 @@ BAD: list[tuple[Any, str]] = [
     (BETWEEN.client("x") + CLIENTS.pem + BETWEEN.pem, "in order"),
     (PEM + 11 * CLIENTS.pem, "at most 10"),
     (PEM + " " * 70_000, "at most 65536"),
-    (CLIENTS.client("x", key=rsa.generate_private_key(65537, 1024)), "at least 2048 bits"),
+    (PEM + "-----BEGIN A-----" * 20, "and little else"),
+    (CLIENTS.client("x", key=rsa.generate_private_key(65537, 1024)), "2048 to 4096 bits"),
+    (with_odd_key(4352), "2048 to 4096 bits"),
+    (with_odd_key(2048, exponent_bits=2049), "exponents no longer than"),
+    (with_odd_key(2048, prime_exponent_bits=2049), "exponents no longer than"),
     (CLIENTS.client("x", key=dsa.generate_private_key(2048)), "RSA, ECDSA or EdDSA"),
     (PEM + "é", None),
 ]
@@ -138,6 +150,7 @@ async def test_what_is_refused(core: Core, pem: Any, said: str | None) -> None:
         BETWEEN.client("x") + BETWEEN.pem + CLIENTS.pem,
         CLIENTS.client("x", key=ec.generate_private_key(ec.SECP384R1())),
         CLIENTS.client("x", key=rsa.generate_private_key(65537, 2048)),
+        with_odd_key(4096, exponent_bits=4096, prime_exponent_bits=2048),
     ],
 )
 @pytest_twisted.ensureDeferred
