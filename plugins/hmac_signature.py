@@ -27,7 +27,7 @@ from rrgate.api import (
     is_token,
     secret,
 )
-from rrgate_plugins.signature_template import OF_THE_BODY, BadTemplate, MissingHeader, Moment, Template
+from rrgate_plugins.signature_template import FORM_LIMIT, OF_THE_BODY, BadTemplate, CannotSign, Moment, Template
 
 LIMIT = 16 * 1024 * 1024
 """Bytes of a body that is signed, and so held; 413 beyond."""
@@ -144,21 +144,21 @@ class Hmac(Plugin):
         self._id = config.id_header.encode() if config.id_header else None
         if OF_THE_BODY & config.signed.names:
             # Only here, so that bodies stream where they are not signed.
+            self._limit = FORM_LIMIT if "form" in config.signed.names else LIMIT
             self.body_needed = self._body_needed
             self.on_request_body = self._sign_again
 
     def prepare(self, ex: Exchange) -> Reply | None:
         try:
             self._sign(ex, ex.to_target.body or b"")
-        except MissingHeader as error:
-            message = f"The target wants a signature over the header {error}, which this request does not have"
-            return Reply(400, message, "bad-request")
+        except CannotSign as error:
+            return Reply(400, f"The target wants a signature over {error}", "bad-request")
         if self.config.algorithm == "sha1":
             ex.warnings.append(_WEAK)
         return None
 
     def _body_needed(self, ex: Exchange) -> int | None:
-        return None if ex.content_length == 0 else LIMIT
+        return None if ex.content_length == 0 else self._limit
 
     def _sign_again(self, ex: Exchange, chunk: bytes, last: bool) -> bytes:
         """Another plugin may have changed the body on its way here: what goes out is signed."""
@@ -167,7 +167,7 @@ class Hmac(Plugin):
         return chunk
 
     def _sign(self, ex: Exchange, body: bytes) -> None:
-        """Raises MissingHeader."""
+        """Raises CannotSign."""
         config, request = self.config, ex.to_target
         request.writer = self.name
         at = Moment(self._now(), body)

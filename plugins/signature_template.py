@@ -18,13 +18,23 @@ from rrgate.api import NOT_INJECTABLE, Exchange, fold, is_token
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _HEADER = "header:"
 
+LONGEST = 4096
+"""Characters of a template."""
+MOST_PLACEHOLDERS = 32
+FORM_LIMIT = 1024 * 1024
+"""Bytes of a body whose fields are signed."""
+MOST_FIELDS = 20_000
+"""Of such a body: each costs all callers a microsecond."""
+
 
 class BadTemplate(ValueError):
     """A template that cannot be read; the text says where and why."""
 
 
-class MissingHeader(Exception):
-    """The request has no field of a name that is signed; the text is the name."""
+class CannotSign(Exception):
+    """The request lacks what is signed, or has too much of it; the text says what, and nothing of the request."""
+
+    holds_no_values = True
 
 
 @frozen
@@ -53,6 +63,8 @@ def _form(ex: Exchange, at: Moment) -> bytes:
     kind = (ex.to_target.header(b"Content-Type") or b"").partition(b";")[0].strip().lower()
     if kind != b"application/x-www-form-urlencoded":
         return b""
+    if len(at.body) > FORM_LIMIT or at.body.count(b"&") >= MOST_FIELDS:
+        raise CannotSign(f"a form of at most {FORM_LIMIT} bytes and {MOST_FIELDS} fields")
     fields = [part.partition(b"=")[::2] for part in at.body.replace(b"+", b" ").split(b"&") if part]
     decoded = ((unquote_to_bytes(name), unquote_to_bytes(value)) for name, value in fields)
     return b"".join(name + value for name, value in sorted(decoded))
@@ -79,21 +91,27 @@ class Template:
 
     def __init__(self, text: str, allowed: frozenset[str] | None = None) -> None:
         """`allowed`: the placeholders that it may have; all if None. Raises BadTemplate."""
+        if len(text) > LONGEST:
+            raise BadTemplate(f"must have at most {LONGEST} characters")
         self.names: frozenset[str] = frozenset()
         self._pieces: list[bytes | Value] = []
-        literal = ""
+        literal, found = "", 0
         for match in _PIECE.finditer(text):
             piece = match[0]
             if piece in ("{{", "}}"):
                 literal += piece[0]
             elif match[1] is not None:
                 self._pieces += [literal.encode(), _value(match[1], match.start(), allowed)]
+                if match[1] in OF_THE_BODY & self.names:
+                    raise BadTemplate(f"has {match[0]} once more at character {match.start() + 1}")
                 self.names |= {match[1]}
-                literal = ""
+                literal, found = "", found + 1
             elif piece in "{}":
                 raise BadTemplate(f"has a {piece} at character {match.start() + 1}; one that is meant is doubled")
             else:
                 literal += piece
+        if found > MOST_PLACEHOLDERS:
+            raise BadTemplate(f"must have at most {MOST_PLACEHOLDERS} placeholders")
         self._pieces.append(literal.encode())
 
     @property
@@ -103,7 +121,7 @@ class Template:
         return frozenset(fold(name.encode()) for name in named)
 
     def of(self, ex: Exchange, at: Moment) -> bytes:
-        """The text for this request. Raises MissingHeader."""
+        """The text for this request. Raises CannotSign."""
         return b"".join(piece if isinstance(piece, bytes) else piece(ex, at) for piece in self._pieces)
 
 
@@ -128,5 +146,5 @@ def _header(ex: Exchange, name: bytes) -> bytes:
     folded = fold(name)
     values = [value for known, _, value in ex.to_target.sent_fields() if known == folded]
     if not values:
-        raise MissingHeader(name.decode())
+        raise CannotSign(f"the header {name.decode()}, which this request does not have")
     return b", ".join(values)

@@ -246,6 +246,24 @@ def test_only_bodies_that_are_signed_are_held() -> None:
     assert len(gateway.target.received) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"a&" * 19_999 + b"a", FORM, 200),
+        (b"a&" * 20_000 + b"a", FORM, 400),
+        (b"a&" * 20_000 + b"a", {}, 200),
+        (b"a=" + b"1" * ((1 << 20) - 2), FORM, 200),
+        (b"a=" + b"1" * ((1 << 20) - 1), FORM, 413),
+    ],
+)
+def test_a_form_that_is_signed_is_bounded(body: bytes, headers: dict[str, str], status: int) -> None:
+    gateway = MemoryGateway()
+    proxy = gateway.proxy(towards=("hmac", {"secret": "k", "header": "X-Sig", "template": "{form}"}))
+    call = gateway.call("POST", proxy, "/", headers, body)
+    gateway.clock.advance(0)
+    assert (call.answer.status, len(gateway.target.received)) == (status, int(status == 200))
+
+
 def test_sha1_is_warned_of() -> None:
     told = {}
     for algorithm in ("sha256", "sha1"):
@@ -265,6 +283,10 @@ BASE = {"secret": "k", "header": "X-Sig"}
         ({**BASE, "template": "{boddy}"}, "template", "unknown placeholder at character 1; known are {method}"),
         ({**BASE, "template": "{body} {"}, "template", "has a { at character 8"),
         ({**BASE, "template": "a}"}, "template", "has a } at character 2"),
+        ({**BASE, "template": "{body}{body}"}, "template", "has {body} once more at character 7"),
+        ({**BASE, "template": "{path}" * 33}, "template", "at most 32 placeholders"),
+        ({**BASE, "template": "{path}" + "x" * 4091}, "template", "at most 4096 characters"),
+        ({**BASE, "prefix": "x" * 4097}, "prefix", "at most 4096 characters"),
         ({**BASE, "template": "constant"}, "template", "must have a placeholder"),
         ({**BASE, "template": ""}, "template", "must have a placeholder"),
         ({**BASE, "template": "{header:}"}, "template", "no header's name"),
