@@ -14,7 +14,7 @@ from attrs import frozen
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from rrgate.api import ConfigError, Problem
-from rrgate.complaints import WrongValue, published_name, unknown_field
+from rrgate.complaints import WrongValue, published_name, unknown_fields
 from rrgate.json_text import same_json
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
 from rrgate.model.times import format_milliseconds, parse_milliseconds
@@ -75,13 +75,15 @@ def read_new(noun: type[Any], document: Mapping[str, Any], extras: tuple[Extra, 
             problems.append(Problem(extra.name, "is required"))
     writable = {name for name, known in fields.items() if known.writable is not Writable.NEVER}
     writable |= {extra.name for extra in extras}
+    unknown: list[str] = []
     for name in document:
         if name in writable or name in IGNORED_ON_CREATION:
             continue
         if name in fields or name in ("pKey", "sKey"):
             problems.append(Problem(name, "is set by the gateway: leave it out"))
         else:
-            problems.append(unknown_field(name, writable))
+            unknown.append(name)
+    problems += unknown_fields(unknown, writable)
     if problems:
         raise ConfigError(*problems)
     return values
@@ -99,6 +101,7 @@ def read_changes(
     fields = {known.name: known for known in published_fields(type(noun))}
     extra_names = {extra.name for extra in extras}
     changes: dict[str, Any] = {}
+    unknown: list[str] = []
     for name, value in document.items():
         if name in extra_names:
             changes[name] = value
@@ -108,7 +111,8 @@ def read_changes(
             if not name.endswith("UpdatedAt") and not same_json(value, present[name]):
                 problems.append(Problem(name, _fixed(fields.get(name))))
         else:
-            problems.append(unknown_field(name, {*present, *extra_names}))
+            unknown.append(name)
+    problems += unknown_fields(unknown, (*present, *extra_names))
     if problems:
         raise ConfigError(*problems)
     return {

@@ -171,3 +171,10 @@ def test_a_long_or_odd_name_is_shown_harmless() -> None:
     assert len(name) < 100
     (name,) = problems({"token": "t", "a\r\nb": 1})
     assert name == "credentialSecret.a??b"
+
+
+def test_of_many_unknown_fields_few_are_guessed_at() -> None:
+    told = problems({"token": "t", **{f"toke{number:03}": 1 for number in range(50)}})
+    assert [name.removeprefix("credentialSecret.toke") for name in told] == [f"{number:03}" for number in range(50)]
+    guess = "is not a known field; did you mean token?"
+    assert list(told.values()) == [guess] * 20 + ["is not a known field"] * 30

@@ -179,6 +179,15 @@ async def test_bodies_that_are_no_json_object(core: Core, route: Route) -> None:
     assert core.store.kept == before
 
 
+@pytest.mark.parametrize(
+    ("values", "said"), [(10_000, "must be a string"), (10_001, "must not hold more than 10000 values")]
+)
+@pytest_twisted.ensureDeferred
+async def test_a_body_with_very_many_values_is_not_looked_at(core: Core, values: int, said: str) -> None:
+    told = await core.ask("POST", "/clients", {"clientName": [{}, [1] * (values - 3)]})
+    assert (told.status, list(told.problems.values())) == (400, [said])
+
+
 @pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE", "DELETE"])
 @pytest_twisted.ensureDeferred
 async def test_other_methods(core: Core, method: str) -> None:
