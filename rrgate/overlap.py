@@ -65,7 +65,8 @@ class EitherSecret:
         return found
 
     def authenticate(self, ex: Exchange) -> Answer | Awaitable[Answer]:
-        """The first of the two that knows the caller. A denial that is not a 401 is about a caller who is known."""
+        """The first of the two that knows the caller. A denial that is not a 401 is about a caller who is known; who
+        cannot tell now, and so answers a Reply of 500 or more, keeps the other from nothing."""
         count = len(ex.extra_answer_fields)
         answer: Any = self._ask(self._present, ex)
         if hasattr(answer, "__await__"):
@@ -95,7 +96,7 @@ class EitherSecret:
         return self._settled(ex, count, answer, second)
 
     def _settled(self, ex: Exchange, count: int, answer: Answer, second: Answer) -> Answer:
-        """Which of the two answers counts, when the first was none or a 401."""
+        """Which of the two answers counts, when the first was none, a 401, or that it cannot be told."""
         if second is None:
             return answer
         if type(second) is Identity:
@@ -103,7 +104,7 @@ class EitherSecret:
             del ex.extra_answer_fields[count:]
             ex.state[PREVIOUS_USED] = True
             ex.warnings.append(self._warning)
-        elif answer is not None and _may_be_the_other(second):
+        elif answer is not None and _is_401(second):
             return answer
         return second
 
@@ -112,7 +113,11 @@ class EitherSecret:
 
 
 def _may_be_the_other(answer: object) -> bool:
-    return answer is None or (type(answer) is Denied and answer.status == 401)
+    return answer is None or _is_401(answer) or (type(answer) is Reply and answer.status >= 500)
+
+
+def _is_401(answer: object) -> bool:
+    return type(answer) is Denied and answer.status == 401
 
 
 def _of_the_one_shown(present: Callable[..., Any], previous: Callable[..., Any]) -> Callable[..., Any]:

@@ -43,6 +43,7 @@ ANN = Identity("ann")
 BOB = Identity("bob")
 LIMITED = Denied("too many", status=429)
 REPLY = Reply(418, "no coffee", "teapot")
+CANNOT_TELL = Reply(503, "not now", "unavailable")
 UNTIL = 60_000
 
 
@@ -111,6 +112,13 @@ WAYS = (at_once, later, deferred)
         (NO, LIMITED, 429, LIMITED.reason),
         (REPLY, BOB, 418, ""),
         (NO, REPLY, 418, ""),
+        # Its keys, say, cannot be fetched now: the other one's may be known.
+        (CANNOT_TELL, BOB, BOB, ""),
+        (CANNOT_TELL, None, 503, ""),
+        (CANNOT_TELL, NO, 503, ""),
+        (CANNOT_TELL, LIMITED, 429, LIMITED.reason),
+        (NO, CANNOT_TELL, 503, ""),
+        (None, CANNOT_TELL, 503, ""),
     ],
 )
 def test_which_answer_counts(
