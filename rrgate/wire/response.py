@@ -44,8 +44,9 @@ class AnswerWriter:
         # `map` is a third cheaper than formatting each.
         lines = [b"\r\n".join([b"HTTP/1.1 %d %b" % (status, reason), *map(b": ".join, fields)])]
         # One CR and one LF a line: what a plugin has put into the fields has not brought its own (0.2 µs).
-        if lines[0].count(b"\n") != len(fields) or lines[0].count(b"\r") != len(fields):
-            raise ValueError("a field of the answer holds CR or LF")
+        begun, ends = lines[0], len(fields)
+        if begun.count(b"\n") != ends or begun.count(b"\r") != ends or begun.find(b"\0") >= 0:
+            raise ValueError("a field of the answer holds CR, LF or NUL")
         if not no_body:
             if last and length is None:
                 length = len(first)
