@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -71,5 +72,6 @@ def try_state_lock(data: Path, credential_id: str) -> int | None:
 
 def free_state_lock(data: Path, credential_id: str, handle: int) -> None:
     """Free what `try_state_lock` answered. Whoever opens its file meanwhile looks whether it is still there."""
-    (data / LOCKS / credential_id).unlink(missing_ok=True)
+    with suppress(OSError):  # one that stays is locked again by whoever needs it
+        (data / LOCKS / credential_id).unlink(missing_ok=True)
     os.close(handle)

@@ -5,6 +5,7 @@ Belongs here: rrgate.db and the lock's file, with processes that die. Does not: 
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -185,6 +186,21 @@ async def test_one_who_leaves_while_he_takes_it_does_not_keep_it(kept: Scene) ->
     with pytest.raises(CancelledError):
         await taking
     async with kept.of().locked(5):
+        pass
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_is_free_again_though_its_file_cannot_be_removed(
+    kept: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", read_only)
+        async with kept.of().locked(0):
+            pass
+    async with kept.of().locked(0):
         pass
 
 
