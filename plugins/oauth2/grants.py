@@ -139,10 +139,14 @@ class ByRefreshToken:
         return await self._keep(granted, since, record.refresh_token, revision)
 
     async def begin(self, granted: Granted, since: float) -> Held:
-        """Somebody has authorized: keep what was `granted`, whatever was there. Raises StateError."""
+        """Somebody has authorized: keep what was `granted`, whatever was there. Raises StateError; then he is told that
+        he has not, and it is not kept later either."""
         async with self._state.locked(LOCK_SECONDS):
             _, revision = await self._present()
-            return await self._keep(granted, since, None, revision)
+            try:
+                return await self._keep(granted, since, None, revision)
+            finally:
+                self._unwritten = None
 
     def _serves(self, held: Held) -> bool:
         """For a good while; one that no other can follow, to its end."""

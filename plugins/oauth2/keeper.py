@@ -129,7 +129,7 @@ class TokenKeeper:
         old = rejected
         if old is None and self.token is not None:
             old = self.token.access_token
-        failure = NoToken("this gateway could not ask for one; its log says why")
+        failure: NoToken | None = NoToken("this gateway could not ask for one; its log says why")
         token = None
         try:
             token = self.accept(await self._grant.next(old))
@@ -138,7 +138,9 @@ class TokenKeeper:
                 self._shown_as_needing = False
                 await self._context.state.authorization_needed(False)
         except NoToken as error:
-            failure = error
+            # At once: while it is shown, somebody may authorize it anew, and that is later then.
+            failure = None
+            self._failed(error, rejected)
             if error.grant_is_over:
                 self._shown_as_needing = True
                 await self._context.state.authorization_needed(True)
@@ -147,14 +149,20 @@ class TokenKeeper:
             raise
         finally:
             self._fetching = False
-            if token is None:
+            if token is None and failure is not None:
                 self._failed(failure, rejected)
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                if token is not None:
-                    each.callback(token)
-                else:
-                    each.errback(NoToken(str(failure), wait=self._not_before - self._clock.seconds()))
+            self._tell_all(token)
+
+    def _tell_all(self, token: Token | None) -> None:
+        failure = self._failure
+        if failure is None:
+            token = token or self.token
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if token is not None:
+                each.callback(token)
+            else:
+                each.errback(NoToken(str(failure), wait=self._not_before - self._clock.seconds()))
 
     def _failed(self, failure: NoToken, rejected: str | None) -> None:
         self._failure = failure

@@ -12,8 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from attrs import evolve
+from twisted.internet.defer import Deferred
 
-from rrgate.api import AuthorizationRefused, ConfigError, OutsideAnswer, OutsideError
+from rrgate.api import AuthorizationRefused, ConfigError, OutsideAnswer, OutsideError, StateError
 from rrgate.configuring import configure
 from rrgate.testing import MemoryGateway, Says
 from rrgate.waiting import Task
@@ -190,6 +192,40 @@ def test_a_disk_that_does_not_take_it() -> None:
     with pytest.raises(AuthorizationRefused):
         scene.bring(code="the-code")
     assert scene.gateway.call("GET", scene.proxy).answer.status == 502
+
+
+def test_what_was_refused_since_the_disk_was_full_authorizes_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+
+    async def full(value: bytes, revision: int) -> int:
+        raise StateError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scene.state, "write", full)
+        with pytest.raises(AuthorizationRefused):
+            scene.bring(code="the-code")
+    assert scene.gateway.call("GET", scene.proxy).answer.status == 502
+    assert scene.state.kept is None
+
+
+def test_who_authorizes_it_while_it_is_shown_that_somebody_must_has_not_done_so_in_vain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene()
+    scene.bring(code="the-code")
+    shown: Deferred[None] = Deferred()
+    monkeypatch.setattr(scene.state, "authorization_needed", lambda needed: shown)
+    granted = scene.gateway.outside.says
+    assert isinstance(granted, OutsideAnswer)
+    scene.gateway.outside.says = OutsideAnswer(400, (), b'{"error": "invalid_grant"}')
+    scene.gateway.target.says = lambda received: Says(200 if received["Authorization"] == "Bearer anew" else 401)
+    call = scene.gateway.call("GET", scene.proxy)
+    assert not call.ended
+    scene.gateway.outside.says = evolve(granted, body=granted.body.replace(b"granted", b"anew"))
+    scene.bring(code="another-code")
+    shown.callback(None)
+    assert call.answer.status == 200
+    assert scene.gateway.call("GET", scene.proxy).answer.status == 200
 
 
 def test_without_a_refresh_token_it_serves_to_its_end_and_a_401_does_not_end_it() -> None:
