@@ -174,7 +174,7 @@ class Compiler:
             open_scopes=Checks.SCOPES,
             chain=chain,
             endpoint=endpoint,
-            pool_key=pool_key(endpoint, target, target_side),
+            pool_key=pool_key(endpoint, target, target_side, client),
             base_path=base_path,
             authority=authority,
             cut_headers=NEVER_TO_TARGET if crossing else NEVER_TO_TARGET | {b"cookie"},

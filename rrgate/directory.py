@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Scope, Side, Target, Token, User
+from rrgate.model.configuration import Opened, opened
 from rrgate.model.rule import in_order
 from rrgate.route import Route
 
@@ -83,6 +84,11 @@ class Directory:
     def when_ended(self, tell: Callable[[str], None]) -> None:
         """`tell` is called with the id of each proxy or credential that is switched off or deleted, once it is."""
         self._when_ended.append(tell)
+
+    def opened_for(self, client_id: str) -> tuple[Opened, ...]:
+        """The networks that may be dialled for a client besides those that are open for all."""
+        client = self.clients.get(client_id)
+        return () if client is None else opened(client.configuration.allowed_networks)
 
     # The control plane's side.
 

@@ -46,6 +46,8 @@ from rrgate.trial import Trials
 from rrgate.waiting import run_deferred
 from rrgate.watchdog import Watchdog
 from rrgate.way_out import open_way_out
+from rrgate.wire.callers import TrustedProxies
+from rrgate.wire.guard import Opened
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
 from rrgate.wire.listening import bound_host, host_of, listen_now, url_of
@@ -116,7 +118,7 @@ class Gateway(Service):
         settings, reactor = self.settings, self.reactor
         state = open_state(settings, reactor, self.boot, self._opened.append)
         self.store, self.request_log, self.journal = state.store, state.request_log, state.journal
-        out = open_way_out(settings, reactor, self._opened.append)
+        out = open_way_out(settings, reactor, self._opened_for, self._opened.append)
         self.guard, self.pool = out.guard, out.pool
         shared = Shared()
         self._opened.append(shared.close)
@@ -183,6 +185,9 @@ class Gateway(Service):
             public_url=self.public_url,
             is_ready=lambda: self._ready,
             allow_anonymous=settings.allow_anonymous_proxies,
+            open_clients=settings.open_clients,
+            log_retention_days=settings.log_retention_days,
+            address_of=TrustedProxies(settings.trusted_proxies).told_of,
         )
         if settings.core_listen:
             site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))
@@ -213,6 +218,9 @@ class Gateway(Service):
         if self.listener.in_flight + self.entrance.in_flight > self.settings.max_in_flight:
             return overload("The gateway has as many requests under way as it takes")
         return None
+
+    def _opened_for(self, client_id: str) -> tuple[Opened, ...]:
+        return self.directory.opened_for(client_id)
 
     async def _show_authorization(self, credential: Credential, needed: bool) -> None:
         await show_authorization(self._house, credential, needed)

@@ -8,8 +8,7 @@ Belongs here: what Twisted's HTTP client needs to come to a connection. Does not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -27,7 +26,7 @@ from zope.interface import implementer
 
 from rrgate.outside_values import OutsideError
 from rrgate.wire.dialer import CannotConnect, Resolver
-from rrgate.wire.guard import AddressGuard, Network
+from rrgate.wire.guard import AddressGuard
 
 NOT_HTTPS: Final = "http goes only to networks that the operator has opened (`allow_networks`); use https"
 UNKNOWN_NAME: Final = "the server's name does not resolve"
@@ -42,8 +41,6 @@ class Reach:
     reactor: Any = field(repr=False)
     resolver: Resolver = field(repr=False)
     guard: AddressGuard = field(repr=False)
-    http_networks: tuple[tuple[Network, int | None], ...] = ()
-    """Where http may go: networks, each with the one port that is meant, or None for all."""
     connect_timeout: float = 10.0
     """Seconds for each address."""
     trust_root: Any = field(default=None, repr=False)
@@ -55,7 +52,7 @@ class Way:
     """The way of one call: resolve, check, connect; what is received is counted."""
 
     def __init__(self, reach: Reach, tenant: str, most: int) -> None:
-        """`tenant`: whose name look-ups these are. `most`: bytes that may be received."""
+        """`tenant`: whose name look-ups these are, and for whom networks may be open. `most`: bytes that may come."""
         self.reach = reach
         self._tenant = tenant
         self.over = False
@@ -79,11 +76,11 @@ class Way:
             addresses = await reach.resolver.addresses(host, port, self._tenant)
         except CannotConnect:
             raise OutsideError(UNKNOWN_NAME) from None
-        allowed = [address for address in addresses if reach.guard.allows(address, port)]
+        allowed = [address for address in addresses if reach.guard.allows(address, port, self._tenant)]
         if not allowed:
             raise OutsideError(FORBIDDEN)
         if not tls:
-            allowed = [address for address in allowed if _is_in(reach.http_networks, address, port)]
+            allowed = [address for address in allowed if reach.guard.is_open(address, port, self._tenant)]
             if not allowed:
                 raise OutsideError(NOT_HTTPS)
         counted = _Counting(factory, self._received)
@@ -110,15 +107,6 @@ class Way:
         """The connection serves no other call; one that is in the middle of something is cut off."""
         if self._connection is not None and not self._connection.lost:
             self._connection.abortConnection()
-
-
-def _is_in(networks: Iterable[tuple[Network, int | None]], host: str, port: int) -> bool:
-    address = ip_address(host.partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(
-        network.version == address.version and address in network and (opened is None or opened == port)
-        for network, opened in networks
-    )
 
 
 class _Counted(ProtocolWrapper):

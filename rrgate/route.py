@@ -101,12 +101,15 @@ def past(moment: float | None, now: float) -> bool:
     return moment is not None and moment <= now
 
 
-def pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None) -> str:
-    """By what connections are kept: requests with different credentials never share one."""
+def pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None, client: Client) -> str:
+    """By what connections are kept: requests with different credentials never share one, nor do those from before and
+    after a change of the networks that are opened for the client."""
     # Text, because it is looked up twice a request and keeps its hash.
     parts: tuple[object, ...] = (attrs.astuple(endpoint),)
     if target is not None:
         parts += (target.id, target.allow_plaintext)
     if credential is not None:
         parts += (credential.id, credential.secret_version)
+    if client.configuration.allowed_networks:
+        parts += (client.configuration.allowed_networks,)
     return repr(parts)

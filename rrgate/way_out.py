@@ -15,7 +15,7 @@ from rrgate.outside import Outside
 from rrgate.outside_way import Reach
 from rrgate.settings import Settings
 from rrgate.wire.dialer import Dialer
-from rrgate.wire.guard import AddressGuard
+from rrgate.wire.guard import AddressGuard, Opened
 from rrgate.wire.pool import Pool
 from rrgate.wire.resolving import resolver_of
 
@@ -31,13 +31,19 @@ class WayOut:
     trial_pool: Pool
 
 
-def open_way_out(settings: Settings, reactor: Any, closed_by: Callable[[Callable[[], Any]], None]) -> WayOut:
-    """`closed_by` is given what ends the threads that look names up. The pools are closed by whoever drains them."""
+def open_way_out(
+    settings: Settings,
+    reactor: Any,
+    opened_for: Callable[[str], tuple[Opened, ...]],
+    closed_by: Callable[[Callable[[], Any]], None],
+) -> WayOut:
+    """`opened_for`: networks that are opened for a client alone, by its id. `closed_by` is given what ends the threads
+    that look names up. The pools are closed by whoever drains them."""
     resolver, end_resolver = resolver_of(settings, reactor)
     closed_by(end_resolver)
     networks = tuple((entry.network, entry.port) for entry in settings.allow_networks)
-    guard = AddressGuard(networks)
-    reach = Reach(reactor, resolver, guard, http_networks=networks, connect_timeout=settings.connect_timeout)
+    guard = AddressGuard(networks, opened_for)
+    reach = Reach(reactor, resolver, guard, connect_timeout=settings.connect_timeout)
     new_pool = partial(
         Pool,
         Dialer(reactor, resolver, guard, timeout=settings.connect_timeout),

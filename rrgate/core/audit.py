@@ -8,7 +8,7 @@ from __future__ import annotations
 from rrgate.api import Problem
 from rrgate.core.answers import Answer, listed, not_right
 from rrgate.core.queries import PAGING
-from rrgate.core.routes import Call, Role, Route
+from rrgate.core.routes import Call, Route
 from rrgate.store.audit import place
 
 
@@ -36,7 +36,6 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/audit",
         handler=list_entries,
-        needs=Role.ADMIN,
         parameters=(*PAGING, "resourceId", "createdAfter", "createdBefore"),
         help="Every change of the client and of what belongs to it, newest first.",
     ),

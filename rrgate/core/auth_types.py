@@ -10,7 +10,7 @@ from typing import Any
 from rrgate.api import Plugin, Side
 from rrgate.core.answers import Answer, listed
 from rrgate.core.house import CoreHouse
-from rrgate.core.routes import Call, Route, Who
+from rrgate.core.routes import Call, Route
 from rrgate.schemas import document_schema
 
 
@@ -41,7 +41,6 @@ ROUTES = (
         method="GET",
         template="/auth-types",
         handler=list_auth_types,
-        needs=Who.ANY_USER,
         help="The installed auth types, each with the JSON Schema of its `credentialSecret`.",
     ),
 )

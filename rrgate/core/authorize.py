@@ -14,13 +14,14 @@ from attrs import evolve
 
 from rrgate.api import AuthorizationRefused, ConfigError, Problem
 from rrgate.careful_log import CarefulLogger
+from rrgate.core.access import Role
 from rrgate.core.answers import Answer, Refused, conflict
 from rrgate.core.authentication import role_in
 from rrgate.core.authorize_pages import AUTHORIZED, NOT_KNOWN, NOT_KNOWN_ANY_MORE, REFUSED, UNFINISHED, page, redirect
 from rrgate.core.changes import Actor, authorizing, saving
 from rrgate.core.checking import owned
 from rrgate.core.house import CoreHouse
-from rrgate.core.routes import Call, Role, Route, Who
+from rrgate.core.routes import Call, Route
 from rrgate.core.under_way import MINUTES, Asked, TooMany, new_state
 from rrgate.model import Credential, Side
 from rrgate.model.times import format_milliseconds
@@ -125,7 +126,7 @@ def _still_asked(house: CoreHouse, asked: Asked) -> Credential | None:
         return None
     if token.expires_at is not None and token.expires_at <= house.now():
         return None
-    role = role_in(house, user, asked.client_id)
+    role = role_in(house, user, token, asked.client_id)
     return credential if role is not None and role >= Role.ADMIN else None
 
 
@@ -158,7 +159,6 @@ ROUTES = (
         method="POST",
         template="/clients/{clientId}/credentials/{credentialId}/authorize",
         handler=authorize,
-        needs=Role.ADMIN,
         tries=True,
         bodiless=True,
         help="A link by which a person authorizes the credential at its provider.",
@@ -167,7 +167,6 @@ ROUTES = (
         method="GET",
         template="/oauth2/start/{nonce}",
         handler=start,
-        needs=Who.ANYBODY,
         bare=True,
         help="That link: sends the browser to the provider. Works once, for 10 minutes.",
     ),
@@ -175,7 +174,6 @@ ROUTES = (
         method="GET",
         template=CALLBACK,
         handler=come_back,
-        needs=Who.ANYBODY,
         bare=True,
         any_query=True,
         help="Where the provider sends the browser back to: the redirect URI to register there.",

@@ -6,9 +6,9 @@ Belongs here: from a change to its entry. Does not: writing it (store/), reading
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rrgate.core.house import CoreHouse
 from rrgate.ids import new_id
@@ -19,6 +19,8 @@ from rrgate.store.audit import Action
 
 Resource = Client | Credential | Target | Proxy | Rule
 
+R = TypeVar("R", bound=Resource)
+
 KINDS: Final[Mapping[type[Any], str]] = {
     Client: "clients",
     Credential: "credentials",
@@ -27,6 +29,10 @@ KINDS: Final[Mapping[type[Any], str]] = {
     Rule: "rules",
 }
 """What the log calls them: their plural in answers, which is also the name of their mapping in the Directory."""
+
+
+CONFIGURATION: Final = "configuration"
+"""What the log calls a client's, whose id is the client's."""
 
 
 @frozen
@@ -39,6 +45,18 @@ class Actor:
     user_id: str
     token_id: str
     via: str
+
+
+def changed(house: CoreHouse, noun: R, changes: Mapping[str, Any]) -> R:
+    """`noun` with `changes`, by attribute name, as of now; itself where they leave everything as it is."""
+    if all(getattr(noun, name) == value for name, value in changes.items()):
+        return noun
+    return evolve(noun, **changes, updated_at=max(house.now(), noun.updated_at))
+
+
+def is_in_force(house: CoreHouse, noun: Resource) -> bool:
+    """Whether nothing would change if `noun` were saved: it is the very one that is in force."""
+    return getattr(house.directory, KINDS[type(noun)]).get(noun.id) is noun
 
 
 def saving(house: CoreHouse, actor: Actor, noun: Resource, also: Mapping[str, Any]) -> AuditEntry:
@@ -72,6 +90,14 @@ def trying(house: CoreHouse, actor: Actor, noun: Credential | Target, target: Ta
 def authorizing(house: CoreHouse, actor: Actor, noun: Credential) -> AuditEntry:
     """The entry of `noun` that is to be authorized at its provider (by the route that makes a link), or has been."""
     return _entry(house, actor, "authorize", noun, before=None, after=None)
+
+
+def configuring(
+    house: CoreHouse, actor: Actor, client: Client, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> AuditEntry:
+    """The entry of the configuration of `client` being changed."""
+    entry = _entry(house, actor, "change", client, before=before, after=after)
+    return evolve(entry, kind=CONFIGURATION)
 
 
 def _entry(

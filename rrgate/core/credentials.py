@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
 from rrgate.api import ConfigError, Plugin, Problem
 from rrgate.configuring import configure
 from rrgate.core.answers import Answer, deleted, listed, shown
 from rrgate.core.binding import check_side, rebound
+from rrgate.core.changes import changed
 from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, refuse_if
+from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.rotation import SECRET, UNTIL, check_overlap, plaintext_of, rotated, sealed
-from rrgate.core.routes import Call, Role, Route
+from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Credential, Side
 from rrgate.model.documents import Extra, publish, read_changes, read_new
@@ -80,6 +80,8 @@ async def create_credential(call: Call) -> Answer:
     with gathered(problems):
         check_carried_out(house, Credential, values)
     with gathered(problems):
+        check_region(call.client, "credentialRegion", call.document.get("credentialRegion"))
+    with gathered(problems):
         check_side(document.get("credentialType"), values)
     if values.get("previous_secret_expires_at") is not None:
         problems.append(Problem(UNTIL, "is for PUT: a new credential has no previous secret"))
@@ -135,7 +137,7 @@ async def update_credential(call: Call) -> Answer:
     if SECRET in document:
         changes.update(needs_authorization=to_authorize, temporary=credential.temporary and to_authorize)
     changes.update(rotated(house, credential, changes.pop(SECRET, None), until))
-    credential = evolve(credential, **changes, updated_at=max(house.now(), credential.updated_at))
+    credential = changed(house, credential, changes)
     await call.save(credential)
     return shown("credentials", publish(credential))
 
@@ -160,7 +162,6 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/credentials",
         handler=list_credentials,
-        needs=Role.USER,
         parameters=(*PAGING, "includeTemporary"),
         help="The credentials of a client.",
     ),
@@ -168,7 +169,6 @@ ROUTES = (
         method="POST",
         template="/clients/{clientId}/credentials",
         handler=create_credential,
-        needs=Role.ADMIN,
         noun=Credential,
         help="Create a credential.",
     ),
@@ -176,14 +176,12 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/credentials/{credentialId}",
         handler=show_credential,
-        needs=Role.USER,
         help="One credential, without its secret.",
     ),
     Route(
         method="PUT",
         template="/clients/{clientId}/credentials/{credentialId}",
         handler=update_credential,
-        needs=Role.ADMIN,
         noun=Credential,
         help="Change a credential; a new secret replaces the old one whole, at once or with an overlap.",
     ),
@@ -191,7 +189,6 @@ ROUTES = (
         method="DELETE",
         template="/clients/{clientId}/credentials/{credentialId}",
         handler=delete_credential,
-        needs=Role.ADMIN,
         help="Delete a credential, whatever uses it: its proxies answer 401 (caller's side) or 503 (target's side).",
     ),
 )

@@ -11,13 +11,12 @@ from twisted.internet.defer import CancelledError
 from rrgate.api import ConfigError
 from rrgate.careful_log import CarefulLogger
 from rrgate.core.answers import Answer, Refused, conflict, internal_error, not_right
-from rrgate.core.authentication import enter, identify
+from rrgate.core.authentication import Admitted, admit
 from rrgate.core.bodies import read_object
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
-from rrgate.core.routes import Call, Role, Route, Router, Who
-from rrgate.model import Client, Token, User
+from rrgate.core.routes import Call, Route, Router
 from rrgate.store.errors import Conflict
 
 log = CarefulLogger("rrgate.core")
@@ -25,7 +24,8 @@ log = CarefulLogger("rrgate.core")
 
 @frozen(kw_only=True)
 class Incoming:
-    """A request as it came, whole. `target`: the request target, in origin-form; lists: all values of a field."""
+    """A request as it came, whole. `target`: the request target, in origin-form; lists: all values of a field;
+    `address`: whence it came."""
 
     method: str
     target: str = field(repr=False)
@@ -34,6 +34,7 @@ class Incoming:
     content_types: list[bytes] = field(repr=False)
     content_encodings: list[bytes] = field(repr=False)
     body: bytes = field(repr=False)
+    address: str = ""
     cookies: list[bytes] = field(factory=list, repr=False)
     presence: Presence = field(factory=Presence, repr=False)
 
@@ -46,7 +47,7 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         path, _, raw_query = request.target.partition("?")
         route, ids = router.find(request.method, path)
         template = route.template
-        admitted = admit(house, route, ids, request.authorization)
+        admitted = admit(house, route.needs, ids, request.authorization, request.address)
         query = Query.read("" if route.any_query else raw_query, route.parameters)
         document = {}
         if route.takes_body or (route.bodiless and request.body):
@@ -56,7 +57,7 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         await house.writing.acquire()
         try:
             # Judged again: while this waited, the token may have gone, or the role.
-            admitted = admit(house, route, ids, request.authorization)
+            admitted = admit(house, route.needs, ids, request.authorization, request.address)
             return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request))
         finally:
             house.writing.release()
@@ -88,20 +89,6 @@ def check_host(house: CoreHouse, hosts: list[bytes]) -> None:
         raise Refused(421, "This host is not served here: the setting `hosts` lists those that are.")
 
 
-_Admitted = tuple[User | None, Token | None, Client | None, Role | None]
-
-
-def admit(house: CoreHouse, route: Route, ids: dict[str, str], authorization: list[bytes]) -> _Admitted:
-    """Who asks, and as what in which client. Raises Refused with 401, 403 or 404."""
-    if route.needs is Who.ANYBODY:
-        return None, None, None, None
-    user, token = identify(house, authorization)
-    if isinstance(route.needs, Role):
-        client, role = enter(house, user, ids["clientId"], route.needs)
-        return user, token, client, role
-    return user, token, None, None
-
-
 def _call(
     house: CoreHouse,
     route: Route,
@@ -109,10 +96,9 @@ def _call(
     query: Query,
     raw_query: str,
     document: dict[str, object],
-    admitted: _Admitted,
+    admitted: Admitted,
     request: Incoming,
 ) -> Call:
-    user, token, client, role = admitted
     return Call(
         house=house,
         route=route,
@@ -120,10 +106,11 @@ def _call(
         query=query,
         raw_query=raw_query,
         document=document,
-        asking=user,
-        token=token,
-        in_client=client,
-        role=role,
+        asking=admitted.user,
+        token=admitted.token,
+        in_client=admitted.client,
+        role=admitted.role,
+        address=request.address,
         presence=request.presence,
         raw_cookies=tuple(cookie.decode("latin-1") for cookie in request.cookies),
         is_head=request.method == "HEAD",

@@ -6,7 +6,7 @@ Belongs here: these two, for anybody. Does not: what makes a gateway ready (the 
 from __future__ import annotations
 
 from rrgate.core.answers import Answer, Refused
-from rrgate.core.routes import Call, Route, Who
+from rrgate.core.routes import Call, Route
 
 
 async def healthz(call: Call) -> Answer:
@@ -26,7 +26,6 @@ ROUTES = (
         method="GET",
         template="/healthz",
         handler=healthz,
-        needs=Who.ANYBODY,
         bare=True,
         help="200 while the process lives.",
     ),
@@ -34,7 +33,6 @@ ROUTES = (
         method="GET",
         template="/readyz",
         handler=readyz,
-        needs=Who.ANYBODY,
         bare=True,
         help="200 while the gateway serves, 503 while it starts or drains.",
     ),

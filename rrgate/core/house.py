@@ -13,6 +13,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
 from rrgate.api import AuthorizationRequest, Plugin
+from rrgate.core.attempts import Attempts
 from rrgate.core.under_way import UnderWay
 from rrgate.directory import Noun
 from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
@@ -145,7 +146,9 @@ class CoreHouse:
     421. `public_url`: where callers reach the gateway, without a trailing `/`. `is_ready`: what /readyz answers.
     `core_public_url`: where browsers reach this API, as the operator has set it; `""` if he has not.
     `open_clients`: whether every user may create clients, not only operators. `allow_anonymous`: whether credentials
-    may let in callers who show nothing.
+    may let in callers who show nothing. `log_retention_days`: how long the request log is
+    kept, unless a client wants less. `address_of`: whence a request comes, by its peer and all values of
+    `X-Forwarded-For`.
     """
 
     directory: Nouns
@@ -161,13 +164,20 @@ class CoreHouse:
     core_public_url: str = field(default="", converter=_without_slash)
     open_clients: bool = False
     allow_anonymous: bool = False
+    log_retention_days: int = 90
+    address_of: Callable[[str, list[bytes]], str] = field(default=lambda peer, forwarded: peer, repr=False)
     under_way: UnderWay = field(init=False, repr=False)
+    attempts: Attempts = field(init=False, repr=False)
     writing: DeferredLock = field(init=False, factory=DeferredLock)
     """Held from a change's first check to its last effect, so that checks and saves of two changes do not mix."""
 
     @under_way.default
     def _new_under_way(self) -> UnderWay:
         return UnderWay(self.wall)
+
+    @attempts.default
+    def _new_attempts(self) -> Attempts:
+        return Attempts(self.wall)
 
     def now(self) -> int:
         """Milliseconds since the epoch."""

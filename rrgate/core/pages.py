@@ -11,8 +11,9 @@ from typing import Final
 from rrgate.answers import reason_phrase
 from rrgate.boot import MountedPage
 from rrgate.boot_values import PageRequest
+from rrgate.core.access import Who
 from rrgate.core.answers import Answer
-from rrgate.core.routes import Call, Handler, Route, Who
+from rrgate.core.routes import Call, Handler, Route
 from rrgate.core.table import ROUTES
 from rrgate.messages import Reply
 

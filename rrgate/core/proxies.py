@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
 from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, shown
 from rrgate.core.binding import bind
+from rrgate.core.changes import changed
 from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, plugins_say, refuse_if
+from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
-from rrgate.core.routes import Call, Role, Route
+from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Client, Credential, Proxy, Side, Target
 from rrgate.model.documents import Extra, publish, read_changes, read_new
@@ -96,6 +96,8 @@ async def create_proxy(call: Call) -> Answer:
     with gathered(problems):
         check_carried_out(house, Proxy, values)
     with gathered(problems):
+        check_region(call.client, "proxyRegion", call.document.get("proxyRegion"))
+    with gathered(problems):
         check_parts(house, call.client, document.get("proxyRegion"), document)
     refuse_if(problems)
     now = house.now()
@@ -124,10 +126,10 @@ async def update_proxy(call: Call) -> Answer:
         check_carried_out(house, Proxy, changes)
     with gathered(problems):
         # Only what changes: a proxy whose credential was deleted can still be switched off or renamed.
-        changed = {field: document[field] for field in PARTS if field in document and document[field] != present[field]}
-        check_parts(house, call.client, proxy.region, changed)
+        named = {field: document[field] for field in PARTS if field in document and document[field] != present[field]}
+        check_parts(house, call.client, proxy.region, named)
     refuse_if(problems)
-    before, proxy = proxy, evolve(proxy, **changes, updated_at=max(house.now(), proxy.updated_at))
+    before, proxy = proxy, changed(house, proxy, changes)
     check_plugins(house, proxy)
     check_alias(house, proxy)
     await call.save(proxy, *bind(house, proxy, before))
@@ -145,7 +147,6 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/proxies",
         handler=list_proxies,
-        needs=Role.USER,
         parameters=PAGING,
         help="The proxies of a client.",
     ),
@@ -153,7 +154,6 @@ ROUTES = (
         method="POST",
         template="/clients/{clientId}/proxies",
         handler=create_proxy,
-        needs=Role.ADMIN,
         noun=Proxy,
         help="Create a proxy.",
     ),
@@ -161,14 +161,12 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/proxies/{proxyId}",
         handler=show_proxy,
-        needs=Role.USER,
         help="One proxy.",
     ),
     Route(
         method="PUT",
         template="/clients/{clientId}/proxies/{proxyId}",
         handler=update_proxy,
-        needs=Role.ADMIN,
         noun=Proxy,
         help="Change a proxy.",
     ),
@@ -176,7 +174,6 @@ ROUTES = (
         method="DELETE",
         template="/clients/{clientId}/proxies/{proxyId}",
         handler=delete_proxy,
-        needs=Role.ADMIN,
         help="Delete a proxy.",
     ),
 )

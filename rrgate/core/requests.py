@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rrgate.api import Problem
+from rrgate.core.access import Role
 from rrgate.core.answers import Answer, missing, not_right, shown
 from rrgate.core.checking import owned
 from rrgate.core.queries import PAGING
-from rrgate.core.routes import Call, Role, Route
+from rrgate.core.routes import Call, Route
 
 HIDDEN_FROM_USERS = frozenset({"requestBody", "responseBody", "tokenClaims"})
 
@@ -69,7 +70,6 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/proxies/{proxyId}/requests",
         handler=list_requests,
-        needs=Role.USER,
         parameters=(*PAGING, "processedAfter", "processedBefore", "status", "method"),
         help="The requests that a proxy has had, newest first.",
     ),
@@ -77,7 +77,6 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/proxies/{proxyId}/requests/{requestId}",
         handler=show_request,
-        needs=Role.USER,
         help="One request, with the flat view besides.",
     ),
 )

@@ -1,18 +1,18 @@
-"""A small table-driven router: method and path template lead to a handler and the least role that it asks for.
+"""A small table-driven router: method and path template lead to a handler.
 
-Belongs here: `Route`, `Call` and finding one for a path. Does not: the table itself (table.py), or judging callers.
+Belongs here: `Route`, `Call` and finding one for a path. Does not: the table itself (table.py), or who may (access.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from enum import Enum, IntEnum
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
+from rrgate.core.access import Needs, Role, needs
 from rrgate.core.answers import Answer, Refused, missing
-from rrgate.core.changes import Actor, Resource, authorizing, deleting, saving, trying
+from rrgate.core.changes import Actor, Resource, authorizing, configuring, deleting, is_in_force, saving, trying
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
@@ -20,26 +20,11 @@ from rrgate.model import Client, Credential, Target, Token, User
 from rrgate.store import Member
 
 
-class Role(IntEnum):
-    """A member's role in a client; a greater one may do all that a smaller one may."""
-
-    USER = 1
-    ADMIN = 2
-    OWNER = 3
-
-
-class Who(Enum):
-    """Who may call a route that lies under no client."""
-
-    ANYBODY = "anybody"
-    ANY_USER = "any user"
-
-
 @frozen(kw_only=True)
 class Call:
     """One request to a handler, judged so far: who asks, for which ids, with what query and body.
 
-    `client` is the one that the path names, and the caller has the route's role in it.
+    `client` is the one that the path names; who asks may do there what the route needs. `address`: whence he asks.
     """
 
     house: CoreHouse
@@ -52,6 +37,7 @@ class Call:
     token: Token | None
     in_client: Client | None
     role: Role | None
+    address: str
     presence: Presence = field(factory=Presence, repr=False)
     raw_cookies: tuple[str, ...] = field(default=(), repr=False)
     is_head: bool = False
@@ -71,17 +57,26 @@ class Call:
     async def save(self, noun: Resource, *further: Resource | Member, **also: Any) -> None:
         """Put `noun`, and what changes with it, into force, durably, and into the audit log with who asked.
 
-        Each has an entry of its own, but for members. `also`: what the log tells of `noun` besides, as published.
-        Raises what the store raises; then nothing has changed.
+        Each has an entry of its own, but for members; what is in force as it is has none. `also`: what the log tells of
+        `noun` besides, as published. Raises what the store raises; then nothing has changed.
         """
         house, actor = self.house, self._actor
-        entries = [saving(house, actor, each, {}) for each in further if not isinstance(each, Member)]
-        await house.save(noun, *further, audit=[*entries, saving(house, actor, noun, also)])
+        changed = [each for each in (*further, noun) if isinstance(each, Member) or not is_in_force(house, each)]
+        entries = [
+            saving(house, actor, each, also if each is noun else {}) for each in changed if not isinstance(each, Member)
+        ]
+        if changed:
+            await house.save(*changed, audit=entries)
 
     async def delete(self, noun: Resource, with_it: Sequence[Resource] = ()) -> None:
         """The same for removing `noun`, and before it all that goes `with_it`."""
         house = self.house
         await house.delete(*with_it, noun, audit=[deleting(house, self._actor, noun, with_it)])
+
+    async def configure(self, client: Client, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """The same for the configuration of `client`, as the log is to have it."""
+        house = self.house
+        await house.save(client, audit=[configuring(house, self._actor, client, before, after)])
 
     async def note_test(self, noun: Credential | Target, target: Target, path: str) -> None:
         """Put into the audit log, durably, that `noun` is about to be tested by `path` of `target`."""
@@ -111,7 +106,7 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 @frozen(kw_only=True)
 class Route:
-    """`needs`: the least role in the client of the path, or who may call where there is none.
+    """`needs`: who may call it; if not given, what the table in access.py says.
 
     `parameters`: the query parameters it knows; another is refused. `noun`: the class of the body's fields, for the
     documentation. `bare`: not served under `/api/…` too. `any_query`: it reads the query itself, from `raw_query`.
@@ -122,8 +117,8 @@ class Route:
     method: str
     template: str
     handler: Handler
-    needs: Role | Who
     help: str
+    needs: Needs = Factory(lambda self: needs(self.method, self.template), takes_self=True)
     parameters: tuple[str, ...] = ()
     noun: type[Any] | None = None
     bare: bool = False

@@ -121,11 +121,16 @@ class CoreRequest(Request):
             body=self.content.getvalue(),
             cookies=self._values(b"Cookie"),
             presence=self._presence or Presence(),
+            address=self._address(),
         )
         answer = await handle(self.site.house, self.site.router, request)
         if not self._gone:
             self._write(answer)
             self.finish()
+
+    def _address(self) -> str:
+        peer = str(getattr(self.getClientAddress(), "host", "unix"))
+        return self.site.house.address_of(peer, self._values(b"X-Forwarded-For"))
 
     def _failed(self, failure: Failure) -> None:
         self.site.log_.failure("Core API: an answer could not be written", failure)

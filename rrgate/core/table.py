@@ -15,6 +15,7 @@ from rrgate.core import (
     authorize,
     client_certificates,
     clients,
+    configuration,
     credentials,
     health,
     proxies,
@@ -29,6 +30,7 @@ from rrgate.model.documents import Extra
 
 ROUTES: Final[tuple[Route, ...]] = (
     *clients.ROUTES,
+    *configuration.ROUTES,
     *credentials.ROUTES,
     *targets.ROUTES,
     *proxies.ROUTES,

@@ -13,11 +13,13 @@ from attrs import evolve
 from rrgate.api import Problem
 from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
 from rrgate.core.binding import check_move
+from rrgate.core.changes import changed
 from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
 from rrgate.core.client_certificates import EXTRAS, FIELD, WARNINGS, check_tls, sealed, warnings_of
+from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
-from rrgate.core.routes import Call, Role, Route
+from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Target
 from rrgate.model.documents import publish, read_changes, read_new
@@ -61,6 +63,8 @@ async def create_target(call: Call) -> Answer:
     with gathered(problems):
         values.update(sealed(house, call.client.id, id, values.pop(FIELD, None)))
     with gathered(problems):
+        check_region(call.client, "targetRegion", call.document.get("targetRegion"))
+    with gathered(problems):
         check_carried_out(house, Target, values)
     refuse_if(problems)
     now = house.now()
@@ -89,7 +93,7 @@ async def update_target(call: Call) -> Answer:
     refuse_if(problems)
     if "base_url" in changes:
         check_move(house, target, changes["base_url"])
-    target = evolve(target, **changes, updated_at=max(house.now(), target.updated_at))
+    target = changed(house, target, changes)
     check_tls(target)
     check_proxies(house, target)
     await call.save(target)
@@ -119,7 +123,6 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/targets",
         handler=list_targets,
-        needs=Role.USER,
         parameters=PAGING,
         help="The targets of a client.",
     ),
@@ -127,7 +130,6 @@ ROUTES = (
         method="POST",
         template="/clients/{clientId}/targets",
         handler=create_target,
-        needs=Role.ADMIN,
         noun=Target,
         help="Create a target.",
     ),
@@ -135,14 +137,12 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/targets/{targetId}",
         handler=show_target,
-        needs=Role.USER,
         help="One target.",
     ),
     Route(
         method="PUT",
         template="/clients/{clientId}/targets/{targetId}",
         handler=update_target,
-        needs=Role.ADMIN,
         noun=Target,
         help="Change a target.",
     ),
@@ -150,7 +150,6 @@ ROUTES = (
         method="DELETE",
         template="/clients/{clientId}/targets/{targetId}",
         handler=delete_target,
-        needs=Role.ADMIN,
         parameters=("force",),
         help="Delete a target. While a proxy uses it: 409, unless `force=true`.",
     ),

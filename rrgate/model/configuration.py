@@ -7,16 +7,19 @@ or carrying it out: limits and budget are plugins' work, networks the guard's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
 
 from rrgate.model.published import published
 from rrgate.model.values import between, one_of, region
-from rrgate.settings.values import allowed_network
+from rrgate.settings.values import Network, allowed_network
 
 PLANS: Final[Mapping[str, int | None]] = {"basic": 100, "team": 1000, "business": None, "unlimited": None}
 """Requests a minute that a plan allows a client; None: any number."""
+
+Opened = tuple[Network, int | None]
 
 MOST_ENTRIES: Final = 100
 MOST_REQUESTS: Final = 1_000_000_000_000
@@ -48,6 +51,12 @@ def opened_networks(value: Sequence[str]) -> tuple[str, ...]:
                 "or an address; perhaps with a port: 10.1.0.0/16:443, [fd00::/8]:443"
             ) from None
     return tuple(dict.fromkeys(kept))
+
+
+@lru_cache(maxsize=1000)
+def opened(networks: tuple[str, ...]) -> tuple[Opened, ...]:
+    """What such entries open: each network with the one port that is meant, or None for all."""
+    return tuple((entry.network, entry.port) for entry in map(allowed_network, networks))
 
 
 @frozen(kw_only=True)

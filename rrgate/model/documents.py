@@ -65,7 +65,7 @@ def read_new(noun: type[Any], document: Mapping[str, Any], extras: tuple[Extra, 
     for name in fields:
         known = fields[name]
         if known.writable is not Writable.NEVER and name in document:
-            _read(known, document[name], values, problems)
+            read_field(known, document[name], values, problems)
         elif known.writable is not Writable.NEVER and known.required:
             problems.append(Problem(name, "is required"))
     for extra in extras:
@@ -106,7 +106,7 @@ def read_changes(
         if name in extra_names:
             changes[name] = value
         elif name in fields and fields[name].writable is Writable.ALWAYS:
-            _read(fields[name], value, changes, problems)
+            read_field(fields[name], value, changes, problems)
         elif name in present:
             if not name.endswith("UpdatedAt") and not same_json(value, present[name]):
                 problems.append(Problem(name, _fixed(fields.get(name))))
@@ -128,15 +128,20 @@ def _fixed(known: PublishedField | None) -> str:
     return "is read only: leave it out, or send its present value"
 
 
-def _read(known: PublishedField, value: Any, values: dict[str, Any], problems: list[Problem]) -> None:
+def read_field(
+    known: PublishedField, value: Any, values: dict[str, Any], problems: list[Problem], prefix: str = ""
+) -> None:
+    """Put what `value` says into `values`, by attribute name, or what is wrong with it into `problems`, with `prefix`
+    in front of its name."""
+    name = prefix + known.name
     try:
-        structured = structure(value, known.type, known.name)
+        structured = structure(value, known.type, name)
         if known.check is not None and structured is not None:
             structured = known.check(structured)
     except ConfigError as error:
         problems += error.problems
     except ValueError as error:
-        problems.append(Problem(known.name, str(error)))
+        problems.append(Problem(name, str(error)))
     else:
         values[known.attribute] = structured
 

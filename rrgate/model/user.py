@@ -28,3 +28,12 @@ class Token:
     token_hash: bytes
     created_at: int
     expires_at: int | None = None
+    client_id: str | None = None
+    """The client that it is confined to."""
+    role: str | None = None
+    """The role beyond which it does nothing, whatever its user may do."""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it does less than its user may."""
+        return self.client_id is not None or self.role is not None

@@ -60,7 +60,7 @@ class ListenerSettings:
     trusted_proxies: tuple[Network, ...] = setting(
         values.list_of("a network", values.network, made=(IPv4Network, IPv6Network)),
         (),
-        where="gateway listener",
+        where="both listeners",
         help="Networks whose `X-Forwarded-For` tells the caller's address. Empty: nobody's.",
     )
     default_client: str = setting(
@@ -80,6 +80,12 @@ class ListenerSettings:
         False,
         where="gateway listener",
         help="Whether a proxy may let in callers who show no credential. Where it is off, those that would answer 401.",
+    )
+    open_clients: bool = setting(
+        values.switch(),
+        False,
+        where="Core API listener",
+        help="Whether every user may create clients, and not only operators.",
     )
     header_prefix: str = setting(
         values.text_of("a header name's beginning that ends in '-'", values.header_prefix),

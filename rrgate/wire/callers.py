@@ -17,7 +17,11 @@ UNKNOWN: Final = "unknown"
 
 def peer_host(transport: Any) -> str:
     """The peer's address as text; `unix` for a UNIX socket. An IPv4 one is spelled so on an IPv6 socket too."""
-    host = str(getattr(transport.getPeer(), "host", "unix"))
+    return spelled(str(getattr(transport.getPeer(), "host", "unix")))
+
+
+def spelled(host: str) -> str:
+    """An address as text, an IPv4 one spelled so on an IPv6 socket too."""
     return host[7:] if host.startswith("::ffff:") and "." in host else host
 
 
@@ -48,6 +52,13 @@ class TrustedProxies:
             return False
         mapped = getattr(address, "ipv4_mapped", None) or address
         return any(mapped in network for network in self._networks if network.version == mapped.version)
+
+    def told_of(self, peer: str, forwarded: Sequence[bytes]) -> str:
+        """Whence a request of `peer` comes that has these values of `X-Forwarded-For`."""
+        peer = spelled(peer)
+        if not self(peer):
+            return peer
+        return self.caller(peer, [(b"x-forwarded-for", b"X-Forwarded-For", each) for each in forwarded])
 
     def caller(self, peer: str, fields: Fields) -> str:
         """The last address in `X-Forwarded-For` that is not a trusted proxy, `peer` if it lists nobody, and `UNKNOWN`

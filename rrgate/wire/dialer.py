@@ -139,12 +139,13 @@ class Dialer:
     async def connect(self, endpoint: Endpoint, tenant: str, protocol: Dialled, *, secret: bool) -> None:
         """Connect `protocol` to `endpoint`; over TLS the certificate is verified for its host before this returns.
 
-        `tenant`: whose name look-ups these are. `secret`: what is sent may only go over plain http to loopback.
+        `tenant`: whose name look-ups these are, and for whom addresses may be open. `secret`: what is sent may only go
+        over plain http to loopback.
         Raises CannotConnect, AddressForbidden. Cancelling closes what was begun.
         """
         until = self._clock.seconds() + self._timeout
         addresses = await self._resolver.addresses(endpoint.host, endpoint.port, tenant)
-        allowed = [address for address in addresses if self._guard.allows(address, endpoint.port)]
+        allowed = [address for address in addresses if self._guard.allows(address, endpoint.port, tenant)]
         if not allowed:
             raise AddressForbidden("the target's addresses may not be dialled from here (see `allow_networks`)")
         if secret and not endpoint.tls:

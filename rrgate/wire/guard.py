@@ -6,12 +6,14 @@ Belongs here: the judgement of one resolved address. Does not: resolving and con
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Opened = tuple[Network, int | None]
+"""A network that is opened, and the one port that is meant, or None for all."""
 
 _FORBIDDEN: Final = tuple(
     ip_network(network)
@@ -87,11 +89,17 @@ class AddressForbidden(Exception):
 
 
 class AddressGuard:
-    """Judges addresses. `allow_networks` opens what is forbidden; our own listeners and metadata stay shut."""
+    """Judges addresses. `allow_networks` opens what is forbidden, for everybody, and `opened_for` for one tenant; our
+    own listeners and metadata stay shut."""
 
-    def __init__(self, allow_networks: Iterable[tuple[Network, int | None]] = ()) -> None:
-        """Each entry: a network, and the one port it opens, or None for all."""
+    def __init__(
+        self,
+        allow_networks: Iterable[Opened] = (),
+        opened_for: Callable[[str], tuple[Opened, ...]] = lambda tenant: (),
+    ) -> None:
+        """`opened_for`: what is opened besides for a tenant, by a client's id; asked each time."""
         self._allowed = tuple(allow_networks)
+        self._opened_for = opened_for
         self._own: set[tuple[Address | None, int]] = set()
 
     def never_dial(self, host: str, port: int) -> None:
@@ -99,8 +107,8 @@ class AddressGuard:
         address = ip_address(host)
         self._own.add((None if address.is_unspecified else address, port))
 
-    def allows(self, host: str, port: int) -> bool:
-        """Whether the resolved address `host` may be dialled on `port`. What does not parse may not."""
+    def allows(self, host: str, port: int, tenant: str) -> bool:
+        """Whether the resolved address `host` may be dialled on `port` for `tenant`. What does not parse may not."""
         try:
             address = ip_address(host.partition("%")[0])
         except ValueError:
@@ -108,7 +116,17 @@ class AddressGuard:
         reached = _reached(address)
         if any(each in _METADATA or self._is_own(each, port) for each in reached):
             return False
-        return all(self._is_opened(each, port) for each in reached if _forbidden(each))
+        forbidden = [each for each in reached if _forbidden(each)]
+        if not forbidden:
+            return True
+        opened = self._opened(tenant)
+        return all(_is_opened(opened, each, port) for each in forbidden)
+
+    def is_open(self, host: str, port: int, tenant: str) -> bool:
+        """Whether the resolved address `host` lies, with `port`, in a network that is opened for `tenant`."""
+        address = ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return _is_opened(self._opened(tenant), address, port)
 
     def is_loopback(self, host: str) -> bool:
         """Whether the resolved address leads to this machine's loopback."""
@@ -116,17 +134,21 @@ class AddressGuard:
         address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or address.is_unspecified
 
-    def _is_opened(self, address: Address, port: int) -> bool:
-        return any(
-            address in network and (opened is None or opened == port)
-            for network, opened in self._allowed
-            if network.version == address.version
-        )
+    def _opened(self, tenant: str) -> tuple[Opened, ...]:
+        return self._allowed + self._opened_for(tenant)
 
     def _is_own(self, address: Address, port: int) -> bool:
         if (address, port) in self._own:
             return True
         return any(own is None and own_port == port for own, own_port in self._own) and is_local(address)
+
+
+def _is_opened(opened: Iterable[Opened], address: Address, port: int) -> bool:
+    """Whether `address` with `port` lies in one of these."""
+    return any(
+        network.version == address.version and address in network and (meant is None or meant == port)
+        for network, meant in opened
+    )
 
 
 def _reached(address: Address) -> tuple[Address, ...]:

@@ -35,6 +35,7 @@ EXAMPLES = {
     "POST /clients": Example({"clientName": "New"}, action="create"),
     "PUT /clients/{clientId}": Example({"clientName": "Renamed"}),
     "DELETE /clients/{clientId}": Example(query="?force=true", action="delete"),
+    "PUT /clients/{clientId}/configuration": Example({"logBodies": True}),
     "POST /clients/{clientId}/credentials": Example(CALLER, action="create"),
     "PUT /clients/{clientId}/credentials/{credentialId}": Example(
         {"credentialSecret": {"key": "X-API-Key", "value": SECRET + "2"}}
@@ -91,7 +92,7 @@ async def asked(core: Core, route: Route) -> tuple[str, Any, str, str]:
         kind, name = route.template.split("/")[3:5]
         ids["ruleId"] = (await core.make_rule(kind, ids[name.strip("{}")]))["sKey"]
     path = route.template.format(**ids)
-    changed = "" if example.action == "create" else ids[route.template.rpartition("{")[2].rstrip("}")]
+    changed = "" if example.action == "create" else ids[route.template.rpartition("{")[2].partition("}")[0]]
     return path + example.query, parts if example.body == "parts" else example.body, path, changed
 
 
@@ -101,6 +102,12 @@ def kept(document: Any) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in DERIVED | plurals}
 
 
+def the_one(document: Any) -> Any:
+    """What an answer is about: the one object in its array, or an object that stands there by itself."""
+    (found,) = (value for value in document.values() if not isinstance(value, str))
+    return found[0] if isinstance(found, list) else found
+
+
 @every_writing_route
 @pytest_twisted.ensureDeferred
 async def test_one_truthful_entry(core: Core, route: Route) -> None:
@@ -108,7 +115,7 @@ async def test_one_truthful_entry(core: Core, route: Route) -> None:
     before = None
     if changed:
         told = await core.ask("GET", path)
-        (before,) = next(value for value in told.document.values() if isinstance(value, list))
+        before = the_one(told.document)
     earlier = len(core.store.entries)
     core.seconds += 7
     told = await core.ask(route.method, where, body)
@@ -116,7 +123,7 @@ async def test_one_truthful_entry(core: Core, route: Route) -> None:
     assert len(core.store.entries) == earlier + 1
     entry = core.store.entries[0]
     kind = [part for part in route.template.split("/") if part and not part.startswith("{")][-1]
-    after = None if entry.action == "delete" else told.document[kind][0]
+    after = None if entry.action == "delete" else the_one(told.document)
     noun_id = changed or after["sKey"]
     assert (entry.action, entry.kind, entry.noun_id) == (EXAMPLES[name_of(route)].action, kind, noun_id)
     assert (entry.user_id, entry.token_id, entry.via) == ("alice", "t-alice", name_of(route))
@@ -232,3 +239,19 @@ async def test_an_entry_as_published(core: Core) -> None:
         "auditBefore": None,
         "auditAfter": {name: value for name, value in made.items() if name != "warnings"},
     }
+
+
+@pytest.mark.parametrize("route", [each for each in WRITING if each.method == "PUT"], ids=name_of)
+@pytest_twisted.ensureDeferred
+async def test_no_entry_where_nothing_changes(core: Core, route: Route) -> None:
+    """What was read is written back, and so is nothing at all: it stays as it is, time of change included."""
+    _, _, path, _ = await asked(core, route)
+    before = (await core.ask("GET", path)).document
+    kept, earlier = dict(core.store.kept), len(core.store.entries)
+    core.seconds += 7
+    for body in (the_one(before), {}):
+        told = await core.ask("PUT", path, body)
+        assert told.status == 200, told.raw
+        assert the_one(told.document) == the_one(before)
+    assert len(core.store.entries) == earlier
+    assert core.store.kept == kept

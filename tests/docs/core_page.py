@@ -10,13 +10,16 @@ from collections.abc import Iterable
 from typing import Any, get_args
 
 from rrgate.complaints import expected
-from rrgate.core.routes import Role, Route
+from rrgate.core.access import OPERATORS, described
+from rrgate.core.routes import Route
 from rrgate.core.table import PublishedNoun
+from rrgate.model import Configuration
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
 
 Row = tuple[str, ...]
 
 ROUTE_HEAD: Row = ("route", "who", "query", "what it does")
+CONFIGURATION_HEAD: Row = ("field", "type", "set by", "default", "meaning")
 FIELD_HEAD: Row = ("field", "type", "written", "default", "meaning")
 
 OF_EVERY_OBJECT = ("sKey", "userId", "clientId")
@@ -26,7 +29,7 @@ WRITTEN = {Writable.ALWAYS: "yes", Writable.ON_CREATION: "on creation", Writable
 
 def route_row(route: Route) -> Row:
     """A route: method and template, least role, query parameters, its sentence."""
-    who = f"role {route.needs.name.lower()}" if isinstance(route.needs, Role) else route.needs.value
+    who = described(route.needs)
     parameters = ", ".join(f"`{name}`" for name in route.parameters)
     return f"`{route.method} {route.template}`", who, parameters, route.help
 
@@ -37,6 +40,15 @@ def field_rows(noun: PublishedNoun) -> list[Row]:
     for extra in noun.extras:
         default = "required" if extra.required else ""
         rows.append((f"`{extra.name}`", extra.type, "yes" if extra.written else "no", default, extra.help))
+    return rows
+
+
+def configuration_rows() -> list[Row]:
+    """The fields of a client's configuration, and who sets each."""
+    rows = []
+    for known in published_fields(Configuration):
+        who = "operators" if known.name in OPERATORS else "owners"
+        rows.append((f"`{known.name}`", _type(known.type), who, f"`{_json(known.default)}`", known.help))
     return rows
 
 

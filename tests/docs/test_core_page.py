@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from rrgate.core.table import NOUNS, ROUTES
-from tests.docs.core_page import FIELD_HEAD, ROUTE_HEAD, Row, field_rows, route_row
+from tests.docs.core_page import (
+    CONFIGURATION_HEAD,
+    FIELD_HEAD,
+    ROUTE_HEAD,
+    Row,
+    configuration_rows,
+    field_rows,
+    route_row,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "core-api.md"
 
@@ -47,6 +55,11 @@ def test_fields(noun: object) -> None:
     assert set(by_heading) == {f"Fields of {known.plural}" for known in NOUNS}
     (known,) = (known for known in NOUNS if known is noun)
     assert by_heading[f"Fields of {known.plural}"] == field_rows(known)
+
+
+def test_fields_of_a_configuration() -> None:
+    (rows,) = (rows for _, head, rows in tables() if head == CONFIGURATION_HEAD)
+    assert rows == configuration_rows()
 
 
 def test_statuses() -> None:

@@ -48,7 +48,7 @@ def reaching(threads: ThreadPool) -> Reaching:
     """Makes an Outside to whose guard loopback is open. `names`: addresses by host."""
 
     def make(
-        *, allowed: Any = LOOPBACK, http: Any = LOOPBACK, names: dict[str, list[str]] | None = None, trust: Any = None
+        *, allowed: Any = LOOPBACK, names: dict[str, list[str]] | None = None, trust: Any = None, opened: Any = ()
     ) -> Outside:
         from twisted.internet import reactor
 
@@ -60,7 +60,8 @@ def reaching(threads: ThreadPool) -> Reaching:
             return names[host]
 
         resolver = Resolver(reactor, threads, timeout=5, keep=0, keep_failure=0, look_up=look_up)
-        return Outside(Reach(reactor, resolver, AddressGuard(allowed), http, 5, trust))
+        guard = AddressGuard(allowed, lambda tenant: dict(opened).get(tenant, ()))
+        return Outside(Reach(reactor, resolver, guard, 5, trust))
 
     return make
 
@@ -277,15 +278,14 @@ async def test_addresses(reaching: Reaching) -> None:
 @pytest_twisted.ensureDeferred
 async def test_ipv6_addresses(reaching: Reaching, spelled: str) -> None:
     opened = ((ip_network("::1/128"), None),)
-    way = reaching(allowed=opened, http=opened)
+    way = reaching(allowed=opened)
     with Target(echo, host="::1") as target:
         answer = await way.request("GET", f"http://{spelled}:{target.port}/a%2F?b=%2F&b=c")
         seen = json.loads(answer.body)
         assert seen["line"] == "GET /a%2F?b=%2F&b=c HTTP/1.1"
         assert [value for name, value in seen["headers"] if name.lower() == "host"] == [f"{spelled}:{target.port}"]
         for networks in (LOOPBACK, ((ip_network("::1/128"), target.port + 1),)):
-            assert await refusal(reaching(http=networks, allowed=opened), target.url) == outside_way.NOT_HTTPS
-            assert await refusal(reaching(http=opened, allowed=networks), target.url) == outside_way.FORBIDDEN
+            assert await refusal(reaching(allowed=networks), target.url) == outside_way.FORBIDDEN
         assert target.connections == 1
 
 
@@ -293,7 +293,7 @@ async def test_ipv6_addresses(reaching: Reaching, spelled: str) -> None:
 async def test_tls_is_verified_by_ipv6_address(reaching: Reaching, tmp_path: Path) -> None:
     authority = Authority("ours")
     trust = trustRootFromCertificates([Certificate.loadPEM(authority.pem.encode())])
-    way = reaching(allowed=((ip_network("::1/128"), None),), http=(), trust=trust)
+    way = reaching(allowed=((ip_network("::1/128"), None),), trust=trust)
     with Target(echo, tls=authority.server_context("::1", tmp_path), host="::1") as target:
         assert (await way.request("GET", target.url)).status == 200
     for other in ("::2", "localhost"):
@@ -304,10 +304,22 @@ async def test_tls_is_verified_by_ipv6_address(reaching: Reaching, tmp_path: Pat
 @pytest_twisted.ensureDeferred
 async def test_http_goes_to_opened_networks_only(reaching: Reaching) -> None:
     with Target(echo) as target:
-        for http in ((), ((ip_network("127.0.0.0/8"), target.port + 1),), ((ip_network("10.0.0.0/8"), None),)):
-            assert await refusal(reaching(http=http), target.url) == outside_way.NOT_HTTPS
-        way = reaching(http=((ip_network("127.0.0.1/32"), target.port),))
+        for allowed in ((), ((ip_network("127.0.0.0/8"), target.port + 1),), ((ip_network("10.0.0.0/8"), None),)):
+            # A public address may be dialled, and not asked over http.
+            way = reaching(allowed=allowed, names={"public.test": ["8.8.8.8"]})
+            assert await refusal(way, "http://public.test/") == outside_way.NOT_HTTPS
+            assert await refusal(reaching(allowed=allowed), target.url) == outside_way.FORBIDDEN
+        way = reaching(allowed=((ip_network("127.0.0.1/32"), target.port),))
         assert (await way.request("GET", target.url)).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_opened_for_one_client_is_open_for_its_plugins_alone(reaching: Reaching) -> None:
+    with Target(echo) as target:
+        way = reaching(allowed=(), opened={"acme": LOOPBACK})
+        assert (await way.for_tenant("acme").request("GET", target.url)).status == 200
+        assert await refusal(way.for_tenant("other"), target.url) == outside_way.FORBIDDEN
+        assert await refusal(way, target.url) == outside_way.FORBIDDEN
 
 
 @pytest_twisted.ensureDeferred
@@ -315,12 +327,12 @@ async def test_tls_is_verified_by_name(reaching: Reaching, tmp_path: Path) -> No
     authority, other = Authority("ours"), Authority("other")
     trust = trustRootFromCertificates([Certificate.loadPEM(authority.pem.encode())])
     names = {"localhost": ["127.0.0.1"], "acme.test": ["127.0.0.1"]}
-    way = reaching(http=(), names=names, trust=trust)
+    way = reaching(names=names, trust=trust)
     with Target(echo, tls=authority.server_context("localhost", tmp_path)) as target:
         answer = await way.request("POST", target.url, data=b"x")
         assert json.loads(answer.body)["body"] == "x"
         assert await refusal(way, f"https://acme.test:{target.port}/") == outside.TLS_FAILED
-        assert await refusal(reaching(http=(), names=names), target.url) == outside.TLS_FAILED
+        assert await refusal(reaching(names=names), target.url) == outside.TLS_FAILED
     with Target(echo, tls=other.server_context("localhost", tmp_path)) as target:
         assert await refusal(way, target.url) == outside.TLS_FAILED
     with Target(lambda connection: connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as target:

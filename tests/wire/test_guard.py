@@ -58,17 +58,17 @@ def opening(*networks: str, port: int | None = None) -> AddressGuard:
     "address", [pytest.param(a, id=f"{kind}: {a}") for kind, row in FORBIDDEN.items() for a in row]
 )
 def test_it_is_not_dialled(address: str) -> None:
-    assert not AddressGuard().allows(address, 443)
+    assert not AddressGuard().allows(address, 443, "")
 
 
 @pytest.mark.parametrize("address", PUBLIC + PUBLIC_CARRIED)
 def test_a_public_address_is_dialled(address: str) -> None:
-    assert AddressGuard().allows(address, 443)
+    assert AddressGuard().allows(address, 443, "")
 
 
 @pytest.mark.parametrize("address", METADATA)
 def test_metadata_is_not_dialled_even_when_everything_is_open(address: str) -> None:
-    assert not AddressGuard(EVERYTHING).allows(address, 80)
+    assert not AddressGuard(EVERYTHING).allows(address, 80, "")
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_our_own_listeners_are_not_dialled_even_when_everything_is_open(
 ) -> None:
     guard = AddressGuard(EVERYTHING)
     guard.never_dial(own, 8081)
-    assert [address for address in forbidden if guard.allows(address, 8081)] == []
-    assert [address for address in allowed if not guard.allows(address, 8081)] == []
+    assert [address for address in forbidden if guard.allows(address, 8081, "")] == []
+    assert [address for address in allowed if not guard.allows(address, 8081, "")] == []
     # The same machine's other services are not ours to shut.
-    assert guard.allows(forbidden[0], 8082)
+    assert guard.allows(forbidden[0], 8082, "")
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_what_is_opened_is_opened_and_nothing_else(
     networks: list[str], port: int | None, dialled: list[tuple[str, int]], not_dialled: list[tuple[str, int]]
 ) -> None:
     guard = opening(*networks, port=port)
-    assert [each for each in dialled if not guard.allows(*each)] == []
-    assert [each for each in not_dialled if guard.allows(*each)] == []
+    assert [each for each in dialled if not guard.allows(*each, "")] == []
+    assert [each for each in not_dialled if guard.allows(*each, "")] == []
 
 
 def test_loopback_is_what_stays_on_this_machine() -> None:
@@ -145,4 +145,33 @@ def test_every_ipv4_address_that_is_forbidden_is_forbidden_inside_ipv6() -> None
             str(IPv6Address((0x2001 << 112) | (0x08080808 << 64) | (number ^ 0xFFFFFFFF))),
             str(IPv6Address((0x2001 << 112) | (number << 64) | (0x08080808 ^ 0xFFFFFFFF))),
         ):
-            assert not guard.allows(inside, 443), (address, inside)
+            assert not guard.allows(inside, 443, ""), (address, inside)
+
+
+def test_what_is_opened_for_one_tenant_is_open_for_nobody_else() -> None:
+    opened: dict[str, tuple[tuple[Network, int | None], ...]] = {
+        "acme": ((ip_network("10.0.0.0/8"), 443), (ip_network("169.254.0.0/16"), None), (ip_network("fd00::/8"), None))
+    }
+    guard = AddressGuard([(ip_network("192.168.0.0/16"), None)], lambda tenant: opened.get(tenant, ()))
+    guard.never_dial("10.0.0.9", 443)
+    for address, port, tenant, expected in (
+        ("10.1.2.3", 443, "acme", True),
+        ("10.1.2.3", 80, "acme", False),
+        ("10.1.2.3", 443, "other", False),
+        ("10.1.2.3", 443, "", False),
+        ("::ffff:10.1.2.3", 443, "acme", True),
+        ("fd00::1", 80, "acme", True),
+        ("192.168.1.1", 80, "other", True),
+        ("10.0.0.9", 443, "acme", False),
+        ("169.254.169.254", 80, "acme", False),
+        ("8.8.8.8", 80, "other", True),
+    ):
+        assert guard.allows(address, port, tenant) is expected, (address, port, tenant)
+    assert guard.is_open("10.1.2.3", 443, "acme")
+    assert guard.is_open("::ffff:10.1.2.3", 443, "acme")
+    assert not guard.is_open("10.1.2.3", 80, "acme")
+    assert not guard.is_open("10.1.2.3", 443, "other")
+    assert not guard.is_open("8.8.8.8", 443, "acme")
+    # It is asked each time: what is taken away is shut at once.
+    opened.clear()
+    assert not guard.allows("10.1.2.3", 443, "acme")
