@@ -4,6 +4,8 @@ Belongs here: the list of them. Each lives in a file of its own, imports of rrga
 to begin a new one. What two of them share is a module here too (merging.py).
 """
 
+import os
+
 from rrgate.api import Plugin, hookimpl
 from rrgate_plugins.allowed_networks import AllowedNetworks
 from rrgate_plugins.anonymous_callers import AnonymousCallers
@@ -25,6 +27,7 @@ from rrgate_plugins.request_size import RequestSize
 from rrgate_plugins.response_size import ResponseSize
 from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.stored_jwt import StoredJwt
+from rrgate_plugins.tracing import tracing_plugins
 
 
 @hookimpl
@@ -50,4 +53,5 @@ def rrgate_plugins() -> list[type[Plugin]]:
         RequestSize,
         ResponseSize,
         RuleChecks,
+        *tracing_plugins(os.environ),
     ]
