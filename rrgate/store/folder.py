@@ -45,10 +45,11 @@ def require_state(directory: Path) -> None:
 
 def create_private_file(path: Path) -> None:
     """Make an empty file of mode 0600 if there is none; SQLite gives its WAL the mode of the database."""
-    os.close(_open_private(path))
+    os.close(open_private(path))
 
 
-def _open_private(path: Path) -> int:
+def open_private(path: Path) -> int:
+    """The file `path`, open for reading and writing; made, with mode 0600, if it is not there. To be closed."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if os.geteuid() == 0:
         # An operator's `sudo rrgate token new` must not shut out the gateway, which runs as somebody else.
@@ -90,7 +91,7 @@ def locked(
 
 def try_lock(path: Path) -> int | None:
     """The open, locked file `path`, made if it is not there; None if somebody else has it. To be closed."""
-    handle = _open_private(path)
+    handle = open_private(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever held it may have removed the file: then what is locked here is no lock for anybody else.
