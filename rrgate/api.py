@@ -19,6 +19,7 @@ from rrgate.authorization_values import AsksUsers, AuthorizationRefused, Authori
 from rrgate.body import Body
 from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.config_values import ConfigError, NoConfig, Problem, documented, secret
+from rrgate.counting_values import Counter, CountersError, Counts, CountsRequests, Limit, Quota, Reached, Taken, Window
 from rrgate.exchange import Exchange
 from rrgate.json_text import json_text
 from rrgate.messages import (
@@ -54,6 +55,10 @@ __all__ = [
     "Client",
     "ConfigError",
     "Consumes",
+    "Counter",
+    "CountersError",
+    "Counts",
+    "CountsRequests",
     "Credential",
     "Denied",
     "Event",
@@ -64,6 +69,7 @@ __all__ = [
     "KeepsState",
     "Kept",
     "Kind",
+    "Limit",
     "LogsRequests",
     "Migrations",
     "NamedCheck",
@@ -81,6 +87,8 @@ __all__ = [
     "Prepares",
     "Problem",
     "Proxy",
+    "Quota",
+    "Reached",
     "Renews",
     "Reply",
     "RespondsToTarget",
@@ -94,11 +102,13 @@ __all__ = [
     "StateBusy",
     "StateChanged",
     "StateError",
+    "Taken",
     "Target",
     "TargetRequest",
     "TargetResponse",
     "TransformsRequestBody",
     "TransformsResponseBody",
+    "Window",
     "documented",
     "fold",
     "fold_parameter",

@@ -64,6 +64,10 @@ EventKind = Literal[
     "keys-unreachable",
     "credential-failed",
     "credential-needs-authorization",
+    "limit-approached",
+    "limit-reached",
+    "budget-approached",
+    "budget-spent",
 ]
 
 
@@ -77,7 +81,9 @@ class Event:
     disk cannot be read; those in memory stay in force), `proxy-broken` (a proxy cannot be compiled and answers 500;
     `subject` is its id), `keys-unreachable` (keys that callers are verified with cannot be fetched; `subject` is the
     host and port they come from), `credential-failed` (what a target is to be shown cannot be had; it is tried again;
-    `subject` is the credential's id), `credential-needs-authorization` (the same, and only a person can help).
+    `subject` is the credential's id), `credential-needs-authorization` (the same, and only a person can help),
+    `limit-approached`, `limit-reached` (80 % of a limit on requests, or all of it, is used; `subject` is the id of the
+    proxy, client or meter that has it), `budget-approached`, `budget-spent` (the same of a client's requests a month).
     `message`: a sentence.
     """
 

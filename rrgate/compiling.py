@@ -27,6 +27,7 @@ from rrgate.blaming import named
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import SCOPE_CHECKS, Checks, known_checks
+from rrgate.counting_values import CountsRequests, NothingCounted
 from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Parts, Proxy, Target
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
@@ -67,16 +68,25 @@ class Compiler:
         tell: Callable[[Event], object] = lambda event: None,
         patience: Patience = ENDLESS,
         shared: Shared | None = None,
+        counters: CountsRequests | None = None,
     ) -> None:
         """`http`, `state`, `background`: see PluginObjects. `tell`: told of every proxy that cannot be compiled, and
-        what plugins have to tell. `patience`: how long they may wait. `shared`: closed by whoever gives it.
+        what plugins have to tell. `patience`: how long they may wait. `shared`, `counters`: closed by whoever gives
+        them.
         `allow_anonymous`: whether credentials that let in who shows nothing do; else nobody is let in by them.
         """
         self._registry = registry
         self._unsealer = unsealer
         log = CarefulLogger("rrgate.plugin")
         context = PluginContext(
-            clock, wall, log, prefix, query_credentials=query_credentials, tell=tell, shared=shared or Shared()
+            clock,
+            wall,
+            log,
+            prefix,
+            query_credentials=query_credentials,
+            tell=tell,
+            shared=shared or Shared(),
+            counters=counters or NothingCounted(),
         )
         self._objects = PluginObjects(registry, unsealer, context, http=http, state=state, background=background)
         self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life

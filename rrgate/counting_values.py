@@ -81,7 +81,7 @@ class Quota:
     """
 
     counter: Counter
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[Limit, ...]
     counts: bool = True
     name: str = ""
     place: int = field(init=False, repr=False)

@@ -116,7 +116,7 @@ class Gateway(Service):
 
     def _open(self) -> None:
         settings, reactor = self.settings, self.reactor
-        state = open_state(settings, reactor, self.boot, self._opened.append)
+        state = open_state(settings, reactor, self.wall, self.boot, self._opened.append)
         self.store, self.request_log, self.journal = state.store, state.request_log, state.journal
         out = open_way_out(settings, reactor, self._opened_for, self._opened.append)
         self.guard, self.pool = out.guard, out.pool
@@ -139,6 +139,7 @@ class Gateway(Service):
             tell=self.boot.tell,
             patience=Patience(reactor, settings.plugin_timeout),
             shared=shared,
+            counters=state.counters,
         )
         self.directory = Directory(
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous

@@ -1,4 +1,5 @@
-"""`OpenedState`: what a running gateway has open on disk: the Store, the request log, and the journal that writes it.
+"""`OpenedState`: what a running gateway has open on disk: the Store, the request log, the journal that writes it,
+and the counters.
 
 Belongs here: opening them from the settings, in order. Does not: what they do (store/, journal.py), who uses them
 (gateway.py).
@@ -15,6 +16,7 @@ from attrs import frozen
 
 from rrgate.boot import BootHooks
 from rrgate.boot_values import Event
+from rrgate.counters import Counters, open_memory
 from rrgate.journal import Journal
 from rrgate.record_view import published
 from rrgate.settings import Settings
@@ -32,12 +34,18 @@ class OpenedState:
     inventory: Inventory
     request_log: RequestLog
     journal: Journal
+    counters: Counters
 
 
 def open_state(
-    settings: Settings, reactor: Any, boot: BootHooks, closed_by: Callable[[Callable[[], Any]], None]
+    settings: Settings,
+    reactor: Any,
+    wall: Callable[[], float],
+    boot: BootHooks,
+    closed_by: Callable[[Callable[[], Any]], None],
 ) -> OpenedState:
-    """Open what lies in `settings.data`. `closed_by` is given what closes each part as soon as it is open.
+    """Open what lies in `settings.data`. `wall`: seconds since the epoch. `closed_by` is given what closes each part as
+    soon as it is open.
 
     Raises StoreError; what was opened before it can be closed by then.
     """
@@ -45,6 +53,8 @@ def open_state(
     opened = Store.open(settings.data, boot.migrations(), given)
     store = AsyncStore(opened, reactor)
     closed_by(store.close)
+    counters = Counters(open_memory(settings.data, wall()), wall)
+    closed_by(counters.close)
     inventory = opened.load()
     request_log = RequestLog.open(
         settings.data, reactor, partial(published, retention_days=settings.log_retention_days)
@@ -60,4 +70,4 @@ def open_state(
         on_trouble=lambda text: boot.tell(Event("journal-trouble", text)),
     )
     closed_by(journal.close)
-    return OpenedState(store, opened.secrets, inventory, request_log, journal)
+    return OpenedState(store, opened.secrets, inventory, request_log, journal, counters)

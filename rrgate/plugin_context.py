@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from rrgate.boot_values import Event
+from rrgate.counting_values import CountsRequests, NothingCounted
 from rrgate.model import Credential, Proxy
 from rrgate.outside_values import CallsOutside, NothingOutside
 from rrgate.shared import Shared
@@ -29,6 +30,7 @@ class PluginContext:
     `tell`: the operator, of what he would want to know. `shared`: what all plugin objects of a gateway have in common.
     `state`: for an auth type, what it keeps of that credential over restarts. `background`: run a coroutine that no
     request waits for; it is cancelled when the gateway stops, and what it raises is logged with the plugin's name.
+    `counters`: how many requests there were in a window of time, in all processes of the node.
     """
 
     clock: IReactorTime
@@ -43,3 +45,4 @@ class PluginContext:
     shared: Shared = field(factory=Shared, repr=False)
     state: KeepsState = field(factory=NothingKept, repr=False)
     background: Callable[[Coroutine[Any, Any, None]], None] = field(default=Coroutine.close, repr=False)
+    counters: CountsRequests = field(factory=NothingCounted, repr=False)

@@ -20,6 +20,7 @@ from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Client, Credential, Proxy, Side, Target
 from rrgate.model.documents import Extra, publish, read_changes, read_new
+from rrgate.model.published import published_fields
 
 PARTS: Mapping[str, Side | None] = {
     "proxyProxyCredentialId": Side.PROXY,
@@ -82,6 +83,21 @@ def check_alias(house: CoreHouse, proxy: Proxy) -> None:
         raise conflict("proxyAlias", "another proxy of this client has this alias; choose another")
 
 
+def copy_limits(house: CoreHouse, client: Client, values: dict[str, Any]) -> None:
+    """A new proxy that says nothing of them has the limits that its client has now (gateway-api.md 9).
+
+    `values`: by attribute name.
+    """
+    configuration = client.configuration
+    limits = {
+        "max_requests_per_minute": configuration.requests_per_minute,
+        "max_requests_per_day": configuration.requests_per_day,
+    }
+    for known in published_fields(Proxy):
+        if known.attribute in limits and known.name in house.registry.served_settings:
+            values.setdefault(known.attribute, limits[known.attribute])
+
+
 async def list_proxies(call: Call) -> Answer:
     proxies, cursor = page(call.house.directory.proxies_of(call.client.id), call.query)
     return listed("proxies", (document_of(call.house, proxy) for proxy in proxies), cursor)
@@ -100,6 +116,7 @@ async def create_proxy(call: Call) -> Answer:
     with gathered(problems):
         check_parts(house, call.client, document.get("proxyRegion"), document)
     refuse_if(problems)
+    copy_limits(house, call.client, values)
     now = house.now()
     proxy = Proxy(
         id=new_id(), client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values

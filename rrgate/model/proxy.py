@@ -10,9 +10,10 @@ from typing import Any
 
 from attrs import frozen
 
+from rrgate.model.configuration import MOST_REQUESTS
 from rrgate.model.cors import CorsPolicy
 from rrgate.model.published import Milliseconds, Writable, published
-from rrgate.model.values import alias, effect, header_names, name, networks, one_of, region, size
+from rrgate.model.values import alias, between, effect, header_names, name, networks, one_of, region, size
 
 
 @frozen(kw_only=True)
@@ -80,6 +81,20 @@ class Proxy:
         check=size,
         by_plugin=True,
         help="Bound on a request's body; 100 MiB if null.",
+    )
+    max_requests_per_minute: int | None = published(
+        "proxyMaxRequestsPerMinute",
+        default=None,
+        check=between(1, MOST_REQUESTS),
+        by_plugin=True,
+        help="Requests a minute; any number if null. Left out at the start: what the client's limit is then.",
+    )
+    max_requests_per_day: int | None = published(
+        "proxyMaxRequestsPerDay",
+        default=None,
+        check=between(1, MOST_REQUESTS),
+        by_plugin=True,
+        help="The same for a day.",
     )
     streaming: str = published(
         "proxyStreaming",

@@ -23,6 +23,7 @@ from rrgate.agent import GatewayAgent
 from rrgate.api import Event, Exchange, Identity, Plugin, hookimpl
 from rrgate.background import Background
 from rrgate.compiling import Compiler
+from rrgate.counters import Counters
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.ids import new_id
@@ -112,6 +113,8 @@ class MemoryGateway:
         """Every finished request of a proxy."""
         self._states: dict[tuple[str, int], MemoryState] = {}
         self._background = Background(self.events.append)
+        self.counters = Counters.alone(clock.wall)
+        """What `context.counters` counts in."""
         compiler = Compiler(
             self.registry,
             _NotSealed(),
@@ -125,6 +128,7 @@ class MemoryGateway:
             background=self._background.start,
             tell=self.events.append,
             patience=Patience(clock, self.settings.plugin_timeout),
+            counters=self.counters,
         )
         self.directory = Directory(
             compiler.build,

@@ -298,4 +298,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "settings": {"proxyMaxResponseBytes": 1000},
         "bad_configs": [("proxyMaxResponseBytes", {"proxyMaxResponseBytes": 1 << 30, "proxyStreaming": "never"})],
     },
+    "limits": {
+        "settings": {"proxyMaxRequestsPerMinute": 1000, "proxyMaxRequestsPerDay": 1000},
+        "bad_configs": [
+            ("proxyMaxRequestsPerMinute", {"proxyMaxRequestsPerMinute": 0}),
+            ("proxyMaxRequestsPerDay", {"proxyMaxRequestsPerDay": "a value of some length"}),
+        ],
+    },
 }
