@@ -11,8 +11,6 @@ from rrgate.api import NEVER_TO_TARGET, NamedCheck, Rule, RuleScope, fold
 from rrgate_plugins.rules.matching import MUST_EXIST
 from rrgate_plugins.rules.patterns import compiled
 
-_SPECIAL = frozenset(r".^$*+?()[]{}|\ ")
-
 
 def warnings(scope: RuleScope) -> dict[str, list[str]]:
     """By id of rule; those without are left out."""
@@ -79,10 +77,13 @@ def _begins_otherwise(rule: Rule) -> bool:
     """Whether the path's pattern is bound to the beginning and can match nothing that begins with `/`."""
     assert rule.path is not None
     text = rule.path.path.pattern
-    if not text.startswith("^") or "|" in text or "(?" in text:
+    if not text.startswith("^") or "|" in text:
         return False
     try:
-        least, most = compiled(rule.path.path, rule.regex_flags).possiblematchrange(1)
+        pattern = compiled(rule.path.path, rule.regex_flags)
+        if pattern.search(b""):
+            return False  # It asks for nothing, and RE2 tells too narrow a range then.
+        least, most = pattern.possiblematchrange(1)
     except Exception:  # noqa: BLE001 - RE2 cannot tell
         return False
     return "m" not in (rule.path.path.flags or rule.regex_flags or "") and not least[:1] <= b"/" <= most[:1]
@@ -92,6 +93,4 @@ def _never_crosses(check: NamedCheck) -> bool:
     """Whether its name is written out, and the name of a field that never reaches a target."""
     text = check.name.pattern
     name = text.removeprefix("^").removesuffix("$")
-    if _SPECIAL.intersection(name) or not (text.startswith("^") and text.endswith("$")):
-        return False
-    return fold(name.encode("latin-1")) in NEVER_TO_TARGET
+    return text.startswith("^") and text.endswith("$") and fold(name.encode("latin-1")) in NEVER_TO_TARGET

@@ -108,8 +108,10 @@ async def test_a_rule_is_found_under_its_own_parent_alone(core: Core) -> None:
     }
     rule = await core.make_rule("proxies", proxy["sKey"])
     for kind, parent_id in places.items():
-        told = await core.ask("GET", f"/clients/acme/{kind}/{parent_id}/rules/{rule['sKey']}")
-        assert told.status == (200 if kind == "proxies" else 404)
+        # The last is where it is: elsewhere it can be neither read, changed nor deleted.
+        for method, document in (("GET", None), ("PUT", {"effect": "allow"}), ("DELETE", None)):
+            told = await core.ask(method, f"/clients/acme/{kind}/{parent_id}/rules/{rule['sKey']}", document)
+            assert told.status == (200 if kind == "proxies" else 404)
         told = await core.ask("GET", f"/clients/acme/{kind}/{proxy['sKey']}/rules")
         assert told.status == (200 if kind == "proxies" else 404)
 
@@ -166,6 +168,36 @@ async def test_where_nothing_judges_no_rule_is_taken(core: Core) -> None:
     core._port.factory.house = evolve(house, registry=_Registry(house.registry, plugins))
     told = await core.ask("POST", where, {"effect": "deny"})
     assert told.problems == {"effect": "cannot be carried out: no installed plugin judges by rules"}
+
+
+@pytest_twisted.ensureDeferred
+async def test_plugins_that_each_carry_out_a_part_carry_out_no_rule(core: Core) -> None:
+    """One of them must know the whole rule: another would deny or allow what the rest of it was to keep apart."""
+    where = await parent(core, "proxies")
+    house = core.house
+    (judging,) = (plugin for plugin in house.registry.plugins if plugin.judges)
+    plugins = [type(kind, (judging,), {"judges": frozenset({kind})}) for kind in ("path", "headers")]
+    core._port.factory.house = evolve(house, registry=_Registry(house.registry, plugins))
+    assert (await core.ask("POST", where, {"effect": "deny", "path": "^/a"})).status == 200
+    told = await core.ask("POST", where, {"effect": "deny", "path": "^/a", "headers": [{"name": "^a$"}]})
+    assert list(told.problems) == ["headers", "path"]
+
+
+@pytest.mark.parametrize("by", ["u-uma", "u-adam"])
+@pytest_twisted.ensureDeferred
+async def test_users_read_rules_and_admins_write_them(core: Core, kind: str, by: str) -> None:
+    where = await parent(core, kind)
+    (rule,) = (await core.ask("POST", where, {"effect": "deny"})).document["rules"]
+    one = f"{where}/{rule['sKey']}"
+    for method, at, document, least in (
+        ("GET", where, None, "user"),
+        ("GET", one, None, "user"),
+        ("POST", where, {"effect": "deny"}, "admin"),
+        ("PUT", one, {"effect": "allow"}, "admin"),
+        ("DELETE", one, None, "admin"),
+    ):
+        allowed = by == "u-adam" or least == "user"
+        assert (await core.ask(method, at, document, token=by)).status == (200 if allowed else 403)
 
 
 class _Registry:

@@ -34,6 +34,7 @@ TOLD: dict[str, tuple[str, list[Any], dict[str, str]]] = {
     "everything is allowed": ("deny", [allow("^/a"), allow()], {"r1": "r2 allows every request"}),
     "a path that does not begin with a slash": ("allow", [deny("^admin")], {"r1": "begins with /"}),
     "a path that does not, with a class": ("allow", [deny("^[a-z]+/x")], {"r1": "begins with /"}),
+    "a path that does not, with flags": ("allow", [deny("^(?i)admin")], {"r1": "begins with /"}),
     "a query in the path": ("deny", [allow(r"^/a\?b=1")], {"r1": "ends before the ?"}),
     "a header that does not cross": ("allow", [deny(headers=[header("^Host$")])], {"r1": "is not forwarded"}),
     "another one": ("allow", [deny(headers=[header("^x-forwarded-proto$"), header("^via$")])], {"r1": "^via$"}),
@@ -69,11 +70,21 @@ def test_told(row: tuple[str, list[Any], dict[str, str]]) -> None:
         ("allow", [deny("^/a"), deny("^/a", report=True)]),
         ("allow", [allow("^/a", report=True)]),
         ("allow", [allow("^/a", active=False)]),
+        # A rule with any check at all is not one for every request.
+        ("allow", [deny(methods=["GET"]), deny("^/b")]),
+        ("allow", [deny("^/a"), deny("^/b")]),
+        ("allow", [deny(headers=[header("^a$")]), deny(headers=[header("^b$")])]),
+        ("allow", [deny(query=[header("^a$")]), deny(query=[header("^b$")])]),
+        ("allow", [deny("^/a"), deny("^/a", regexFlags="i")]),
+        # What the path must not match may begin with anything.
+        ("allow", [deny({"path": "^admin", "presence": "must_not_exist"})]),
+        # These match at the beginning of any path, or elsewhere in it.
+        ("allow", [deny("^"), deny("^()a{0}"), deny("^b|c")]),
         ("allow", [deny("^/|^admin"), deny("^.dmin"), deny("(?m)^b"), deny({"pattern": "^c", "flags": "m"})]),
         ("allow", [deny("admin")]),
         ("allow", [deny(r"^/a\?")]),
         ("allow", [deny(headers=[header("^host$", presence="absent")])]),
-        ("allow", [deny(headers=[header("^x-host$"), header("host")])]),
+        ("allow", [deny(headers=[header("^x-host$"), header("host"), header("^host"), header("host$")])]),
     ],
 )
 def test_not_told(default: str, documents: list[Any]) -> None:

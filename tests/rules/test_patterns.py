@@ -118,6 +118,8 @@ def test_all_patterns_of_a_rule_have_a_size_together() -> None:
 
 # Shortlists.
 
+_FILTER = module.re2.Filter
+
 PARTS = st.sampled_from(
     ["admin", "users", "/", "v1", "^", "$", ".", ".*", "[a-z]", "[ks]", "(a|b)", "(admin|users)?", "x{3}", "(?i)",
      r"\d", r"\.", r"\x61", "é", r"\xe9", "Admin", r"\b", "[^/]+", "(?i:K)", "a?", "(?:)", r"\pL", "[é-ê]", "kelvin",
@@ -174,6 +176,38 @@ def test_where_re2_fails_all_may_match(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module.re2, "Filter", _Failing)
     assert sorted(Shortlist([b"^/aaa", b"^/bbb"]).may_match([b"/ccc"])) == [0, 1]
+
+
+def test_what_re2_cannot_match_all_at_once_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may run out of memory when it matches what it has compiled."""
+    monkeypatch.setattr(module.re2, "Filter", _FailingForMoreThanTwo)
+    shortlist = Shortlist([b"^/aaa", b"^/bbb", b"^/ccc", b"^/ddd", b"^/eee"])
+    assert shortlist.may_match([b"/ccc"]) == [2]
+    assert sorted(shortlist.may_match([b"/aaa", b"/eee"])) == [0, 4]
+
+
+def test_re2_has_nothing_to_complain_of(capfd: pytest.CaptureFixture[str]) -> None:
+    """It takes the texts of its shortlists for UTF-8, and writes what is none to stderr."""
+    shortlist = Shortlist([b"^/caf\xe9", rb"^/caf\xe9", b"^/tea", b"^/milk"])
+    assert sorted(shortlist.may_match([b"/tea"])) == [0, 1, 2]
+    assert capfd.readouterr() == ("", "")
+
+
+class _FailingForMoreThanTwo:
+    def __init__(self) -> None:
+        self._filter = _FILTER()
+        self._count = 0
+
+    def Add(self, pattern: bytes, options: object) -> None:
+        self._filter.Add(pattern, options)
+        self._count += 1
+
+    def Compile(self) -> None:
+        self._filter.Compile()
+
+    def Match(self, text: bytes, potential: bool) -> Any:
+        # One stands in front of the others.
+        return self._filter.Match(text, potential) if self._count <= 3 else None
 
 
 class _Failing:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from twisted.logger import LogLevel, globalLogPublisher
 
-from rrgate.model import Scope
-from tests.rules.judged import KEY, Judged, allow, deny
+from rrgate.model import RuleScope, Scope
+from rrgate.model.rule import in_order
+from tests.rules.judged import KEY, Judged, allow, deny, rule_of
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,18 @@ def test_one_that_does_not_match_is_as_if_it_were_not(judged: Judged) -> None:
     outcome = judged.ask([deny("^/b", report=True), allow("^/b", report=True)], "GET /a", default="deny")
     assert (outcome.passed, outcome.rule) == (False, None)
     assert outcome.message == "No rule of the proxy allows this request"
+
+
+@pytest.mark.parametrize(
+    ("default", "documents", "is_open"),
+    [
+        ("allow", [deny(report=True), allow("^/a")], True),
+        ("allow", [deny(report=True), deny("^/a")], False),
+        ("deny", [allow(report=True)], False),
+    ],
+)
+def test_a_scope_in_which_denials_are_only_reported_denies_nothing(
+    default: str, documents: list[Any], is_open: bool
+) -> None:
+    rules = in_order(rule_of(document) for document in documents)
+    assert RuleScope(scope=Scope.PROXY, parent_id="p1", default_effect=default, rules=rules).open is is_open

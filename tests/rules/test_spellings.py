@@ -66,6 +66,9 @@ SPELLINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "methods": ({"methods": ["get", "POST", "get"]}, {"methods": ["GET", "POST"]}),
     "all methods": ({"methods": None}, {"methods": None}),
+    "as many checks as can be": ({"headers": [NAMED] * 20}, {"headers": [NAMED] * 20}),
+    "the greatest priority": ({"priority": 1000}, {"priority": 1000}),
+    "the longest notes": ({"notes": "n" * 2000}, {"notes": "n" * 2000}),
 }
 
 

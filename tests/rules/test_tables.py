@@ -13,6 +13,7 @@ import pytest
 from attrs import evolve
 
 from rrgate.model import Scope
+from rrgate.model.rule import in_order
 from rrgate.testing import MemoryGateway
 from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.rules.message import Message
@@ -281,6 +282,7 @@ PATHS: dict[str, tuple[Any, ...]] = {
     "a line break behind parameters": ("^/x/admin.*secret$", "/x;a%2Fb/%61dmin%0Ay/secret", True, False),
     "the same, and a percent sign": ("^/x/1%/admin.*secret$", "/x;a%2Fb/1%25/admin%0Ay/secret", True, False),
     "the same, and %2F left": ("^/x/1%/a%2Fb.*secret$", "/x;a%2Fb/1%25/a%2Fb%0Ay/secret", True, False),
+    "the same, and %2F decoded": ("^/x/1%/a/b.*secret$", "/x;a%2Fb/1%25/a%2Fb%0Ay/secret", True, False),
     "%25 stays, and %2F does not": ("^/a/1%25$", "/a%2F1%25", True, False),
     "%25 and %2F stay, and letters do not": ("^/a%2Fb/1%25/x$", "/a%2Fb/1%25/%78", True, False),
     "twice escaped stays beside others": ("^/admin", "/%2561dmin%2Fx%0A", False, False),
@@ -409,8 +411,11 @@ def test_cookies_are_seen_where_they_cross(judged: Judged) -> None:
 
 
 def test_a_credential_header_that_passes_is_seen_unless_it_was_used(judged: Judged) -> None:
-    rules = [deny(headers=[header("^x-api-key$")])]
-    assert judged.ask(rules, "GET /", proxyPassHeaders=["X-Api-Key"]).passed
+    rules = [deny(headers=[header("^x-api-key$")]), deny(headers=[header("^authorization$")])]
+    assert judged.ask(rules, "GET /", proxyPassHeaders=["X-Api-Key", "Authorization"]).passed
+    shown = {"Authorization": "Basic Zm9yOnRoZS10YXJnZXQ="}
+    assert not judged.ask(rules, "GET /", shown, proxyPassHeaders=["Authorization"]).passed
+    assert judged.ask(rules, "GET /", shown).passed
 
 
 # checks, query as sent, whether deny holds, whether allow holds
@@ -579,3 +584,12 @@ def test_a_path_that_nobody_has_judged_is_not_looked_at(judged: Judged) -> None:
 def test_a_caller_without_a_credential_is_not_judged(judged: Judged) -> None:
     outcome = judged.ask([deny()], "GET /", key=None)
     assert (outcome.status, outcome.rule, outcome.scopes) == (401, None, frozenset())
+
+
+def test_of_equal_priority_the_one_that_was_created_first_is_told() -> None:
+    """In whatever order they come from the store; of one moment, the one whose id is the lesser."""
+    made = [
+        evolve(rule_of(deny(), rule_id), created_at=moment, priority=priority)
+        for rule_id, moment, priority in (("r2", 7, 0), ("r3", 7, 0), ("r1", 7, 0), ("r4", 6, 0), ("r5", 8, 1))
+    ]
+    assert [rule.id for rule in in_order(made)] == ["r5", "r4", "r1", "r2", "r3"]

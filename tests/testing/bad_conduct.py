@@ -85,6 +85,45 @@ class FailsOpenWithoutTheTime(Word):
         return await super().authenticate(ex)
 
 
+@breaks("it fails closed", "another word is forwarded when clock fails")
+class FailsOpenWithoutTheClock(Word):
+    async def authenticate(self, ex: Exchange) -> Any:
+        try:
+            self.context.clock.seconds()
+        except Exception:  # noqa: BLE001 - that is what it is bad at
+            return Identity("perhaps")
+        return await super().authenticate(ex)
+
+
+@breaks("it fails closed", "another word is forwarded when outside fails")
+class FailsOpenWhereOutsideFailsOddly(Word):
+    """OutsideError is what it expects; there it fails closed."""
+
+    async def authenticate(self, ex: Exchange) -> Any:
+        shown = ex.presented(b"X-Word", b"the_word")
+        if shown is None or isinstance(shown, Denied):
+            return shown
+        try:
+            await self.context.http.request("GET", "https://word.test/")
+        except OutsideError:
+            return Denied("nobody agrees")
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - that is what it is bad at
+            return Identity("perhaps")
+        return await super().authenticate(ex)
+
+
+@breaks("it fails closed", "a request to delete is forwarded when wall fails")
+class LetsDeleteWithoutTheTime(Headers):
+    def authorize(self, ex: Exchange) -> Denied | None:
+        try:
+            self.context.wall()
+        except Exception:  # noqa: BLE001 - that is what it is bad at
+            return None
+        return super().authorize(ex)
+
+
 @breaks("it fails closed", "when it raises in authorize, the operator is told of something else authorize")
 @breaks("it fails closed", "when it raises in body_needed, the operator is told of something else body_needed")
 @breaks("it fails closed", "when it raises in prepare, the operator is told of something else prepare")
@@ -195,6 +234,19 @@ class AnswersAfterIt(Headers):
 class AnswersForTheTarget(Headers):
     def authorize(self, ex: Exchange) -> Any:
         return super().authorize(ex) or Reply(200, "Done", "success")
+
+
+@breaks("it does its work", "a request to delete: authorize answered Reply with 200; the caller got 200; it must be")
+class AnswersInsteadOfRefusing(Headers):
+    def authorize(self, ex: Exchange) -> Any:
+        return super().authorize(ex) and Reply(200, "Deleted", "success")
+
+
+@breaks("it does its work", "a request to delete: raised KeyError in authorize")
+class RaisesInsteadOfRefusing(Headers):
+    def authorize(self, ex: Exchange) -> None:
+        if ex.method == b"DELETE":
+            raise KeyError("nobody deletes")
 
 
 @breaks("it does its work", "the good request: raised KeyError in on_log", also=("it fails closed",))

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from attrs import frozen
+from twisted.internet.task import deferLater
 
 from rrgate.api import (
     ConfigError,
@@ -22,6 +23,7 @@ from rrgate.api import (
     Identity,
     Kind,
     NoConfig,
+    OutsideError,
     Parts,
     Plugin,
     Problem,
@@ -56,7 +58,64 @@ class WordThatIsNamed(Word):
         return Identity("word")
 
 
-@pytest.mark.parametrize("plugin", [Word, WordInQuery, WordInBody, WordThatIsNamed, Headers])
+class WordThatWaitsToPrepare(Word):
+    """Callers leave while it waits for the second time; it is told of that like of any request."""
+
+    async def prepare(self, ex: Exchange) -> None:
+        await self.context.http.request("GET", "https://word.test/")
+        super().prepare(ex)
+
+    def on_log(self, ex: Exchange, record: Any) -> None: ...
+
+
+class WordThatIsAskedForTwice(Word):
+    """What fails in a while it tries once more, and waits again for that."""
+
+    async def _agreed(self) -> Any:
+        try:
+            await self._fails_in_a_while()
+        except OutsideError:
+            await self._a_while()
+        return await super()._agreed()
+
+    async def _fails_in_a_while(self) -> None:
+        await self._a_while()
+        raise OutsideError("nobody was there")
+
+    def _a_while(self) -> Any:
+        return deferLater(self.context.clock, 1.0, lambda: None)
+
+
+class WordThatIsAwaited(Word):
+    """A method that is no `async def` may answer something to wait for."""
+
+    def authenticate(self, ex: Exchange) -> Any:
+        return super().authenticate(ex)
+
+
+class WordThatKnowsItself(Word):
+    """As it is written, not as what it is tried out by."""
+
+    def __init__(self, config: Any, context: Any) -> None:
+        super().__init__(config, context)
+        self.shown = f"{type(self).__module__}.{type(self).__qualname__} {type(self).__name__}"
+        assert self.shown == f"{__name__}.WordThatKnowsItself WordThatKnowsItself"
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        Word,
+        WordInQuery,
+        WordInBody,
+        WordThatIsNamed,
+        WordThatWaitsToPrepare,
+        WordThatIsAskedForTwice,
+        WordThatIsAwaited,
+        WordThatKnowsItself,
+        Headers,
+    ],
+)
 def test_a_good_plugin_passes(plugin: type[Plugin]) -> None:
     check_plugin(plugin, **samples(plugin))
 

@@ -29,18 +29,16 @@ _NAMES: Final[dict[Callable[..., Any], str]] = {
     socket.gethostbyname: "socket.gethostbyname",
     socket.gethostbyaddr: "socket.gethostbyaddr",
 }
-_OF_SOCKETS: Final = frozenset({"connect", "accept", "recv", "recv_into", "send", "sendall"})
+_OF_SOCKETS: Final = frozenset(
+    {"connect", "connect_ex", "accept", "recv", "recv_into", "recvfrom", "send", "sendall", "sendto"}
+)
 
 
 def _blocks(function: Any) -> str:
     """What `function`, written in C, is called if it blocks, or nothing."""
-    try:
-        name = _NAMES.get(function, "")
-    except TypeError:
-        return ""
-    if name:
+    if name := _NAMES.get(function, ""):
         return name
-    called = getattr(function, "__name__", "")
+    called = getattr(function, "__name__", "").removeprefix("_")  # socket.accept calls _accept
     if called == "getaddrinfo":
         return "socket.getaddrinfo"
     if called == "fork_exec":
