@@ -295,6 +295,7 @@ TRIAL = [
     ("error.__cause__ or error.__context__", "error.__context__"),
 ]
 
+# Not here: that what is `async def` stays so. A gateway calls the others a little differently, and makes the same of them.
 WATCHED = [
     ("name: ClassVar[str] = plugin.name", 'name: ClassVar[str] = "watched"'),
     ("evolve(context, wall=_wall(context.wall, notes), clock=clock)", "evolve(context, clock=clock)"),
@@ -316,7 +317,6 @@ WATCHED = [
     ("        _end(notes, phase, answer)\n        return answer", "        return answer"),
     ("    notes.answers.append((phase, answer))", "    pass"),
     ("    if notes.fails == phase:", "    if False:"),
-    ("return coroutine if inspect.iscoroutinefunction(method) else plain", "return plain"),
 ]
 
 BLOCKING = [

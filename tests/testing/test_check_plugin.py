@@ -73,17 +73,13 @@ class WordThatIsAskedForTwice(Word):
 
     async def _agreed(self) -> Any:
         try:
-            await self._fails_in_a_while()
+            await deferLater(self.context.clock, 1.0, self._nobody)
         except OutsideError:
-            await self._a_while()
+            await deferLater(self.context.clock, 1.0, lambda: None)
         return await super()._agreed()
 
-    async def _fails_in_a_while(self) -> None:
-        await self._a_while()
+    def _nobody(self) -> None:
         raise OutsideError("nobody was there")
-
-    def _a_while(self) -> Any:
-        return deferLater(self.context.clock, 1.0, lambda: None)
 
 
 class WordThatIsAwaited(Word):
