@@ -88,6 +88,9 @@ def _entry(text: str) -> str:
     name = _spelled(name)
     if starred and _is_address(name):
         raise ValueError("must have no * before an address")
+    if starred and "." not in name:
+        # Anybody may have a name there. Which others are like that (`co.uk`) only a list that changes would tell.
+        raise ValueError("must have two labels or more behind its *")
     return ("*." if starred else "") + _joined(name, port)
 
 
