@@ -92,11 +92,12 @@ def read_client_certificate(pem: str) -> ClientCertificate:
         chain = tuple(x509.load_pem_x509_certificate(block) for block in certificates)
         subjects = [each.subject for each in chain]
         issuers = [each.issuer for each in chain]
-    except ValueError:
+        public_key = chain[0].public_key()
+    except (ValueError, UnsupportedAlgorithm):
         # From None: the library's text may quote the input.
         raise ValueError("has a certificate that cannot be read") from None
     key = _key(keys[0])
-    if chain[0].public_key() != key.public_key():
+    if public_key != key.public_key():
         raise ValueError("has a key that is not that of the first certificate")
     if issuers[:-1] != subjects[1:]:
         raise ValueError("must have its certificates in order, each issued by the next")

@@ -104,6 +104,12 @@ def with_odd_key(bits: int, **exponents: int) -> str:
     return made[: made.index("-----BEGIN PRIV")] + rsa_pem(bits, **exponents)
 
 
+def with_unknown_curve() -> str:
+    """A certificate of a key on a curve that nobody has named, and a key."""
+    der = ssl.PEM_cert_to_DER_cert(CERTIFICATE).replace(bytes.fromhex("2a8648ce3d030107"), b"\x2a\x86H\xce=\x03\x01w")
+    return ssl.DER_cert_to_PEM_cert(der) + KEY
+
+
 BAD: list[tuple[Any, str]] = [
     (5, "a string or null"),
     ("", "a certificate and its private key"),
@@ -112,6 +118,7 @@ BAD: list[tuple[Any, str]] = [
     (PEM + KEY, "a certificate and its private key"),
     (PEM.replace("MII", "!!!"), "cannot be read"),
     (CERTIFICATE + KEY.replace("MIG", "AAA"), "cannot be read"),
+    (with_unknown_curve(), "cannot be read"),
     (CERTIFICATE + encrypted(KEY), "not encrypted"),
     (CERTIFICATE + legacy(KEY), "not encrypted"),
     (CLIENTS.client("x").split("-----BEGIN PRIV")[0] + KEY, "not that of the first certificate"),
