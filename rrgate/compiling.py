@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-import attrs
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 
@@ -27,6 +26,7 @@ from rrgate.blaming import named
 from rrgate.careful_log import CarefulLogger
 from rrgate.chain import Chain, Member, compile_chain
 from rrgate.checks import SCOPE_CHECKS, Checks, known_checks
+from rrgate.configuring import holds_secrets
 from rrgate.counting_values import CountsRequests, NothingCounted
 from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Parts, Proxy, Target
@@ -197,7 +197,7 @@ class Compiler:
                 target is not None
                 and not target.allow_plaintext
                 and target_side is not None
-                and _is_secret(self._objects.of_credential(target_side))
+                and holds_secrets(self._objects.of_credential(target_side).Config)
             ),
             caller_expires=None,
             target_expires=_seconds(target_side),
@@ -247,10 +247,6 @@ def _open_scopes(parts: Parts | None) -> int:
     """The scopes that allow whatever comes."""
     closed = 0 if parts is None else sum(SCOPE_CHECKS[each.scope] for each in parts.scopes if not each.open)
     return Checks.SCOPES & ~closed
-
-
-def _is_secret(plugin: Plugin) -> bool:
-    return any(attribute.metadata.get("secret") for attribute in attrs.fields(plugin.Config))
 
 
 def _seconds(credential: Credential | None) -> float | None:

@@ -5,7 +5,9 @@ Belongs here: what holds for the configuration of every plugin. Does not: how si
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
+
+import attrs
 
 from rrgate.structuring import structure
 
@@ -23,3 +25,21 @@ def configure(config_class: type[C], document: object, path: str) -> C:
     """
     config: C = structure(document, config_class, path)
     return config
+
+
+def holds_secrets(config_class: type[Any]) -> bool:
+    """Whether anything in a `config_class` is secret: one of its fields, or one of a class within it, at any depth."""
+    return _secret_in(config_class, set())
+
+
+def _secret_in(type_: Any, seen: set[Any]) -> bool:
+    if not isinstance(type_, type) or not attrs.has(type_):
+        return any(_secret_in(each, seen) for each in get_args(type_))
+    if type_ in seen:
+        return False
+    seen.add(type_)
+    try:
+        fields = attrs.fields(attrs.resolve_types(type_))
+    except NameError:  # nobody can tell what is in it: then it is not shown
+        return True
+    return any(each.metadata.get("secret") or _secret_in(each.type, seen) for each in fields)

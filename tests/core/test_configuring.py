@@ -14,7 +14,7 @@ import pytest
 from attrs import frozen
 
 from rrgate.api import ConfigError, Problem, documented, secret
-from rrgate.configuring import configure
+from rrgate.configuring import configure, holds_secrets
 
 SECRET = "s3cr3t-value"
 
@@ -178,3 +178,37 @@ def test_of_many_unknown_fields_few_are_guessed_at() -> None:
     assert [name.removeprefix("credentialSecret.toke") for name in told] == [f"{number:03}" for number in range(50)]
     guess = "is not a known field; did you mean token?"
     assert list(told.values()) == [guess] * 20 + ["is not a known field"] * 30
+
+
+@frozen
+class Endpoint:
+    url: str
+    key: str = secret("What is shown there.")
+
+
+@frozen
+class Branch:
+    below: tuple[Branch, ...] = ()
+
+
+@frozen
+class Unknown:
+    what: NobodyKnowsThis  # type: ignore[name-defined]  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    ("type_", "holds"),
+    [
+        (str, False),
+        (Endpoint, True),
+        (Endpoint | None, True),
+        (tuple[Endpoint, ...], True),
+        (Mapping[str, list[Endpoint]], True),
+        (Mapping[str, Any], False),
+        (Inner, False),
+        (Branch, False),
+        (Unknown, True),
+    ],
+)
+def test_what_is_secret_at_any_depth_makes_all_of_it_so(type_: Any, holds: bool) -> None:
+    assert holds_secrets(attrs.make_class("Outer", {"inner": attrs.field(type=type_)})) == holds

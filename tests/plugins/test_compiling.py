@@ -45,6 +45,16 @@ class Config:
     token: str = secret("The token.")
 
 
+@frozen
+class Around:
+    inner: Config
+
+
+@frozen
+class Open:
+    url: str
+
+
 class Auth(Plugin):
     name = "auth"
     sides = frozenset({Side.PROXY, Side.TARGET})
@@ -311,3 +321,18 @@ def test_what_a_credential_owns_outlives_routes_and_not_the_credential(house: Ho
     assert "towards" not in house.compiler._objects.kept
     house.directory.put(evolve(towards, secret_version=towards.secret_version + 1))
     assert signer() is not second
+
+
+@pytest.mark.parametrize(
+    ("config", "document", "secret_inside"),
+    [(Config, {"token": SECRET}, True), (Around, {"inner": {"token": SECRET}}, True), (Open, {"url": "x"}, False)],
+)
+def test_what_holds_a_secret_at_any_depth_goes_over_tls(
+    monkeypatch: pytest.MonkeyPatch, config: type, document: object, secret_inside: bool
+) -> None:
+    house = House()
+    monkeypatch.setattr(Auth, "Config", config)
+    house.unsealed = {"caller": json.dumps(document).encode(), "towards": json.dumps(document).encode()}
+    found = house.directory.find(b"/p1/x")
+    assert found is not None
+    assert found[0].secret_needs_tls == secret_inside
