@@ -19,16 +19,28 @@ Fields = list[tuple[bytes, bytes, bytes]]
 """Header fields in the order they came: (folded name, name as it came, value)."""
 
 
+_ONLY_SUB = ("sub",)
+
+
 @frozen
 class Identity:
-    """Who the caller is, as the plugin that authenticated it found out."""
+    """Who the caller is, as the plugin that authenticated it found out.
+
+    `claims`: what is known of it, as JSON values; rules may judge by them. `log_claims`: names of those that the
+    request log keeps, 256 bytes of each, for admins and owners to see.
+    """
 
     subject: str
     credential_id: str = ""
     claims: Mapping[str, Any] = field(factory=dict, repr=False)
+    log_claims: tuple[str, ...] = _ONLY_SUB
 
     def __attrs_post_init__(self) -> None:
         _require("Identity", subject=(self.subject, str), credential_id=(self.credential_id, str))
+        if self.log_claims is not _ONLY_SUB:
+            _require("Identity", log_claims=(self.log_claims, tuple))
+            for name in self.log_claims:
+                _require("Identity", each_of_log_claims=(name, str))
 
 
 @frozen

@@ -10,12 +10,13 @@ The whole of a row costs 12 µs there; when both published documents were writte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
 from rrgate.answers import GRANTED, GRANTED_MESSAGE
 from rrgate.exchange import Exchange
+from rrgate.json_text import json_text
 from rrgate.messages import Fields, Identity, first
 from rrgate.redaction import Kept, answer_headers_kept, location_shown, parameters_kept, request_headers_kept
 from rrgate.route import Route
@@ -24,7 +25,6 @@ from rrgate.store.request_log import LogRow
 CALLER_LEFT: Final = 499
 """The status of a request whose caller went away before an answer began."""
 
-_CLAIMS: Final = ("sub",)
 _CLAIM_BYTES: Final = 256
 _GRANTED_MESSAGES: Final = frozenset(("", GRANTED_MESSAGE))
 
@@ -176,7 +176,7 @@ def encode(seen: Snapshot) -> LogRow:
         None if code == GRANTED and message in _GRANTED_MESSAGES else message,
         deciding_rule or None,
         None if identity is None else identity.credential_id or None,
-        _claims(identity.claims) if identity is not None and identity.claims else None,
+        _claims(identity) if identity is not None and identity.claims else None,
         target_status,
         None if location is None else location_shown(location),
         request_headers_kept(fields, route),
@@ -194,10 +194,21 @@ def encode(seen: Snapshot) -> LogRow:
     )
 
 
-def _claims(claims: Mapping[str, Any]) -> dict[str, str]:
+def _claims(identity: Identity) -> dict[str, str]:
+    """Those that are to be logged and are there: strings as they are, all else as JSON."""
     shown = {}
-    for name in _CLAIMS:
-        value = claims.get(name)
-        if isinstance(value, str | int):
-            shown[name] = str(value).encode("utf-8", "replace")[:_CLAIM_BYTES].decode("utf-8", "ignore")
+    for name in identity.log_claims:
+        value = identity.claims.get(name)
+        if value is None:
+            continue
+        try:
+            text = value if isinstance(value, str) else json_text(value)
+        except (TypeError, ValueError, RecursionError):
+            continue  # a plugin's, and no JSON
+        shown[_cut(name)] = _cut(text)
     return shown
+
+
+def _cut(text: str) -> str:
+    """At most 256 bytes of it, in whole characters."""
+    return text.encode("utf-8", "replace")[:_CLAIM_BYTES].decode("utf-8", "ignore")

@@ -17,6 +17,7 @@ from rrgate.answers import GRANTED
 from rrgate.body import Body
 from rrgate.checks import NAMES, Checks
 from rrgate.exchange import Exchange
+from rrgate.json_text import WrittenNumber
 from rrgate.messages import Identity, TargetResponse
 from rrgate.names import fold
 from rrgate.record import encode, snapshot
@@ -201,13 +202,61 @@ def test_messages() -> None:
         assert documents(forwarded(code=code, message=message))[0]["proxyData"]["message"] == shown
 
 
-def test_claims_are_bounded_and_only_sub() -> None:
-    for sub, shown in (("é" * 300, "é" * 128), ("\ud800", "?"), (7, "7")):
-        record, _ = documents(forwarded(identity=Identity("s", "", {"sub": sub})))
-        assert record["tokenClaims"] == {"sub": shown}
-        assert record["credentialId"] is None
-    record, _ = documents(forwarded(identity=Identity("s", "k", {"sub": {"deep": 1}})))
-    assert record["tokenClaims"] == {}
+CLAIMS = {
+    "sub": "s",
+    "long": "é" * 300,
+    "longer by one": "x" + "é" * 300,
+    "of four bytes": "xyz" + "\U0001f600" * 100,
+    "256": "x" * 256,
+    "half": "\ud800",
+    "whole": 7,
+    "written": WrittenNumber("1.10"),
+    "true": True,
+    "null": None,
+    "empty": "",
+    "list": ["é", {"a": 1.5, "b": WrittenNumber("2.50")}],
+    "long list": ["é" * 300],
+    "object": {"deep": 1},
+    "nobody's": "a secret",
+    "no JSON": object(),
+    "NaN": float("nan"),
+    "é" * 300: "of a long name",
+    "\ud800": "of half a name",
+}
+LOGGED: dict[tuple[str, ...], dict[str, str]] = {
+    ("sub",): {"sub": "s"},
+    (): {},
+    ("long",): {"long": "é" * 128},
+    ("longer by one",): {"longer by one": "x" + "é" * 127},
+    ("of four bytes",): {"of four bytes": "xyz" + "\U0001f600" * 63},
+    ("256",): {"256": "x" * 256},
+    ("half",): {"half": "?"},
+    ("whole", "written", "true"): {"whole": "7", "written": "1.10", "true": "true"},
+    ("null", "gone", "empty"): {"empty": ""},
+    ("list", "object"): {"list": '["é",{"a":1.5,"b":2.50}]', "object": '{"deep":1}'},
+    ("long list",): {"long list": '["' + "é" * 127},
+    ("no JSON", "NaN", "sub"): {"sub": "s"},
+    ("é" * 300, "\ud800"): {"é" * 128: "of a long name", "?": "of half a name"},
+}
+
+
+@pytest.mark.parametrize("names", LOGGED, ids=lambda names: repr(names)[:40])
+def test_of_the_claims_those_that_are_named_are_kept_and_bounded(names: tuple[str, ...]) -> None:
+    record, detail = documents(forwarded(identity=Identity("s", "", CLAIMS, names)))
+    assert record["tokenClaims"] == LOGGED[names]
+    assert all(len(value.encode()) <= 256 for value in record["tokenClaims"].values())
+    assert record["credentialId"] is None
+    assert "a secret" not in repr((record, detail))
+
+
+def test_only_the_subject_is_kept_unless_somebody_says_otherwise() -> None:
+    assert documents(forwarded(identity=Identity("s", "", CLAIMS)))[0]["tokenClaims"] == {"sub": "s"}
+
+
+@pytest.mark.parametrize("wrong", ["sub", ["sub"], None, (b"sub",), ("sub", 1)])
+def test_names_of_logged_claims_that_are_none(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="log_claims of a Identity must be of type"):
+        Identity("s", "", {}, wrong)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,8 @@ class JwtVerify(Plugin):
         claims = token.claims()
         expires = self._rules.judge(claims, self.context.wall())
         # A subject that the issuer does not name is called by the credential's type, as a stored secret's is.
-        identity = Identity(claims.get("sub", self.name), self._credential_id, MappingProxyType(claims))
+        subject, kept = claims.get("sub", self.name), MappingProxyType(claims)
+        identity = Identity(subject, self._credential_id, kept, self.config.log_claims)
         self._verified.keep(raw, keys, identity, self.context.clock.seconds(), expires)
         return identity
 

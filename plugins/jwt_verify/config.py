@@ -27,6 +27,8 @@ from rrgate_plugins.jwt_verify.keys import (
 
 _MOST_TOLERANCE: Final = 300.0
 _LONGEST_URL: Final = 2048
+_MOST_LOGGED: Final = 16
+_LONGEST_NAME: Final = 256
 
 
 @frozen
@@ -46,6 +48,9 @@ class JwtVerifyConfig:
     )
     issuer: str | tuple[str, ...] | None = documented("Whose tokens are taken: one of these is `iss`.", default=None)
     clock_tolerance: float = documented("Seconds by which the issuer's clock may differ, 0 to 300.", default=30.0)
+    log_claims: tuple[str, ...] = documented(
+        "Names of the claims that the request log keeps, at most 16; admins and owners see them.", default=("sub",)
+    )
     keys: KeySet | None = field(init=False, default=None, repr=False)
     """The keys, where they are configured; None: they are to be fetched."""
 
@@ -58,6 +63,8 @@ class JwtVerifyConfig:
         for name, value in (("audience", self.audience), ("issuer", self.issuer)):
             if value is not None and ("" in _several(value) or (name == "issuer" and not value)):
                 problems.append(Problem(name, "must be a string, or several, none of them empty"))
+        if len(self.log_claims) > _MOST_LOGGED or not all(map(_is_name, self.log_claims)):
+            problems.append(Problem("logClaims", "must be at most 16 names, each of 1 to 256 characters"))
         if self.jwks_uri is not None and self.audience == ():
             problems.append(
                 Problem("audience", "is required with jwksUri, which signs tokens for others, too; null takes them all")
@@ -145,6 +152,10 @@ class JwtVerifyConfig:
 
 def _several(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= _LONGEST_NAME and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _is_right(url: str) -> bool:

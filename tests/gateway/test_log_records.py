@@ -17,6 +17,7 @@ import pytest_twisted
 from rrgate.api import Exchange, Kind, NoConfig, Plugin, hookimpl
 from rrgate.checks import NAMES
 from tests.callers import Answer, Caller, in_thread
+from tests.plugins.jwt.signing import CLAIMS, SECRET, hs, token
 from tests.running_gateway import KEY, TOKEN, MadeProxy, RunningGateway
 from tests.targets import Connection, Target, closed_port
 
@@ -357,3 +358,21 @@ async def test_an_answer_that_broke_off_says_so(gateway: RunningGateway, target:
     (record,) = await gateway.records(proxy)
     assert record["proxyData"]["status"] == 200
     assert "broke off" in record["proxyData"]["message"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_a_tokens_claims_only_those_that_are_to_be_logged_are_anywhere(
+    gateway: RunningGateway, target: Target
+) -> None:
+    hidden = "a-claim-0001/of-ann-that-nobody-may-read"
+    gateway.search.know("a claim that is not logged", hidden)
+    secret = {"sharedSecret": SECRET, "audience": "us", "logClaims": ["sub", "email"]}
+    proxy = await gateway.proxy(target.url, caller=("jwtVerify", secret))
+    said = {**CLAIMS, "exp": time.time() + 600, "email": "é" * 200, "address": hidden, "deep": {hidden: hidden}}
+    for headers in ({}, {"X-Raise": "prepare"}):
+        shown = {"Authorization": f"Bearer {token({'alg': 'HS256'}, said, hs()).decode()}", **headers}
+        answer = await gateway.call(proxy, "GET", "/", shown, key=None)
+        assert answer.status == (500 if headers else 200)
+        told = await gateway.record(proxy, answer["requestrocket-request-id"])
+        listed, *_ = await gateway.records(proxy)
+        assert told["tokenClaims"] == listed["tokenClaims"] == {"sub": "ann", "email": "é" * 128}

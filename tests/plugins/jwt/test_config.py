@@ -70,6 +70,8 @@ GOOD: dict[str, Mapping[str, Any]] = {
     "algorithms": {**OF_URL, "algorithms": ["RS256", "ES256", "EdDSA"]},
     "an issuer": {**OF_URL, "issuer": "https://issuer.test"},
     "a tolerance": {**OF_URL, "clockTolerance": 0},
+    "no claim to be logged": {**OF_URL, "logClaims": []},
+    "claims to be logged": {**OF_URL, "logClaims": ["x" * 256, *(str(number) for number in range(15))]},
     "nulls": {**OF_URL, "jwks": None, "publicKey": None, "sharedSecret": None, "algorithms": None, "issuer": None},
 }
 
@@ -109,6 +111,10 @@ BAD: dict[str, tuple[object, str]] = {
     "HS for a key set": ({"jwks": key_set(rsa_jwk()), "algorithms": ["HS512"]}, "algorithms: must not have HS256"),
     "ES for RSA": ({"publicKey": pem(rsa_key()), "algorithms": ["ES256"]}, "algorithms: must have one that fits a"),
     "RS for a secret": ({"sharedSecret": SECRET, "algorithms": ["RS256"]}, "algorithms: must have one that fits a"),
+    "no name of a claim": ({**OF_URL, "logClaims": ["sub", ""]}, "logClaims: must be at most 16 names"),
+    "half a name": ({**OF_URL, "logClaims": ["\ud800"]}, "logClaims: must be at most 16 names"),
+    "a long name": ({**OF_URL, "logClaims": ["x" * 257]}, "logClaims: must be at most 16 names"),
+    "too many names": ({**OF_URL, "logClaims": [str(n) for n in range(17)]}, "logClaims: must be at most 16 names"),
     "a tolerance below 0": ({**OF_URL, "clockTolerance": -1}, "clockTolerance: must be 0 to 300"),
     "a tolerance of hours": ({**OF_URL, "clockTolerance": 3600}, "clockTolerance: must be 0 to 300"),
     "a key set that is a list": ({"jwks": [rsa_jwk()]}, "jwks: must be an object"),

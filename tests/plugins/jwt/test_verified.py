@@ -177,6 +177,30 @@ def test_the_log_shows_sub_and_no_other_claim() -> None:
     assert shown["Authorization"][7:] not in repr((summary, detail))
 
 
+LOGGED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "none": ({"logClaims": []}, {}),
+    "another one": ({"logClaims": ["email"]}, {"email": "ann@example.test"}),
+    "several": (
+        {"logClaims": ["sub", "groups", "https://a.test/level", "verified", "not there"]},
+        {"sub": "ann", "groups": '["a","é"]', "https://a.test/level": "1.5", "verified": "true"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LOGGED)
+def test_the_log_shows_the_claims_that_the_credential_names(case: str) -> None:
+    more, logged = LOGGED[case]
+    gateway, proxy = in_gateway({"sharedSecret": SECRET, "audience": "us", **more})
+    said: dict[str, Any] = {"email": "ann@example.test", "groups": ["a", "é"], "verified": True}
+    said |= {"https://a.test/level": 1.5, "secret": "a-secret-of-anns"}
+    shown = of_now(gateway, **said)
+    for _ in range(2):  # verified now, and known from before
+        assert gateway.call("GET", proxy, "/", shown).answer.status == 200
+    for summary, detail in gateway.records:
+        assert summary["tokenClaims"] == logged
+        assert "a-secret-of-anns" not in repr((summary, detail))
+
+
 def test_a_long_sub_is_cut_in_the_log() -> None:
     gateway, proxy = in_gateway({"sharedSecret": SECRET, "audience": "us"})
     assert gateway.call("GET", proxy, "/", of_now(gateway, sub="é" * 1000)).answer.status == 200
