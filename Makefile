@@ -16,6 +16,7 @@ test: .venv/installed-test tests/openid/node_modules/.package-lock.json
 
 bench: .venv/installed-test
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.auth
 
 clean:
 	rm -rf tests/openid/node_modules .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .run

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -25,6 +25,7 @@ from rrgate.model.rule import MOST_RULES
 CALLER_KEY = "bench-caller-key-5c1f0a"
 TARGET_TOKEN = "bench-target-token-91d2e7"
 BODY = json.dumps({"rows": [{"id": n, "name": f"row number {n}", "ok": True} for n in range(21)]})[:1020].ljust(1024)
+REGION = "us-east-1"
 PIN = ["taskset", "-c", "0"]
 
 
@@ -37,6 +38,8 @@ class Part:
     port: int
     path: str
     headers: dict[str, str]
+    scripts: tuple[str, ...] = ()
+    """Lua for wrk in place of `headers`, one for each round in turn."""
 
     def stop(self) -> None:
         """End it, and wait."""
@@ -91,6 +94,14 @@ _TARGET = """
       if ($http_x_api_key) {{ return 400 "the caller's key came through"; }}
       return 200 '{body}';
     }}
+    location /any/ {{
+      if ($http_authorization = "") {{ return 401 "no credential"; }}
+      if ($http_x_api_key) {{ return 400 "the caller's key came through"; }}
+      return 200 '{body}';
+    }}
+    location = /token {{
+      return 200 '{{"access_token": "{token}", "token_type": "Bearer", "expires_in": 86400}}';
+    }}
   }}
 """
 
@@ -121,7 +132,9 @@ def start_nginx(name: str, folder: Path, content: str, port: int) -> subprocess.
 
 
 def start_target(folder: Path) -> Part:
-    """A target that answers 1 KB of JSON to whoever shows the token, and refuses who shows the caller's key."""
+    """A target that answers 1 KB of JSON to whoever shows the token, and refuses who shows the caller's key; under
+    `/any/` it takes any `Authorization`, and at `/token` it gives the token out.
+    """
     port = free_port()
     process = start_nginx("target", folder, _TARGET.format(port=port, token=TARGET_TOKEN, body=BODY), port)
     return Part("target", process, port, "/rows", {"Authorization": f"Bearer {TARGET_TOKEN}"})
@@ -146,6 +159,22 @@ def start_rrgate(
 
     `rules`: the checks of the deny rule of a number; 200 are made in each of the four scopes, which is the most.
     """
+    process, port, core = start_gateway(folder, target, name, arguments)
+    caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY, "addToHeader": True})
+    towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})
+    where = core.target(f"http://127.0.0.1:{target.port}")
+    proxy = core.proxy(caller, where, towards)
+    if rules is not None:
+        parents = (f"credentials/{caller}", f"credentials/{towards}", f"targets/{where}", f"proxies/{proxy}")
+        for number in range(MOST_RULES * len(parents)):
+            core.make(f"{parents[number % len(parents)]}/rules", effect="deny", **rules(number))
+    return Part(name, process, port, f"/api/{proxy}/rows", {"X-API-Key": CALLER_KEY})
+
+
+def start_gateway(
+    folder: Path, target: Part, name: str, arguments: tuple[str, ...] = ()
+) -> tuple[subprocess.Popen[bytes], int, Core]:
+    """A gateway as `twistd` runs it, which may dial `target` alone: its process, its port, and its Core API."""
     binaries = Path(sys.executable).parent
     data = folder / name
     ids = json.loads(
@@ -165,42 +194,38 @@ def start_rrgate(
         env={**os.environ, "PYTHONPATH": ""},
     )  # fmt: skip
     wait_for(core_port)
-    core = _Core(f"http://127.0.0.1:{core_port}/clients/{ids['clientId']}", ids["userToken"])
-    region = "us-east-1"
-    caller = core.make(
-        "credentials",
-        credentialName="caller", credentialType="proxy", credentialAuthType="apiKey", credentialRegion=region,
-        credentialSecret={"key": "X-API-Key", "value": CALLER_KEY, "addToHeader": True},
-    )  # fmt: skip
-    towards = core.make(
-        "credentials",
-        credentialName="target", credentialType="target", credentialAuthType="bearer", credentialRegion=region,
-        credentialSecret={"token": TARGET_TOKEN},
-    )  # fmt: skip
-    where = core.make(
-        "targets", targetName="target", targetRegion=region, targetBaseURL=f"http://127.0.0.1:{target.port}"
-    )
-    proxy = core.make(
-        "proxies",
-        proxyName="bench", proxyRegion=region, proxyProxyCredentialId=caller, proxyTargetId=where,
-        proxyTargetCredentialId=towards, proxyAdditionalHeaders={"X-Bench": "1"},
-    )  # fmt: skip
-    if rules is not None:
-        parents = (f"credentials/{caller}", f"credentials/{towards}", f"targets/{where}", f"proxies/{proxy}")
-        for number in range(MOST_RULES * len(parents)):
-            core.make(f"{parents[number % len(parents)]}/rules", effect="deny", **rules(number))
-    return Part(name, process, port, f"/api/{proxy}/rows", {"X-API-Key": CALLER_KEY})
+    return process, port, Core(f"http://127.0.0.1:{core_port}/clients/{ids['clientId']}", ids["userToken"])
 
 
 @frozen
-class _Core:
-    """Just enough of the Core API to set a gateway up."""
+class Core:
+    """Just enough of the Core API to set a gateway up. All answer ids."""
 
     base: str
     token: str
 
+    def credential(self, side: str, auth_type: str, secret: Mapping[str, object]) -> str:
+        """A new credential."""
+        return self.make(
+            "credentials",
+            credentialName=f"{side} {auth_type}", credentialType=side, credentialAuthType=auth_type,
+            credentialRegion=REGION, credentialSecret=dict(secret),
+        )  # fmt: skip
+
+    def target(self, url: str) -> str:
+        """A new target."""
+        return self.make("targets", targetName="target", targetRegion=REGION, targetBaseURL=url)
+
+    def proxy(self, caller: str, target: str, towards: str) -> str:
+        """A new proxy, with the one additional header that all in the bench have."""
+        return self.make(
+            "proxies",
+            proxyName="bench", proxyRegion=REGION, proxyProxyCredentialId=caller, proxyTargetId=target,
+            proxyTargetCredentialId=towards, proxyAdditionalHeaders={"X-Bench": "1"},
+        )  # fmt: skip
+
     def make(self, noun: str, **document: object) -> str:
-        """Create one; answers its id."""
+        """Whatever else."""
         request = urllib.request.Request(
             f"{self.base}/{noun}",
             data=json.dumps(document).encode(),
