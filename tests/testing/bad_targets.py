@@ -5,8 +5,8 @@ Belongs here: what breaks a promise of rrgate/testing/contract/targets.py. Does 
 
 from __future__ import annotations
 
-from rrgate.api import Exchange, Reply
-from rrgate.testing import Received
+from rrgate.api import Exchange, Reply, Side
+from rrgate.testing import Ask, Received
 from tests.testing.made_up import SECRET, Word, breaks
 
 
@@ -48,6 +48,53 @@ class Counts(Word):
     def prepare(self, ex: Exchange) -> None:
         type(self).count += 1
         ex.to_target.set_header(b"X-Word", b"%b %d" % (self._word, self.count))
+
+
+@breaks("a further attempt is prepared the same", "a second time the parameter 'the-count' is another")
+class CountsInTheQuery(Counts):
+    def prepare(self, ex: Exchange) -> None:
+        super().prepare(ex)
+        ex.to_target.set_query(b"the_count", b"%d" % self.count)
+        ex.to_target.set_header(b"X-Word", self._word)
+
+
+@breaks("a further attempt is prepared the same", "a second time the body is another")
+class CountsInTheBody(Counts):
+    def prepare(self, ex: Exchange) -> None:
+        super().prepare(ex)
+        ex.to_target.set_body(b"%d" % self.count)
+        ex.to_target.set_header(b"X-Word", self._word)
+
+
+@breaks("a further attempt is prepared the same", "a second time the path is another")
+class CountsInThePath(Counts):
+    def prepare(self, ex: Exchange) -> None:
+        super().prepare(ex)
+        ex.to_target.path += b"/%d" % self.count
+        ex.to_target.set_header(b"X-Word", self._word)
+
+
+class CountsAttempts(Word):
+    def prepare(self, ex: Exchange) -> None:
+        ex.state["attempts"] = ex.state.get("attempts", 0) + 1
+        self.attempt(ex, ex.state["attempts"])
+
+    def attempt(self, ex: Exchange, number: int) -> None:
+        raise NotImplementedError
+
+
+@breaks("a further attempt is prepared the same", "for a further attempt the header 'x-word' is another")
+class TriesTwice(CountsAttempts):
+    def attempt(self, ex: Exchange, number: int) -> None:
+        ex.to_target.set_header(b"X-Word", self._word if number < 3 else b"no more")
+
+
+@breaks("a further attempt is prepared the same", "for a further attempt it raised KeyError")
+class FailsAtTheSecondAttempt(CountsAttempts):
+    def attempt(self, ex: Exchange, number: int) -> None:
+        if number == 2:
+            raise KeyError("word")
+        ex.to_target.set_header(b"X-Word", self._word)
 
 
 @breaks("a further attempt is prepared the same", "for a further attempt the header 'x-word' is missing")
@@ -95,6 +142,71 @@ class WritesTheQueryWhereOneIs(Word):
         if ex.header(b"X-Word") is not None:
             ex.to_target.query = b"other=yes"
         super().prepare(ex)
+
+
+class WordForTargets(Word):
+    sides = frozenset({Side.TARGET})
+
+
+@breaks("its credential wins", "a request: on_response answered Reply with 418; the caller got 418", good=Ask())
+class AnswersOverTheTarget(WordForTargets):
+    """Though the target has it already."""
+
+    def on_response(self, ex: Exchange) -> Reply | None:
+        return Reply(418, "No", "success") if ex.response is not None else None
+
+
+@breaks(
+    "its credential wins",
+    "a request: prepare answered Reply with 200; the caller got 200",
+    also=("a further attempt is prepared the same",),
+    good=Ask(),
+)
+class AnswersInPlaceOfTheTarget(WordForTargets):
+    def prepare(self, ex: Exchange) -> Reply:
+        return Reply(200, "Done", "success")
+
+
+@breaks(
+    "its credential wins",
+    "a request that has its headers and parameters already: on_response answered Reply",
+    good=Ask(),
+)
+class AnswersWhereOneIsThereAfterIt(WordForTargets):
+    def on_response(self, ex: Exchange) -> Reply | None:
+        return Reply(418, "No", "success") if ex.header(b"X-Word") is not None else None
+
+
+class YieldsTo(WordForTargets):
+    """Writes what the caller has under one spelling of the name."""
+
+    spelling = b""
+
+    def prepare(self, ex: Exchange) -> None:
+        parts = [part.partition(b"=") for part in ex.query.split(b"&")]
+        theirs = [value for name, _, value in parts if name == self.spelling]
+        ex.to_target.set_query(b"the-word", theirs[0] if theirs else b"the-word-itself")
+        theirs = [value for _, name, value in ex.fields if name == self.spelling]
+        ex.to_target.set_header(b"X-Word", theirs[0] if theirs else self._word)
+
+
+def yields_to(spelling: str, how: str) -> None:
+    """Note one that yields to this spelling."""
+    name = f"YieldsTo{spelling}"
+    made = type(name, (YieldsTo,), {"spelling": spelling.encode()})
+    breaks("its credential wins", how, good=Ask())(made)
+
+
+for _spelling in ("x-word", "X-WORD", "x_word"):
+    yields_to(_spelling, "the target got 1 headers like 'x-word': only its own may be there")
+for _spelling in ("the-word", "the_word", "%74%68%65%2D%77%6F%72%64"):
+    yields_to(_spelling, "the target got 1 parameters like 'the-word': only its own may be there")
+
+
+@breaks("its credential wins", "the target got 1 headers like 'x-word': only its own may be there")
+class YieldsToOtherPlugins(Word):
+    def prepare(self, ex: Exchange) -> None:
+        ex.to_target.set_header(b"X-Word", ex.to_target.header(b"X-Word") or self._word)
 
 
 def arrived(received: Received) -> bool:

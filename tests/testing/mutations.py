@@ -9,9 +9,10 @@ Belongs here: which checks there are, as replacements of text, and what must not
 
 from __future__ import annotations
 
+import re
 import sys
 
-from tests.mutating import run
+from tests.mutating import ROOT, run
 
 HERE = "rrgate/testing/contract/"
 TESTS = "tests/testing/test_check_plugin.py"
@@ -24,14 +25,23 @@ CHECK = [
     f"{TESTS}::test_samples_that_are_missing_are_asked_for",
     f"{TESTS}::test_a_secret_that_is_too_short_to_be_looked_for",
     f"{TESTS}::test_what_may_vary_is_named",
+    f"{TESTS}::test_who_has_no_secret_need_not_show_any",
     f"{TESTS}::test_who_lets_everybody_in_on_purpose",
     f"{TESTS}::test_a_gate_that_answers_itself",
 ]
+
+
+def bad_ones(file: str) -> list[str]:
+    """The tests of those that a file has: what most likely notices, first. Loaded it must not be."""
+    names = re.findall(r"^@breaks(?:(?!^@).)*?^class (\w+)", (ROOT / "tests/testing" / file).read_text(), re.MULTILINE | re.DOTALL)
+    return [f"{TESTS}::test_a_bad_plugin_is_caught_by_that_check[{name}]" for name in names]
+
+
 NOTICES = {
     f"{HERE}check.py": CHECK,
-    f"{HERE}configuration.py": [*CHECK, f"{TESTS}::test_what_no_error_may_quote"],
-    f"{HERE}callers.py": [*CHECK, f"{TESTS}::test_what_no_parser_may_choke_on"],
-    f"{HERE}targets.py": CHECK,
+    f"{HERE}configuration.py": [*bad_ones("bad_configurations.py"), *CHECK, f"{TESTS}::test_what_no_error_may_quote"],
+    f"{HERE}callers.py": [*bad_ones("bad_callers.py"), *CHECK, f"{TESTS}::test_what_no_parser_may_choke_on"],
+    f"{HERE}targets.py": [*bad_ones("bad_targets.py"), *CHECK],
     f"{HERE}conduct.py": CHECK,
     f"{HERE}trial.py": CHECK,
     f"{HERE}watched.py": CHECK,

@@ -35,7 +35,7 @@ from rrgate.testing import Ask, BrokenPromises, check_plugin
 from rrgate.testing.contract import PROMISES
 from rrgate.testing.contract.callers import GARBAGE
 from tests.testing import bad_callers, bad_conduct, bad_configurations, bad_targets
-from tests.testing.bad_targets import Counts
+from tests.testing.bad_targets import Counts, CountsInTheQuery
 from tests.testing.made_up import BAD, SECRET, Bad, Headers, Word, samples
 
 BAD_ONES = (bad_configurations, bad_callers, bad_targets, bad_conduct)
@@ -215,8 +215,18 @@ def test_a_secret_that_is_too_short_to_be_looked_for() -> None:
 
 
 def test_what_may_vary_is_named() -> None:
-    given = samples(Counts) | {"varies": ["x-word"]}
-    check_plugin(Counts, **given)
+    check_plugin(Counts, **samples(Counts), varies=["x-word"])
+    check_plugin(CountsInTheQuery, **samples(CountsInTheQuery), varies=["The-Count"])
+
+
+def test_who_has_no_secret_need_not_show_any() -> None:
+    class Nothing(Plugin):
+        name = "nothing"
+        sides = frozenset({Side.TARGET})
+
+        def prepare(self, ex: Exchange) -> None: ...
+
+    check_plugin(Nothing)
 
 
 def test_who_lets_everybody_in_on_purpose() -> None:
