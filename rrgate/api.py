@@ -1,6 +1,7 @@
 """The contract for plugins: everything a plugin imports comes from here, and nothing else of rrgate does.
 
-Belongs here: what a plugin is, declares and answers. Does not: how plugins are found (registry.py) or run (chain.py).
+Belongs here: what a plugin is and declares. Does not: its request methods (plugin_methods.py), how plugins are found
+(registry.py) or run (chain.py).
 
 A plugin is a class. One object of it is made for each proxy it works on (for an auth type: for each credential and
 version of its secret), with its validated `Config`. The request methods below are plain or `async`; a plugin has
@@ -9,8 +10,8 @@ those it needs, and having one is what puts it into that phase. All run on the r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from pluggy import HookimplMarker
 from sqlite_utils import Migrations
@@ -37,6 +38,18 @@ from rrgate.model.rule import NamedCheck, PathCheck, Pattern
 from rrgate.names import NEVER_TO_TARGET, NOT_INJECTABLE, fold, fold_parameter, is_token
 from rrgate.outside_values import CallsOutside, OutsideAnswer, OutsideError
 from rrgate.plugin_context import PluginContext
+from rrgate.plugin_methods import (
+    Authenticates,
+    Authorizes,
+    LogsRequests,
+    NeedsBody,
+    Prepares,
+    Renews,
+    RespondsToTarget,
+    Retries,
+    TransformsRequestBody,
+    TransformsResponseBody,
+)
 from rrgate.plugin_values import BodyNeed, Consumes, Kind
 from rrgate.shared import Shared
 from rrgate.state_values import KeepsState, Kept, StateBusy, StateChanged, StateError
@@ -121,8 +134,6 @@ __all__ = [
 hookimpl = HookimplMarker("rrgate")
 """Marks the implementation of a boot hook (hookspecs.py)."""
 
-T = TypeVar("T")
-
 
 class Plugin:
     """Base of every plugin: what it declares. See the module's docstring for when objects are made."""
@@ -191,106 +202,3 @@ class Plugin:
         Called when rules are saved or read, with all active rules of their scope.
         """
         return {}
-
-
-class Authenticates(Protocol):
-    """Auth types of the caller's side, and gates before them."""
-
-    def authenticate(
-        self, ex: Exchange
-    ) -> Identity | Denied | Reply | Awaitable[Identity | Denied | Reply | None] | None:
-        """Who is it? `Identity`: this caller. None: nothing here that is mine. `Denied`: mine, and bad.
-
-        Runs first, before the credential is cut from the request. The first Identity, Denied or Reply ends the
-        phase; all None is denied. Raising answers 500 and forwards nothing.
-        """
-
-
-class Authorizes(Protocol):
-    """Rules, limits, meters."""
-
-    def authorize(self, ex: Exchange) -> Denied | Reply | Awaitable[Denied | Reply | None] | None:
-        """May this identity do this? None: no objection. Raising answers 500 and forwards nothing."""
-
-
-class NeedsBody(Protocol):
-    """Plugins that need the caller's body whole for some requests, and not for others."""
-
-    def body_needed(self, ex: Exchange) -> int | None:
-        """Bytes up to which this request's body is held before `prepare`, as `ex.held_body`. None: not for me.
-
-        A body over the smallest number answers 413. Not `async`. Raising answers 500 and forwards nothing.
-        """
-
-
-class Prepares(Protocol):
-    """Injection and target credentials."""
-
-    def prepare(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
-        """Write into `ex.target_request`. Runs again, on a fresh one, at every attempt.
-
-        Raising answers 500 and sends nothing.
-        """
-
-
-class TransformsRequestBody(Protocol):
-    """Plugins that change the caller's body as it streams."""
-
-    def on_request_body(self, ex: Exchange, chunk: bytes, last: bool) -> bytes | Awaitable[bytes]:
-        """The bytes to send for `chunk`, possibly none. Called once more with `last` and what is left to say.
-
-        A body that is held whole (`body_need`, `body_needed`), and one that is not there, come in this one call.
-        Raising answers 500, or 502 once bytes went to the target.
-        """
-
-
-class Renews(Protocol):
-    """Target credentials that go out of date before their time."""
-
-    def renew(self, ex: Exchange) -> bool | Awaitable[bool]:
-        """The target answered 401. True: `prepare` has something else to write now; send the request once more.
-
-        Called once a request, before `on_response` of any plugin. Where `ex.repeatable` is false the target's 401 is
-        the answer, whatever this says. Else all of `prepare` runs again, on a fresh `ex.target_request`, and what the
-        target answers then is its answer. Raising answers 502.
-        """
-
-
-class RespondsToTarget(Protocol):
-    """Plugins that read or change the target's answer."""
-
-    def on_response(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
-        """Read or change `ex.response`. A Reply takes its place. In reverse order, only plugins that were entered.
-
-        Entered is who was called on the way in, however that ended; who has no method there, once the request is
-        sent. `ex.response` is None when the answer is a Reply of ours. Raising answers 502, or 500 if nothing was
-        sent; the others that were entered are still called, and what they answer no longer counts. Nobody is called
-        when the caller leaves: what must be undone for every request is undone in `on_log`.
-        """
-
-
-class TransformsResponseBody(Protocol):
-    """Plugins that change the target's body as it streams."""
-
-    def on_body(self, ex: Exchange, chunk: bytes, last: bool) -> bytes | Awaitable[bytes]:
-        """The bytes to answer for `chunk`, possibly none; having this method turns body transformation on.
-
-        Called once more with `last`. Raising answers 502, or closes the connection once bytes went to the caller.
-        """
-
-
-class Retries(Protocol):
-    """Retry policies of the Async API."""
-
-    def next_attempt(self, ex: Exchange, attempt: int) -> float | None:
-        """Seconds to wait after attempt number `attempt` (from 1), or None to stop. Raising ends in a dead letter."""
-
-
-class LogsRequests(Protocol):
-    """Plugins that look at finished requests."""
-
-    def on_log(self, ex: Exchange, record: Mapping[str, object]) -> None:
-        """After the last byte, once for every request of the proxy, however it ended.
-
-        `record` is what the log will hold. Raising is logged and has no other effect.
-        """

@@ -27,6 +27,7 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.pages import core_takes, page_routes
 from rrgate.core.site import core_site
 from rrgate.core.upkeep import Upkeep
+from rrgate.core.user_limit import UserLimit
 from rrgate.credential_state import CredentialState
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
@@ -118,6 +119,7 @@ class Gateway(Service):
         settings, reactor = self.settings, self.reactor
         state = open_state(settings, reactor, self.wall, self.boot, self._opened.append)
         self.store, self.request_log, self.journal = state.store, state.request_log, state.journal
+        self._counters = state.counters
         out = open_way_out(settings, reactor, self._opened_for, self._opened.append)
         self.guard, self.pool = out.guard, out.pool
         shared = Shared()
@@ -139,7 +141,7 @@ class Gateway(Service):
             tell=self.boot.tell,
             patience=Patience(reactor, settings.plugin_timeout),
             shared=shared,
-            counters=state.counters,
+            counters=self._counters,
         )
         self.directory = Directory(
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
@@ -189,6 +191,8 @@ class Gateway(Service):
             open_clients=settings.open_clients,
             log_retention_days=settings.log_retention_days,
             address_of=TrustedProxies(settings.trusted_proxies).told_of,
+            counters=self._counters,
+            user_limit=UserLimit(self._counters, settings.core_requests_per_minute),
         )
         if settings.core_listen:
             site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))

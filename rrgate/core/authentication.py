@@ -30,14 +30,25 @@ class Admitted:
     role: Role | None = None
 
 
-def admit(house: CoreHouse, needed: Needs, ids: dict[str, str], authorization: list[bytes], address: str) -> Admitted:
+def admit(
+    house: CoreHouse,
+    needed: Needs,
+    ids: dict[str, str],
+    authorization: list[bytes],
+    address: str,
+    *,
+    again: bool = False,
+) -> Admitted:
     """Whoever asks from `address`, if he may do what needs `needed`. Raises Refused: 401, 403, 404, 429.
 
-    Nothing is looked up that the path names besides the client before it is known that he may.
+    Nothing is looked up that the path names besides the client before it is known that he may. `again`: it has counted
+    towards his limit already.
     """
     if needed is Who.ANYBODY:
         return Admitted()
     user, token = identify(house, authorization, address)
+    if not again:
+        house.user_limit.take(user.id)
     if isinstance(needed, Role):
         client, role = enter(house, user, token, ids["clientId"], needed)
         return Admitted(user, token, client, role)

@@ -57,7 +57,7 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         await house.writing.acquire()
         try:
             # Judged again: while this waited, the token may have gone, or the role.
-            admitted = admit(house, route.needs, ids, request.authorization, request.address)
+            admitted = admit(house, route.needs, ids, request.authorization, request.address, again=True)
             return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request))
         finally:
             house.writing.release()

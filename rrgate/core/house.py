@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
-from rrgate.api import AuthorizationRequest, Plugin
+from rrgate.api import AuthorizationRequest, CountsRequests, Plugin
 from rrgate.core.attempts import Attempts
 from rrgate.core.under_way import UnderWay
+from rrgate.core.user_limit import UserLimit
+from rrgate.counting_values import NothingCounted
 from rrgate.directory import Noun
 from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage
@@ -148,7 +150,7 @@ class CoreHouse:
     `open_clients`: whether every user may create clients, not only operators. `allow_anonymous`: whether credentials
     may let in callers who show nothing. `log_retention_days`: how long the request log is
     kept, unless a client wants less. `address_of`: whence a request comes, by its peer and all values of
-    `X-Forwarded-For`.
+    `X-Forwarded-For`. `counters`, `user_limit`: what plugins count in, and how much users may ask.
     """
 
     directory: Nouns
@@ -166,6 +168,8 @@ class CoreHouse:
     allow_anonymous: bool = False
     log_retention_days: int = 90
     address_of: Callable[[str, list[bytes]], str] = field(default=lambda peer, forwarded: peer, repr=False)
+    counters: CountsRequests = field(factory=NothingCounted, repr=False)
+    user_limit: UserLimit = field(factory=lambda: UserLimit(NothingCounted(), 0), repr=False)
     under_way: UnderWay = field(init=False, repr=False)
     attempts: Attempts = field(init=False, repr=False)
     writing: DeferredLock = field(init=False, factory=DeferredLock)

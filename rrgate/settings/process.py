@@ -43,6 +43,13 @@ class ProcessSettings:
         where="process",
         help="Requests under way at one time; 503 beyond.",
     )
+    core_requests_per_minute: int = setting(
+        values.whole(0, 1_000_000),
+        0,
+        unit="requests",
+        where="Core API listener",
+        help="Requests of one user in a minute of the clock; 429 beyond. 0: any number.",
+    )
     held_answers_bytes: int = setting(
         values.whole(0, 1 << 40),
         256 * 1024 * 1024,

@@ -16,7 +16,7 @@ import attrs
 import pytest
 import pytest_twisted
 
-from rrgate import api, hookspecs, testing
+from rrgate import api, hookspecs, plugin_methods, testing
 from rrgate.chain import Chain
 from rrgate.testing import Ask, check_plugin
 from tests.docs.pages import ROOT, blocks_of
@@ -30,8 +30,8 @@ TEXT = PAGE.read_text("utf-8")
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("rrgate_")}
 METHODS = {
     name: method
-    for protocol in vars(api).values()
-    if inspect.isclass(protocol) and getattr(protocol, "_is_protocol", False) and protocol.__module__ == api.__name__
+    for protocol in vars(plugin_methods).values()
+    if inspect.isclass(protocol) and protocol.__module__ == plugin_methods.__name__
     for name, method in vars(protocol).items()
     if inspect.isfunction(method) and not name.startswith("_")
 }

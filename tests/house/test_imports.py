@@ -37,6 +37,7 @@ FLOORS = (
         "rrgate.outside_values",
         "rrgate.paths",
         "rrgate.plugin_context",
+        "rrgate.plugin_methods",
         "rrgate.plugin_values",
         "rrgate.patience",
         "rrgate.reactor",
