@@ -1,6 +1,7 @@
 """`Journal`: finished requests on their way to the log: a bounded queue, and one thread that writes it in batches.
 
-Belongs here: queueing, batching, shedding, retrying. Does not: what a record says (record.py), rows (store/).
+Belongs here: queueing, batching, shedding, retrying. Does not: what a record says (record.py), what is counted
+(tally.py), rows, and what is done with them between batches (store/).
 """
 
 from __future__ import annotations
@@ -16,14 +17,19 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
+from rrgate.countries import Countries
 from rrgate.exchange import Exchange
 from rrgate.record import Snapshot, encode, snapshot
-from rrgate.store.request_log import MOST_ROWS, LogRow
+from rrgate.record_view import Document, published
+from rrgate.store.counts import Tallied
+from rrgate.store.request_log import LogRow
+from rrgate.tally import Tally
 
 _log = Logger()
 
 REPORT_SECONDS: Final = 60.0
-PURGE_SECONDS: Final = 60.0
+REFRESH_SECONDS: Final = 60.0
+"""How often it is looked whether the file of countries was replaced."""
 RETRY_SECONDS: Final = 1.0
 _LAST_TRIES: Final = 3
 SLICE: Final = 64
@@ -37,9 +43,9 @@ _NEVER_TAKEN: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3
 class WritesLog(Protocol):
     """What the Journal needs of a RequestLog."""
 
-    def append(self, rows: Sequence[LogRow]) -> None: ...
+    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = ()) -> None: ...
 
-    def purge(self, before: int) -> int: ...
+    def tidy(self, now: int) -> float: ...
 
 
 class Journal:
@@ -53,14 +59,15 @@ class Journal:
         batch: int = 100,
         interval: float = 0.1,
         queue_limit: int = 10_000,
-        retention_days: int = 90,
+        countries: Countries | None = None,
         on_trouble: Callable[[str], object] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """`batch`: rows of one transaction. `interval`: seconds that a row waits for others. `queue_limit`: rows.
 
         `on_trouble` is called on the reactor's thread, at most once a minute, with a sentence for the operator, which
-        is also logged. `wall`: seconds since the epoch, for removing rows older than `retention_days`.
+        is also logged. `wall`: seconds since the epoch, for removing what is too old. Without `countries` every
+        caller's is unknown.
         """
         self._log = log
         self._reactor = reactor
@@ -68,7 +75,9 @@ class Journal:
         self._slice = min(SLICE, batch)
         self._interval = interval
         self._queue_limit = queue_limit
-        self._retention_days = retention_days
+        self._countries = Countries(None) if countries is None else countries
+        self._tally = Tally(self._countries.of)
+        self._shed_tally = Tally(self._countries.of)
         self._on_trouble = on_trouble
         self._wall = wall
         self.written = 0
@@ -88,7 +97,8 @@ class Journal:
         self._flushes: list[tuple[int, Deferred[None]]] = []
         self._last_report = float("-inf")
         self._shed_reported = 0
-        self._next_purge = 0.0
+        self._next_tidying = 0.0
+        self._next_refresh = time.monotonic() + REFRESH_SECONDS
         self._thread = Thread(target=self._run, name="rrgate-journal", daemon=True)
         self._thread.start()
 
@@ -103,11 +113,14 @@ class Journal:
         return len(self._queue) + self._in_hand
 
     def put(self, ex: Exchange) -> None:
-        """Log the finished `ex`. Never waits and never raises; over `queue_limit` it is shed and counted."""
+        """Log the finished `ex`. Never waits and never raises; over `queue_limit` its row is shed, and telemetry has
+        it nevertheless."""
         try:
             waiting = len(self._queue)
             if waiting >= self._queue_limit or self._closing:
                 self._not_taken += 1
+                with self._lock:
+                    self._shed_tally.count(snapshot(ex))
                 return
             self._queue.append(snapshot(ex))
             self._taken += 1
@@ -115,6 +128,10 @@ class Journal:
                 self._wake.set()
         except Exception:  # noqa: BLE001 - a request that was answered must not fail because of its log
             self._not_taken += 1
+
+    def shown(self, ex: Exchange) -> Document:
+        """The record of the finished `ex`, as lists show it. Raises whatever an odd one makes it raise."""
+        return published(encode(snapshot(ex), self._countries.of(ex.caller_address)))[0]
 
     def flush(self) -> Deferred[None]:
         """Fires when everything put so far is written, or given up at the end. While the disk refuses, it waits."""
@@ -145,12 +162,13 @@ class Journal:
     def _run(self) -> None:
         while True:
             rows = self._next_batch()
-            if self._in_hand:
-                self._write(rows)
+            tallied = self._take_tallied()
+            if self._in_hand or tallied:
+                self._write(rows, tallied)
                 self._settle()
             elif self._closing:
                 break
-            self._purge()
+            self._tidy()
             if self.shed > self._shed_reported:
                 self._report("requests were not logged because the queue was full, or could not be written")
         with self._lock:
@@ -166,7 +184,7 @@ class Journal:
             self._idle = True
             # Again, now that `put` wakes us: what came in between did not.
             if not queue and not self._closing:
-                self._wake.wait(min(PURGE_SECONDS, max(0.0, self._next_purge - time.monotonic())))
+                self._wake.wait(max(0.0, self._next_tidying - time.monotonic()))
             self._idle = False
             self._wake.clear()
         rows: list[LogRow] = []
@@ -190,20 +208,28 @@ class Journal:
         self._in_hand += count
         for _ in range(count):
             try:
-                rows.append(encode(queue.popleft()))
+                seen = queue.popleft()
+                rows.append(encode(seen, self._tally.count(seen)))
             except Exception as error:  # noqa: BLE001 - one odd request must not take the others with it
                 self._give_up(1, error)
 
-    def _write(self, rows: list[LogRow]) -> None:
+    def _take_tallied(self) -> list[Tallied]:
+        with self._lock:
+            shed = self._shed_tally.take()
+        return [tallied for tallied in (self._tally.take(), shed) if tallied]
+
+    def _write(self, rows: list[LogRow], tallied: list[Tallied]) -> None:
         tries = 0
-        while rows:
+        while rows or tallied:
             try:
-                self._log.append(rows)
+                self._log.append(rows, tallied)
             except Exception as error:  # noqa: BLE001 - whatever it is, the thread must go on
                 tries += 1
                 if not isinstance(error, sqlite3.Error | OSError) or isinstance(error, _NEVER_TAKEN):
                     self._give_up(len(rows), error)
-                    return
+                    # What they counted may yet be taken, without them.
+                    rows, tallied = [], tallied if rows else []
+                    continue
                 self._report(f"the request log cannot be written ({error}); it is tried again")
                 if self._closing and tries >= _LAST_TRIES:
                     self._give_up(len(rows), error)
@@ -235,16 +261,19 @@ class Journal:
         for deferred in ready:
             self._reactor.callFromThread(deferred.callback, None)
 
-    def _purge(self) -> None:
+    def _tidy(self) -> None:
         now = time.monotonic()
-        if now < self._next_purge or self._closing:
+        if now >= self._next_refresh:
+            self._next_refresh = now + REFRESH_SECONDS
+            self._countries.refresh()
+        if now < self._next_tidying or self._closing:
             return
         try:
-            removed = self._log.purge(int((self._wall() - self._retention_days * 86400) * 1000))
+            wait = self._log.tidy(int(self._wall() * 1000))
         except Exception as error:  # noqa: BLE001 - as in _write
-            self._report(f"old requests cannot be removed from the log ({type(error).__name__}); it is tried again")
-            removed = 0
-        self._next_purge = now if removed >= MOST_ROWS else now + PURGE_SECONDS
+            self._report(f"the request log cannot be tidied up ({type(error).__name__}); it is tried again")
+            wait = RETRY_SECONDS
+        self._next_tidying = time.monotonic() + wait
 
     def _report(self, text: str) -> None:
         now = time.monotonic()

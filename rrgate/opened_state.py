@@ -17,6 +17,7 @@ from attrs import frozen
 from rrgate.boot import BootHooks
 from rrgate.boot_values import Event
 from rrgate.counters import Counters, open_memory
+from rrgate.countries import Countries
 from rrgate.journal import Journal
 from rrgate.record_view import published
 from rrgate.settings import Settings
@@ -47,7 +48,7 @@ def open_state(
     """Open what lies in `settings.data`. `wall`: seconds since the epoch. `closed_by` is given what closes each part as
     soon as it is open.
 
-    Raises StoreError; what was opened before it can be closed by then.
+    Raises StoreError, SettingsError; what was opened before it can be closed by then.
     """
     given = given_keys(settings.key_command, os.environ)
     opened = Store.open(settings.data, boot.migrations(), given)
@@ -56,16 +57,15 @@ def open_state(
     counters = Counters(open_memory(settings.data, wall()), wall)
     closed_by(counters.close)
     inventory = opened.load()
-    request_log = RequestLog.open(
-        settings.data, reactor, partial(published, retention_days=settings.log_retention_days)
-    )
+    days = settings.log_retention_days
+    request_log = RequestLog.open(settings.data, reactor, partial(published, retention_days=days), days)
     closed_by(request_log.close)
     journal = Journal(
         request_log,
         batch=settings.journal_batch,
         interval=settings.journal_interval,
         queue_limit=settings.journal_queue,
-        retention_days=settings.log_retention_days,
+        countries=Countries(settings.country_file),
         reactor=reactor,
         on_trouble=lambda text: boot.tell(Event("journal-trouble", text)),
     )

@@ -26,8 +26,7 @@ from rrgate.names import fold
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
-from rrgate.record import CALLER_LEFT, encode, snapshot
-from rrgate.record_view import published
+from rrgate.record import CALLER_LEFT
 from rrgate.relay import HeldBytes, Relay
 from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route, past
@@ -43,6 +42,9 @@ class Records(Protocol):
 
     def put(self, ex: Exchange) -> None:
         """Write it down, later; never raises, never waits."""
+
+    def shown(self, ex: Exchange) -> dict[str, object]:
+        """The record of it, as lists show it."""
 
 
 class Pipeline:
@@ -79,9 +81,8 @@ class Pipeline:
         self._hops = fold(f"{prefix}hops".encode())
         self._headers = AnswerHeaders(prefix, wall)
         self._tell = tell
-        self._relay = Relay(
-            clock, self._headers, HeldBytes(held_bytes), OpenStreams(directory, clock), self._report
-        )
+        streams = OpenStreams(directory, clock)
+        self._relay = Relay(clock, self._headers, HeldBytes(held_bytes), streams, self._report)
         self._log = CarefulLogger("rrgate.pipeline")
 
     async def serve(self, ex: Exchange) -> None:
@@ -288,7 +289,7 @@ class Pipeline:
         if not route.chain.on_log:
             return
         try:
-            record, _ = published(encode(snapshot(ex)))
+            record = self._records.shown(ex)
         except Exception:  # noqa: BLE001 - one odd request; the journal says what becomes of it
             self._log.failure("request {id} cannot be shown to plugins", id=ex.id)
             return

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from rrgate.answers import GRANTED, GRANTED_MESSAGE
+from rrgate.countries import UNKNOWN
 from rrgate.exchange import Exchange
 from rrgate.json_text import json_text
 from rrgate.messages import Fields, Identity, first
@@ -55,6 +56,7 @@ Snapshot = tuple[
     float,
     float,
     Timeline,
+    str,
 ]
 """What `encode` needs of an Exchange: references, nothing copied; bodies are not among them.
 
@@ -89,6 +91,7 @@ def snapshot(ex: Exchange) -> Snapshot:
         ex.response_at,
         ex.answered_at,
         ex.timeline,
+        ex.caller_address,
     )
 
 
@@ -119,10 +122,11 @@ class Facts(NamedTuple):
     request_headers: Kept
     parameters: Kept
     answer_headers: Kept
+    country: str = UNKNOWN
 
 
-def encode(seen: Snapshot) -> LogRow:
-    """The row of a finished request. On any thread.
+def encode(seen: Snapshot, country: str = UNKNOWN) -> LogRow:
+    """The row of a finished request, whose caller was in `country`. On any thread.
 
     No value of a header or query parameter is in it that core-api.md 9 does not allow, nor any that the caller's
     credential could be read from.
@@ -151,6 +155,7 @@ def encode(seen: Snapshot) -> LogRow:
         response_at,
         answered_at,
         timeline,
+        _,
     ) = seen
     if route is None:
         proxy_id = client_id = user_id = ""
@@ -182,6 +187,7 @@ def encode(seen: Snapshot) -> LogRow:
         request_headers_kept(fields, route),
         parameters_kept(query, route) if query else {},
         answer_headers_kept(answer_fields, route),
+        country,
     )
     return LogRow(
         proxy_id,

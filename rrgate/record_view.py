@@ -49,7 +49,7 @@ def published(row: LogRow, retention_days: int = 90) -> tuple[Document, Document
         "validationData": as_document(facts.checks),
         "credentialId": facts.credential_id,
         "ruleId": facts.rule_id,
-        "country": "ZZ",
+        "country": facts.country,
         "tokenClaims": facts.claims or {},
         "attempts": facts.attempt if facts.sent_at else 0,
         "timeline": [{"step": step, "at": round(at - facts.started, 6)} for step, at in facts.timeline],

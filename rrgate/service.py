@@ -95,7 +95,7 @@ class _StartedOrExit(Gateway):
     def startService(self) -> None:
         try:
             super().startService()
-        except (StoreError, PluginLoadError, CannotListenError) as error:
+        except (StoreError, SettingsError, PluginLoadError, CannotListenError) as error:
             _exit(error)
 
 

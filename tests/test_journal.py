@@ -19,11 +19,14 @@ from twisted.logger import globalLogPublisher
 
 from rrgate import journal as journal_module
 from rrgate.body import Body
+from rrgate.countries import Countries
 from rrgate.exchange import Exchange
 from rrgate.journal import Journal
 from rrgate.record_view import published
 from rrgate.store import LogRow, RequestLog
-from rrgate.store.request_log import MOST_ROWS
+from rrgate.store.counts import Tallied
+from tests.maxmind_file import maxmind_file
+from tests.test_tally import routed
 
 
 class ListLog:
@@ -34,20 +37,26 @@ class ListLog:
         self.failures: list[Exception] = []
         self.gate = threading.Event()
         self.gate.set()
-        self.purged: list[int] = []
-        self.purge_answers: list[int] = []
+        self.tidied: list[int] = []
+        self.tidy_answers: list[float | Exception] = []
+        self.counted = 0
         self.tries = 0
 
-    def append(self, rows: Sequence[LogRow]) -> None:
+    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = ()) -> None:
         self.gate.wait(5)
         self.tries += 1
         if self.failures:
             raise self.failures.pop(0)
-        self.batches.append([row.request_id for row in rows])
+        if rows:
+            self.batches.append([row.request_id for row in rows])
+        self.counted += sum(moment[0] for each in tallied for (scope, _), moment in each.items() if scope == "p1")
 
-    def purge(self, before: int) -> int:
-        self.purged.append(before)
-        return self.purge_answers.pop(0) if self.purge_answers else 0
+    def tidy(self, now: int) -> float:
+        self.tidied.append(now)
+        answer = self.tidy_answers.pop(0) if self.tidy_answers else 60.0
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     @property
     def ids(self) -> list[str]:
@@ -69,7 +78,11 @@ def exchange(number: int = 0) -> Exchange:
         None,  # type: ignore[arg-type]
     )
     ex.final_status = 200
+    ex.route = ROUTE
     return ex
+
+
+ROUTE = routed("p1", "c1")
 
 
 def journal(log: Any, **settings: Any) -> Journal:
@@ -231,13 +244,69 @@ async def test_closing_ends_even_when_the_disk_never_answers() -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_old_rows_are_purged_step_by_step() -> None:
+async def test_the_log_is_tidied_up_when_it_asks_for_it() -> None:
     log = ListLog()
-    log.purge_answers = [MOST_ROWS, MOST_ROWS, 3]
-    made = journal(log, retention_days=2, wall=lambda: 86400 * 3.0)
-    await until(lambda: len(log.purged) >= 3)
+    log.tidy_answers = [0.0, 0.01, sqlite3.OperationalError("locked"), 0.0]
+    made = journal(log, wall=lambda: 3.0)
+    await until(lambda: len(log.tidied) == 5)
+    made.put(exchange(1))
+    await until(lambda: log.ids == ["r1"])
     await made.close()
-    assert log.purged == [86400 * 1000] * 3
+    assert log.tidied == [3000] * 5
+
+
+@pytest_twisted.ensureDeferred
+async def test_telemetry_is_not_shed() -> None:
+    log = ListLog()
+    log.gate.clear()
+    made = journal(log, queue_limit=20)
+    for number in range(10):
+        made.put(exchange(number))
+    await until(lambda: made._in_hand == 10)
+    for number in range(10, 60):
+        made.put(exchange(number))
+    log.gate.set()
+    await made.close()
+    assert (len(log.ids), made.shed, log.counted) == (30, 30, 60)
+
+
+@pytest_twisted.ensureDeferred
+async def test_telemetry_outlives_rows_that_are_never_taken() -> None:
+    log = ListLog()
+    log.failures = [sqlite3.IntegrityError("no")]
+    made = journal(log)
+    made.put(exchange(1))
+    odd = exchange(2)
+    odd.message = object()  # type: ignore[assignment]
+    made.put(odd)
+    await made.flush()
+    assert (log.ids, log.counted, made.shed) == ([], 2, 2)
+    log.failures = [sqlite3.IntegrityError("no"), sqlite3.IntegrityError("nor that")]
+    made.put(exchange(3))
+    await made.flush()
+    assert (log.ids, log.counted, made.shed) == ([], 2, 3)
+    log.failures = [OSError("full")]
+    made.put(exchange(4))
+    await made.close()
+    assert (log.ids, log.counted, made.shed) == (["r4"], 3, 3)
+
+
+@pytest_twisted.ensureDeferred
+async def test_countries_are_looked_up_where_the_log_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "countries.mmdb"
+    file.write_bytes(maxmind_file({"203.0.113.0/24": {"country": {"iso_code": "NZ"}}}))
+    rows: list[LogRow] = []
+    log = ListLog()
+    log.append = lambda new, tallied=(): rows.extend(new)  # type: ignore[method-assign]
+    made = journal(log, countries=Countries(file))
+    for address in ("203.0.113.7", "198.51.100.1"):
+        ex = exchange()
+        ex.caller_address = address
+        assert made.shown(ex)["country"] == ("NZ" if address == "203.0.113.7" else "ZZ")
+        made.put(ex)
+    await made.close()
+    assert [published(row)[0]["country"] for row in rows] == ["NZ", "ZZ"]
+    assert "203.0.113" not in "".join(row.facts for row in rows)
 
 
 @pytest_twisted.ensureDeferred
@@ -249,9 +318,9 @@ async def test_through_to_the_disk(tmp_path: Path) -> None:
     for number in range(3):
         made.put(exchange(number))
     await made.close()
-    page = await log.list("")
+    page = await log.list("p1")
     assert [record["sKey"] for record in page.requests] == ["r2", "r1", "r0"]
-    shown = await log.detail("", "r1")
+    shown = await log.detail("p1", "r1")
     assert shown is not None
     assert shown["statusCode"] == 200
     await log.close()

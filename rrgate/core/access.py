@@ -97,6 +97,8 @@ MAY: Final[Mapping[str, Needs]] = {
     #
     "GET /clients/{clientId}/proxies/{proxyId}/requests": Role.USER,
     "GET /clients/{clientId}/proxies/{proxyId}/requests/{requestId}": Role.USER,
+    "GET /clients/{clientId}/telemetry": Role.USER,
+    "GET /clients/{clientId}/proxies/{proxyId}/telemetry": Role.USER,
     "GET /clients/{clientId}/audit": Role.ADMIN,
     "GET /auth-types": Who.ANY_USER,
     "GET /healthz": Who.ANYBODY,

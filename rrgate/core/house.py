@@ -5,8 +5,8 @@ Belongs here: the interfaces that core/ needs, and writing through them. Does no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -23,7 +23,10 @@ from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.inventory import Member
 from rrgate.store.inventory import Noun as StoredNoun
 from rrgate.store.request_log import RequestPage
+from rrgate.store.telemetry import Span
 from rrgate.trial import Trial
+
+T = TypeVar("T")
 
 
 class Nouns(Protocol):
@@ -92,6 +95,9 @@ class ReadingLog(Protocol):
         method: str | None = None,
     ) -> Deferred[RequestPage]: ...
     def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]: ...
+    def telemetry(
+        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
+    ) -> Deferred[T]: ...
 
 
 class Installed(Protocol):

@@ -87,6 +87,11 @@ class Query:
         moment = self._nanoseconds(name)
         return None if moment is None else -(-moment // 1_000_000)
 
+    def minute(self, name: str) -> int | None:
+        """The minute since the epoch that the time `name` lies in."""
+        moment = self._nanoseconds(name)
+        return None if moment is None else moment // 60_000_000_000
+
     def _nanoseconds(self, name: str) -> int | None:
         value = self.values.get(name)
         if value is None:

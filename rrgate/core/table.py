@@ -22,6 +22,7 @@ from rrgate.core import (
     requests,
     rules,
     targets,
+    telemetry,
     trials,
 )
 from rrgate.core.routes import Route
@@ -38,6 +39,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *trials.ROUTES,
     *authorize.ROUTES,
     *requests.ROUTES,
+    *telemetry.ROUTES,
     *audit.ROUTES,
     *auth_types.ROUTES,
     *health.ROUTES,

@@ -5,6 +5,8 @@ Belongs here: rows of the table. Does not: anything of a connection (listeners.p
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from attrs import frozen
 
 from rrgate.settings import values
@@ -69,6 +71,13 @@ class ProcessSettings:
         unit="rows",
         where="journal",
         help="Rows that may wait; beyond it log rows are shed and counted, telemetry is not.",
+    )
+    country_file: Path | None = setting(
+        values.path_of("a MaxMind database", optional=True),
+        None,
+        where="journal",
+        help="A MaxMind database with countries, such as GeoLite2 Country, for `country` in the request log and in "
+        "telemetry; read anew when it is replaced. Empty: every country is `ZZ`.",
     )
     log_retention_days: int = setting(
         values.whole(1, 3650), 90, unit="days", where="journal", help="How long request logs are kept."

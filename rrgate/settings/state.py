@@ -18,7 +18,9 @@ class StateSettings:
     """Without these there is no gateway."""
 
     data: Path = setting(
-        values.folder(), where="everything", help="Folder of the databases, keys and counters. Has no default."
+        values.path_of("a folder"),
+        where="everything",
+        help="Folder of the databases, keys and counters. Has no default.",
     )
     key_command: tuple[str, ...] = setting(
         values.command(),

@@ -172,12 +172,14 @@ def one_of(*names: str) -> Kind:
     return text_of("one of " + ", ".join(names), read)
 
 
-def folder() -> Kind:
-    """The path of a folder; answered absolute, whether it exists or not."""
+def path_of(what: str, *, optional: bool = False) -> Kind:
+    """The path of `what`; answered absolute, whether it exists or not. `optional`: may be empty, which is None."""
 
-    def check(value: Any) -> Path:
+    def check(value: Any) -> Path | None:
+        if optional and value in ("", None):
+            return None
         if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
-            raise wrong(value, "the path of a folder")
+            raise wrong(value, f"the path of {what}")
         return Path(value).expanduser().absolute()
 
     return Kind(check)

@@ -1,6 +1,7 @@
 """The tables of log.db, as numbered steps; a step that was released is never changed, only followed by another.
 
-Belongs here: what was observed and may be shed (the request log). Does not: configuration (migrations.py).
+Belongs here: what was observed: the request log, which may be shed, and telemetry. Does not: configuration
+(migrations.py).
 No step may commit or call `executescript`: each runs in one transaction, which that would end.
 """
 
@@ -32,3 +33,28 @@ def step_0001_requests(database: Database) -> None:
     requests.create_index(["proxy_id", "processed_at", "id"])
     # Not under proxy_id: request ids are in order of time, so that this index grows at one place only, its end.
     requests.create_index(["request_id"], unique=True)
+
+
+@migrations()
+def step_0002_telemetry(database: Database) -> None:
+    """What was counted (rrgate/store/telemetry.py), each a JSON text.
+
+    `telemetry`: by the id of a proxy or client, interval (its place in INTERVALS) and span, the first minute of it
+    since the epoch. `telemetry_fresh`: what is not in there yet, in the order of counting.
+    """
+    # Rows lie in the order in which they are read, and are found without a second look: WITHOUT ROWID.
+    database.execute(
+        "CREATE TABLE telemetry (scope_id TEXT NOT NULL, interval INTEGER NOT NULL, span INTEGER NOT NULL, "
+        "counts TEXT NOT NULL, PRIMARY KEY (scope_id, interval, span)) STRICT, WITHOUT ROWID"
+    )
+    fresh = database.table("telemetry_fresh")
+    fresh.create({"id": int, "part": int, "counts": str}, pk="id", not_null={"part", "counts"}, strict=True)
+    fresh.create_index(["part"])
+
+
+@migrations()
+def step_0003_unusual_statuses(database: Database) -> None:
+    """Requests of one status are found at once, but for those that answered 200: most do, and pay nothing for it."""
+    database.execute(
+        "CREATE INDEX requests_unusual_status ON requests (proxy_id, status, processed_at, id) WHERE status <> 200"
+    )

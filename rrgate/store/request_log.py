@@ -1,33 +1,39 @@
 """`RequestLog`: log.db, written by the journal's thread in batches and read by a thread of its own.
 
 Belongs here: rows of requests, newest first. Does not: what a row says (record.py), how it is shown (record_view.py),
-queueing (journal.py).
+queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (tidying.py).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from attrs import frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
+from rrgate.store import telemetry
+from rrgate.store.counts import Tallied
 from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
+from rrgate.store.telemetry import Span, add_fresh
 from rrgate.store.thread import WorkThread
+from rrgate.store.tidying import Tidying
+
+T = TypeVar("T")
 
 Values = list[Any]  # named here, because inside the class `list` is the method
 Document = dict[str, Any]
 
 MOST_ROWS: Final = 1000
-"""Rows of one answer, and of one step of a purge."""
+"""Rows of one answer."""
 
 
 class LogRow(NamedTuple):
@@ -75,27 +81,40 @@ _APPEND_ONE: Final = _append(1)
 
 
 class RequestLog:
-    """Opened on any thread; `append` and `purge` belong to one thread, the rest to the reactor's."""
+    """Opened on any thread; `append` and `tidy` belong to one thread, the rest to the reactor's."""
 
-    def __init__(self, writer: Database, reader: Database, reactor: IReactorFromThreads, published: Published) -> None:
+    def __init__(
+        self,
+        writer: Database,
+        reader: Database,
+        reactor: IReactorFromThreads,
+        published: Published,
+        retention_days: int,
+    ) -> None:
         """Use `open`."""
         self._published = published
+        self._tidying = Tidying(writer, retention_days)
         self._writer = writer
         self._reader = reader
         self._thread = WorkThread(reactor, "rrgate-log-reader")
 
     @classmethod
-    def open(cls, data: Path, reactor: IReactorFromThreads, published: Published) -> RequestLog:
+    def open(
+        cls, data: Path, reactor: IReactorFromThreads, published: Published, retention_days: int = 90
+    ) -> RequestLog:
         """The log in the directory `data`, made if it is not there, brought up to date. Blocks.
 
-        `published` makes documents of rows; what a row says is nothing to the store. Raises NewerDatabase, StoreError.
+        `published` makes documents of rows; what a row says is nothing to the store. `retention_days`: how long rows
+        are kept. Raises NewerDatabase, StoreError.
         """
         path = data / LOG_DATABASE
         writer = open_migrated(path, migrations, synchronous="NORMAL")
-        return cls(writer, connect(path, synchronous="NORMAL", read_only=True), reactor, published)
+        reader = connect(path, synchronous="NORMAL", read_only=True)
+        return cls(writer, reader, reactor, published, retention_days)
 
-    def append(self, rows: Sequence[LogRow]) -> None:
-        """Write `rows` in one transaction, blocking. Raises sqlite3.Error; then nothing was written.
+    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = ()) -> None:
+        """Write `rows`, and what was counted, in one transaction, blocking. Raises sqlite3.Error; then nothing was
+        written.
 
         Rows survive a crash of the process; those of the last moments may not survive one of the machine.
         """
@@ -105,18 +124,19 @@ class RequestLog:
             for start in range(0, whole, _AT_ONCE):
                 connection.execute(_APPEND_MANY, tuple(chain.from_iterable(rows[start : start + _AT_ONCE])))
             connection.executemany(_APPEND_ONE, rows[whole:])
+            fresh = add_fresh(connection, tallied)
+        self._tidying.fresh(fresh)
 
-    def purge(self, before: int) -> int:
-        """Remove rows older than `before` (ms since the epoch) among the first `MOST_ROWS`; answers how many.
+    def tidy(self, now: int) -> float:
+        """Do a small step of what is to be done between batches; answers in how many seconds to call again.
 
-        Blocking, on the thread of `append`. Small steps, so that no append waits long: call again while it answers
-        `MOST_ROWS`. Raises sqlite3.Error.
+        `now`: milliseconds since the epoch. Blocking, on the thread of `append`. Raises sqlite3.Error.
         """
-        with transaction(self._writer) as connection:
-            return connection.execute(
-                "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT ?) AND processed_at < ?",
-                (MOST_ROWS, before),
-            ).rowcount
+        return self._tidying.step(now)
+
+    def keep(self, days: Mapping[str, int]) -> None:
+        """Keep the requests of these clients, by id, for so many days, and those of others as at the start."""
+        self._tidying.keep(days)
 
     def list(
         self,
@@ -159,6 +179,18 @@ class RequestLog:
     def detail(self, proxy_id: str, request_id: str) -> Deferred[Document | None]:
         """One record with the flat view that the single view adds, or None if there is no such request."""
         return self._thread.call(self._detail, proxy_id, request_id)
+
+    def telemetry(
+        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
+    ) -> Deferred[T]:
+        """What `shown` makes of the newest `limit` spans of a proxy or client that begin from `first` to `last`.
+
+        Newest first; minutes since the epoch. `interval`: a place in INTERVALS. `shown` is called on the reader's
+        thread.
+        """
+        return self._thread.call(
+            lambda: shown(telemetry.read(self._reader.conn, scope, interval, first, last, limit))
+        )
 
     def close(self) -> Deferred[None]:
         """Close both connections; the writing thread must have ended. May be called again."""

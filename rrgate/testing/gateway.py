@@ -170,6 +170,10 @@ class MemoryGateway:
         self.requests.append(ex)
         self.records.append(published(encode(snapshot(ex))))
 
+    def shown(self, ex: Exchange) -> Document:
+        """The record of it, for plugins."""
+        return published(encode(snapshot(ex)))[0]
+
     @property
     def target(self) -> StubTarget:
         """Where proxies lead unless they say otherwise."""

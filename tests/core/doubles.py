@@ -25,6 +25,7 @@ from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
 from rrgate.store.audit import read_entries, write_entries
+from rrgate.store.counts import Counts
 from rrgate.store.migrations import migrations
 from rrgate.store.request_log import RequestPage
 from rrgate.trial import Trial
@@ -108,6 +109,7 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
+        self.spans: list[tuple[int, Counts]] = []
         self.asked: dict[str, Any] = {}
 
     def list(self, proxy_id: str, **asked: Any) -> Deferred[RequestPage]:
@@ -119,6 +121,11 @@ class MemoryLog:
 
     def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]:
         return succeed(next((record for record in self.records if record["sKey"] == request_id), None))
+
+    def telemetry(self, *asked: Any) -> Deferred[Any]:
+        *wanted, shown = asked
+        self.asked = {"telemetry": wanted}
+        return succeed(shown(self.spans))
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""The request log: appended in batches, read newest first in pages, purged in steps.
+"""The request log: appended in batches, read newest first in pages.
 
 Belongs here: rows and pages. Does not: what a record says (tests/test_record.py).
 """
@@ -119,15 +119,6 @@ async def test_batches_of_any_size_are_written_whole_in_order_or_not_at_all(log:
     log.append([row(number, at=0, again=True) for number in range(count)])
     page = await log.list("p")
     assert [record["again"] for record in page.requests] == [True] * count
-
-
-@pytest_twisted.ensureDeferred
-async def test_purging_in_steps(log: RequestLog) -> None:
-    log.append([row(number) for number in range(1500)])
-    assert log.purge(1200) == 1000
-    assert log.purge(1200) == 200
-    assert log.purge(1200) == 0
-    assert (await listed(log))[-1] == "r1200"
 
 
 @pytest_twisted.ensureDeferred

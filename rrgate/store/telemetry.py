@@ -1,0 +1,149 @@
+"""The telemetry tables of log.db: what each batch of the journal counted, and the spans that it is folded into.
+
+Belongs here: writing, folding, reading, removing old spans. Does not: what is counted (tally.py), when it is folded
+(tidying.py), what is published (telemetry_view.py).
+
+A batch adds one row to `telemetry_fresh` for each of `PARTS` that it has anything of, in the transaction of its log
+rows. Adding to the spans themselves at once would cost four rows read and written for every proxy of a batch; folded
+later it costs four for all that a proxy had since. Whoever reads adds what is fresh. Each statement handles any number
+of rows in one step of SQLite's: for every step Python gives the GIL away and takes it back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+from zlib import crc32
+
+import orjson
+
+from rrgate.store.counts import INTERVALS, Counts, Tallied, span_of
+
+PARTS: Final = 64
+"""So many parts share all scopes; one part is folded at a time, and whoever reads looks through one."""
+
+Span = tuple[int, Counts]
+"""The first minute of a span, since the epoch, and what was counted in it."""
+
+
+def part_of(scope: str) -> int:
+    """The part that a scope belongs to."""
+    return crc32(scope.encode()) % PARTS
+
+
+def add_fresh(connection: sqlite3.Connection, tallied: Iterable[Tallied]) -> set[int]:
+    """Write what was counted, in the transaction that is open; answers the parts that have something to fold."""
+    parts: dict[int, dict[str, list[Any]]] = {}
+    for each in tallied:
+        for (scope, minute), (requests, first, average, groups) in each.items():
+            entries = parts.setdefault(part_of(scope), {}).setdefault(scope, [])
+            flat = [(*group, *sums) for group, sums in groups.items()]
+            entries.append((minute, requests, first, average, flat))
+    if parts:
+        values = [value for part, scopes in parts.items() for value in (part, orjson.dumps(scopes).decode())]
+        connection.execute(_insert(len(parts)), values)
+    return set(parts)
+
+
+@lru_cache(maxsize=PARTS)
+def _insert(rows: int) -> str:
+    return f"INSERT INTO telemetry_fresh (part, counts) VALUES {', '.join(['(?, ?)'] * rows)}"
+
+
+def parts_with_fresh(connection: sqlite3.Connection) -> set[int]:
+    """The parts that have something to fold."""
+    return {part for (part,) in connection.execute("SELECT DISTINCT part FROM telemetry_fresh").fetchall()}
+
+
+def _fresh(connection: sqlite3.Connection, part: int) -> tuple[int, list[dict[str, list[Any]]]]:
+    """The last id of what is fresh in `part`, 0 for nothing; and all of it in the order of writing."""
+    last, text = connection.execute(
+        "SELECT coalesce(max(id), 0), '[' || coalesce(group_concat(counts, ','), '') || ']' FROM "
+        "(SELECT id, counts FROM telemetry_fresh WHERE part = ? ORDER BY id)",
+        (part,),
+    ).fetchone()
+    return last, orjson.loads(text)
+
+
+_WANTED: Final = """
+    SELECT '[' || coalesce(
+        group_concat(json_array(kept.scope_id, kept.interval, kept.span, json(kept.counts)), ','), '') || ']'
+    FROM json_each(?) AS wanted CROSS JOIN telemetry AS kept
+    ON kept.scope_id = json_extract(wanted.value, '$[0]') AND kept.interval = json_extract(wanted.value, '$[1]')
+        AND kept.span = json_extract(wanted.value, '$[2]')
+"""
+_REPLACE: Final = """
+    INSERT OR REPLACE INTO telemetry (scope_id, interval, span, counts)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]')
+    FROM json_each(?)
+"""
+
+
+def fold(connection: sqlite3.Connection, part: int) -> int:
+    """Add what is fresh in `part` to its spans, in the transaction that is open; answers how many spans changed.
+
+    It does not matter which process wrote it, or whether that still lives.
+    """
+    last, batches = _fresh(connection, part)
+    spans: dict[tuple[str, int, int], Counts] = {}
+    for batch in batches:
+        for scope, entries in batch.items():
+            for minute, *moment in entries:
+                counts = Counts.of(moment)
+                for interval in range(len(INTERVALS)):
+                    spans.setdefault((scope, interval, span_of(interval, minute)), Counts()).add(counts)
+    if not spans:
+        return 0
+    keys = orjson.dumps(list(spans)).decode()
+    (known,) = connection.execute(_WANTED, (keys,)).fetchone()
+    for scope, interval, span, stored in orjson.loads(known):
+        counts = Counts(*stored)
+        counts.add(spans[scope, interval, span])
+        spans[scope, interval, span] = counts
+    rows = [(*key, orjson.dumps(counts.as_list()).decode()) for key, counts in spans.items()]
+    connection.execute(_REPLACE, (orjson.dumps(rows).decode(),))
+    connection.execute("DELETE FROM telemetry_fresh WHERE part = ? AND id <= ?", (part, last))
+    return len(spans)
+
+
+def read(
+    connection: sqlite3.Connection, scope: str, interval: int, first: int, last: int, limit: int
+) -> Sequence[Span]:
+    """The newest `limit` spans of `scope` that begin from `first` to `last`, newest first, fresh ones included."""
+    connection.execute("BEGIN")
+    try:
+        _, batches = _fresh(connection, part_of(scope))
+        (text,) = connection.execute(
+            "SELECT '[' || coalesce(group_concat('[' || span || ',' || counts || ']', ','), '') || ']' FROM "
+            "(SELECT span, counts FROM telemetry WHERE scope_id = ? AND interval = ? AND span BETWEEN ? AND ? "
+            "ORDER BY span DESC LIMIT ?)",
+            (scope, interval, first, last, limit),
+        ).fetchone()
+    finally:
+        connection.execute("COMMIT")
+    spans = {span: Counts(*stored) for span, stored in orjson.loads(text)}
+    for batch in batches:
+        for minute, *moment in batch.get(scope, ()):
+            span = span_of(interval, minute)
+            if first <= span <= last:
+                spans.setdefault(span, Counts()).add(Counts.of(moment))
+    return sorted(spans.items(), key=lambda each: each[0], reverse=True)[:limit]
+
+
+def next_scope(connection: sqlite3.Connection, behind: str) -> str | None:
+    """The first scope behind another, in their order; None behind the last."""
+    found = connection.execute("SELECT min(scope_id) FROM telemetry WHERE scope_id > ?", (behind,)).fetchone()
+    scope: str | None = found[0]
+    return scope
+
+
+def remove_before(connection: sqlite3.Connection, scope: str, interval: int, before: int, most: int) -> int:
+    """Remove the oldest spans of `scope` that begin before a minute, at most `most`; answers how many."""
+    return connection.execute(
+        "DELETE FROM telemetry WHERE scope_id = ?1 AND interval = ?2 AND span IN (SELECT span FROM telemetry "
+        "WHERE scope_id = ?1 AND interval = ?2 AND span < ?3 ORDER BY span LIMIT ?4)",
+        (scope, interval, before, most),
+    ).rowcount

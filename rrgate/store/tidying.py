@@ -1,0 +1,179 @@
+"""`Tidying`: what the log's writing thread does between batches, in small steps: folds telemetry, removes what is old.
+
+Belongs here: what is due when, how long things are kept, and how much of the thread's time this takes. Does not: the
+thread (journal.py), the telemetry tables (telemetry.py).
+
+Each step is a transaction of its own, and what is to be done is told by the tables: killed between two steps, nothing
+is lost and nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Final
+
+from sqlite_utils import Database
+
+from rrgate.store.counts import INTERVALS
+from rrgate.store.database import transaction
+from rrgate.store.telemetry import fold, next_scope, parts_with_fresh, remove_before
+
+STEP_ROWS: Final = 250
+"""Most rows removed in one step: a few milliseconds for which no batch is written."""
+FOLD_SECONDS: Final = 1.0
+"""Least time between two folds."""
+FOLD_SHARE: Final = 50
+"""A fold is followed by so many times as long without one."""
+REMOVE_SHARE: Final = 3
+"""The same for a step that removes."""
+REMOVE_SECONDS: Final = 60.0
+"""How often it is looked whether requests are too old."""
+ROUND_SECONDS: Final = 3600.0
+"""The same for what takes looking at every proxy: shorter retentions of clients, and telemetry."""
+AGAIN_SECONDS: Final = 5.0
+"""After a step that failed."""
+_SCOPES_AT_ONCE: Final = 50
+
+KEPT_DAYS: Final[Mapping[str, int]] = {"minute": 7, "hour": 90}
+"""How long telemetry of an interval is kept; of others, for good."""
+
+_DAY: Final = 86_400_000
+
+Steps = Generator[None, None, None]
+"""Does one step each time it is resumed."""
+
+
+class Tidying:
+    """One thread's."""
+
+    def __init__(
+        self, writer: Database, retention_days: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`retention_days`: of requests; clients may have a shorter one. `monotonic`: seconds."""
+        self._writer = writer
+        self._days = retention_days
+        self._by_client: Mapping[str, int] = {}
+        self._monotonic = monotonic
+        # In the order in which they came: who waits longest is folded first.
+        self._to_fold = dict.fromkeys(parts_with_fresh(writer.conn))
+        self._fold_due = monotonic()
+        self._jobs = [
+            _Job(self._remove_oldest, REMOVE_SECONDS),
+            _Job(self._remove_of_clients, ROUND_SECONDS),
+            _Job(self._remove_telemetry, ROUND_SECONDS),
+        ]
+
+    def keep(self, days: Mapping[str, int]) -> None:
+        """Keep the requests of these clients, by id, for so many days. On any thread."""
+        if days != self._by_client:
+            self._by_client = dict(days)
+            self._jobs[1].due = 0.0
+
+    def fresh(self, parts: Iterable[int]) -> None:
+        """These parts of telemetry have something to fold."""
+        if not self._to_fold:
+            self._fold_due = max(self._fold_due, self._monotonic() + FOLD_SECONDS)
+        self._to_fold.update(dict.fromkeys(parts))
+
+    def step(self, now: int) -> float:
+        """Do what is most due, if anything is; answers in how many seconds to call again, 0 for at once.
+
+        `now`: milliseconds since the epoch. Blocks. Raises sqlite3.Error; then it is tried again some time later.
+        """
+        began = self._monotonic()
+        job = min(self._jobs, key=lambda each: each.due)
+        if self._to_fold and self._fold_due <= began:
+            self._fold(began)
+        elif job.due <= began:
+            job.due = began + AGAIN_SECONDS
+            steps = job.under_way or job.begin(now)
+            job.under_way = None
+            try:
+                next(steps)
+            except StopIteration:
+                job.due = began + job.every
+            else:
+                job.under_way = steps
+                ended = self._monotonic()
+                job.due = ended + REMOVE_SHARE * (ended - began)
+        due = min(each.due for each in self._jobs)
+        if self._to_fold:
+            due = min(due, self._fold_due)
+        return max(0.0, due - self._monotonic())
+
+    def _fold(self, began: float) -> None:
+        self._fold_due = began + AGAIN_SECONDS
+        part = next(iter(self._to_fold))
+        with transaction(self._writer) as connection:
+            fold(connection, part)
+        del self._to_fold[part]
+        ended = self._monotonic()
+        self._fold_due = ended + max(FOLD_SECONDS, FOLD_SHARE * (ended - began))
+
+    def _remove_oldest(self, now: int) -> Steps:
+        """What nobody keeps any longer: the lowest ids, which lie beside each other."""
+        before = now - self._days * _DAY
+        removed = STEP_ROWS
+        while removed == STEP_ROWS:
+            with transaction(self._writer) as connection:
+                removed = connection.execute(
+                    "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT ?) "
+                    "AND processed_at < ?",
+                    (STEP_ROWS, before),
+                ).rowcount
+            yield
+
+    def _remove_of_clients(self, now: int) -> Steps:
+        """Of clients that keep them for a shorter time than the others."""
+        by_client = {client_id: days for client_id, days in self._by_client.items() if days < self._days}
+        connection = self._writer.conn
+        proxy_id, looked_at = "", 0
+        while by_client:
+            found = connection.execute(
+                "SELECT proxy_id, client_id FROM requests WHERE proxy_id > ? ORDER BY proxy_id LIMIT 1", (proxy_id,)
+            ).fetchone()
+            if found is None:
+                return
+            proxy_id, client_id = found
+            days = by_client.get(client_id)
+            removed = 0 if days is None else STEP_ROWS
+            while days is not None and removed == STEP_ROWS:
+                with transaction(self._writer):
+                    removed = connection.execute(
+                        "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE proxy_id = ? "
+                        "AND processed_at < ? ORDER BY processed_at LIMIT ?)",
+                        (proxy_id, now - days * _DAY, STEP_ROWS),
+                    ).rowcount
+                yield
+            looked_at += 1
+            if not looked_at % _SCOPES_AT_ONCE:
+                yield
+
+    def _remove_telemetry(self, now: int) -> Steps:
+        connection = self._writer.conn
+        looked_at = 0
+        behind = ""
+        while (scope := next_scope(connection, behind)) is not None:
+            behind = scope
+            for interval, days in KEPT_DAYS.items():
+                before = (now - days * _DAY) // 60_000
+                removed = STEP_ROWS
+                while removed == STEP_ROWS:
+                    with transaction(self._writer):
+                        removed = remove_before(connection, scope, INTERVALS.index(interval), before, STEP_ROWS)
+                    if removed == STEP_ROWS:
+                        yield
+            looked_at += 1
+            if not looked_at % _SCOPES_AT_ONCE:
+                yield
+
+
+class _Job:
+    """Something that is to be done every so many seconds, in steps."""
+
+    def __init__(self, begin: Callable[[int], Steps], every: float) -> None:
+        self.begin = begin
+        self.every = every
+        self.due = 0.0
+        self.under_way: Steps | None = None
