@@ -10,14 +10,14 @@ from base64 import urlsafe_b64encode
 from typing import Final, Literal
 
 from attrs import field, frozen
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.jwa import JWS_ALGORITHMS
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+
+from rrgate.api import WrongPrivateKey, private_key_of_pem
 
 Algorithm = Literal[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
@@ -25,8 +25,6 @@ Algorithm = Literal[
 ]  # fmt: skip
 
 _SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
-_RSA_BITS: Final = range(2048, 4096 + 1)
-"""From RFC 7518 3.3; a larger one keeps everybody waiting at each signature."""
 _LONGEST: Final = 16 * 1024
 _RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -69,22 +67,11 @@ def signing_key(text: str, algorithm: Algorithm) -> SigningKey:
 
 
 def _of_pem(text: str) -> tuple[RSAKey | ECKey | OKPKey, tuple[str, ...]]:
-    wanted = "must be a private key in PEM, from `-----BEGIN PRIVATE KEY-----` on, of RSA, P-256, P-384, P-521 or Ed"
     try:
-        # Whether its primes are prime takes a second for 4096 bits, which everybody would wait for; a key that is
-        # wrong harms whoever gave it.
-        native = load_pem_private_key(text.encode("utf-8", "replace"), None, unsafe_skip_rsa_key_validation=True)
-    except TypeError:
-        raise WrongKey("must not be encrypted: it is encrypted at rest here") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise WrongKey(wanted) from None
+        native = private_key_of_pem(text)
+    except WrongPrivateKey as error:
+        raise WrongKey(str(error)) from None
     if isinstance(native, RSAPrivateKey):
-        if native.key_size not in _RSA_BITS:
-            raise WrongKey("must have 2048 to 4096 bits (RFC 7518 3.3)")
-        numbers = native.private_numbers()
-        if max(numbers.d, numbers.dmp1, numbers.dmq1).bit_length() > native.key_size:
-            # What it costs to sign grows with them, too, and nothing else bounds them.
-            raise WrongKey("must have exponents no longer than its modulus")
         return RSAKey.import_key(native), _RSA
     if isinstance(native, EllipticCurvePrivateKey) and native.curve.name in _CURVES:
         return ECKey.import_key(native), (_CURVES[native.curve.name],)
@@ -92,7 +79,7 @@ def _of_pem(text: str) -> tuple[RSAKey | ECKey | OKPKey, tuple[str, ...]]:
         return OKPKey.import_key(native), ("EdDSA", "Ed25519")
     if isinstance(native, Ed448PrivateKey):
         return OKPKey.import_key(native), ("EdDSA", "Ed448")
-    raise WrongKey(wanted)
+    raise WrongKey("must be a private key of RSA, P-256, P-384, P-521, Ed25519 or Ed448")
 
 
 def _base64url(data: bytes) -> bytes:

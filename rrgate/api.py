@@ -51,6 +51,7 @@ from rrgate.plugin_methods import (
     TransformsResponseBody,
 )
 from rrgate.plugin_values import BodyNeed, Consumes, Kind
+from rrgate.private_keys import WrongPrivateKey, private_key_of_pem
 from rrgate.shared import Shared
 from rrgate.state_values import KeepsState, Kept, StateBusy, StateChanged, StateError
 
@@ -122,12 +123,14 @@ __all__ = [
     "TransformsRequestBody",
     "TransformsResponseBody",
     "Window",
+    "WrongPrivateKey",
     "documented",
     "fold",
     "fold_parameter",
     "hookimpl",
     "is_token",
     "json_text",
+    "private_key_of_pem",
     "secret",
 ]
 

@@ -11,25 +11,17 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from rrgate.private_keys import PrivateKey, private_key_of_pem
 
 LARGEST: Final = 64 * 1024
 """Characters of PEM."""
 MOST_CERTIFICATES: Final = 10
-_RSA_BITS: Final = range(2048, 4096 + 1)
-"""The larger ones sign for too long, for which everybody would wait at each handshake: 0.2 s at 8192 bits, 14 s at
-32768. They need no primes to be made, as nobody looks whether theirs are."""
 _MOST_BLOCKS: Final = 20
 """Of any kind: each that has no end is looked for to the end of the text."""
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
-
-Key = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 
 
 class ClientCertificate:
@@ -38,7 +30,7 @@ class ClientCertificate:
     # No attrs class: what takes those apart would show the key.
     __slots__ = ("_identity", "chain", "key")
 
-    def __init__(self, chain: tuple[x509.Certificate, ...], key: Key) -> None:
+    def __init__(self, chain: tuple[x509.Certificate, ...], key: PrivateKey) -> None:
         """`chain`: the certificate of `key` first, each issued by the next."""
         self.chain = chain
         self.key = key
@@ -96,29 +88,9 @@ def read_client_certificate(pem: str) -> ClientCertificate:
     except (ValueError, UnsupportedAlgorithm):
         # From None: the library's text may quote the input.
         raise ValueError("has a certificate that cannot be read") from None
-    key = _key(keys[0])
+    key = private_key_of_pem(keys[0].decode())
     if public_key != key.public_key():
         raise ValueError("has a key that is not that of the first certificate")
     if issuers[:-1] != subjects[1:]:
         raise ValueError("must have its certificates in order, each issued by the next")
     return ClientCertificate(chain, key)
-
-
-def _key(pem: bytes) -> Key:
-    try:
-        # Whether its primes are prime takes a second, for which everybody would wait.
-        key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
-    except TypeError:
-        raise ValueError("must have a key that is not encrypted: it is encrypted at rest here") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("has a private key that cannot be read") from None
-    if isinstance(key, RSAPrivateKey):
-        if key.key_size not in _RSA_BITS:
-            raise ValueError(f"must have an RSA key of {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits")
-        numbers = key.private_numbers()
-        if max(numbers.d, numbers.dmp1, numbers.dmq1).bit_length() > key.key_size:
-            # What it costs to sign grows with them, too, and nothing else bounds them.
-            raise ValueError("must have an RSA key with exponents no longer than its modulus")
-    if not isinstance(key, Key):
-        raise ValueError("must have a key of RSA, ECDSA or EdDSA")
-    return key

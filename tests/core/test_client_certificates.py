@@ -25,7 +25,7 @@ from rrgate.core.client_certificates import warnings_of
 from rrgate.model.client_certificate import read_client_certificate
 from tests.certificates import Authority
 from tests.core.doubles import NOW, Core
-from tests.odd_keys import rsa_pem
+from tests.odd_keys import dsa_pem, rsa_pem
 
 CLIENTS = Authority("whose clients are")
 BETWEEN = Authority("between", CLIENTS)
@@ -119,8 +119,8 @@ BAD: list[tuple[Any, str]] = [
     (PEM.replace("MII", "!!!"), "cannot be read"),
     (CERTIFICATE + KEY.replace("MIG", "AAA"), "cannot be read"),
     (with_unknown_curve(), "cannot be read"),
-    (CERTIFICATE + encrypted(KEY), "not encrypted"),
-    (CERTIFICATE + legacy(KEY), "not encrypted"),
+    (CERTIFICATE + encrypted(KEY), "not be encrypted"),
+    (CERTIFICATE + legacy(KEY), "not be encrypted"),
     (CLIENTS.client("x").split("-----BEGIN PRIV")[0] + KEY, "not that of the first certificate"),
     (CLIENTS.pem + PEM, "not that of the first certificate"),
     (PEM + BETWEEN.pem, "in order"),
@@ -130,6 +130,7 @@ BAD: list[tuple[Any, str]] = [
     (PEM + "-----BEGIN A-----" * 20, "and little else"),
     (CLIENTS.client("x", key=rsa.generate_private_key(65537, 1024)), "2048 to 4096 bits"),
     (with_odd_key(4352), "2048 to 4096 bits"),
+    (CERTIFICATE + dsa_pem(3000, 2000), "RSA, ECDSA or EdDSA"),
     (with_odd_key(2048, exponent_bits=2049), "exponents no longer than"),
     (with_odd_key(2048, prime_exponent_bits=2049), "exponents no longer than"),
     (CLIENTS.client("x", key=dsa.generate_private_key(2048)), "RSA, ECDSA or EdDSA"),

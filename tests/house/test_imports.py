@@ -40,6 +40,7 @@ FLOORS = (
         "rrgate.plugin_context",
         "rrgate.plugin_methods",
         "rrgate.plugin_values",
+        "rrgate.private_keys",
         "rrgate.patience",
         "rrgate.reactor",
         "rrgate.settings",

@@ -26,7 +26,7 @@ from rrgate.configuring import configure
 from rrgate.registry import load_registry
 from rrgate.testing import MemoryGateway
 from rrgate_plugins.signing_keys import SigningKey, signing_key
-from tests.odd_keys import rsa_pem
+from tests.odd_keys import dsa_pem, rsa_pem
 
 REGISTRY = load_registry()
 SECRET = "a shared secret, of 64 bytes and more, as HS512 needs them: 0123456789"
@@ -165,6 +165,7 @@ OTHER = dsa.generate_private_key(2048)
         ({"signingKey": public(RSA), "algorithm": "RS256"}, "signingKey", "a private key"),
         ({"signingKey": SECRET, "algorithm": "RS256"}, "signingKey", "a private key"),
         ({"signingKey": pem(RSA_SHORT), "algorithm": "RS256"}, "signingKey", "2048 to 4096"),
+        ({"signingKey": dsa_pem(3000, 2000), "algorithm": "RS256"}, "signingKey", "a private key"),
         ({"signingKey": rsa_pem(4352), "algorithm": "RS256"}, "signingKey", "2048 to 4096"),
         ({"signingKey": rsa_pem(2048, exponent_bits=2049), "algorithm": "RS256"}, "signingKey", "no longer than"),
         ({"signingKey": rsa_pem(2048, prime_exponent_bits=2049), "algorithm": "RS256"}, "signingKey", "no longer than"),
