@@ -6,6 +6,7 @@ when they are called (gateway.py).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -46,6 +47,8 @@ class BootHooks:
         self._clock = clock
         self._log = CarefulLogger("rrgate.boot")
         self._told: dict[tuple[str, str], float] = {}
+        self.events: Counter[str] = Counter()
+        """How many of each kind there were, told or not."""
 
     def migrations(self) -> tuple[PluginSteps, ...]:
         """Every plugin's migrations. Raises PluginLoadError naming the one at fault."""
@@ -116,6 +119,7 @@ class BootHooks:
 
         Never raises.
         """
+        self.events[event.kind] += 1
         key, now = (event.kind, event.subject), self._clock.seconds()
         last = self._told.get(key)
         if last is not None and now - last < EVENT_SECONDS:

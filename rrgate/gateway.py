@@ -6,6 +6,7 @@ Belongs here: what is made of what, and in which order it starts and stops. Does
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,7 +33,10 @@ from rrgate.credential_state import CredentialState
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
+from rrgate.gateway_metrics import gateway_metrics
 from rrgate.messages import Reply
+from rrgate.metrics.listener import metrics_site
+from rrgate.metrics.outside_calls import CountedCalls, Outcomes
 from rrgate.model import Credential
 from rrgate.opened_state import open_state
 from rrgate.pages import gateway_pages, gateway_takes, overload
@@ -85,6 +89,7 @@ class Gateway(Service):
         self.entrance = Entrance(settings, HostNames(self._names(settings.listen)), reactor, wall)
         """Where requests come in without a connection of ours: through a GatewayResource, or an agent."""
         self.boot = BootHooks(self.registry, self, reactor)
+        self._outcomes: Outcomes = Counter()
         self._ready = False
         self._opened: list[Callable[[], Any]] = []
         self._closing: Deferred[None] = defer.succeed(None)
@@ -135,7 +140,7 @@ class Gateway(Service):
             prefix=settings.header_prefix,
             query_credentials=settings.query_credentials,
             allow_anonymous=settings.allow_anonymous_proxies,
-            http=lambda client_id, plugin: out.outside.for_tenant(client_id),
+            http=lambda client_id, plugin: CountedCalls(out.outside.for_tenant(client_id), plugin, self._outcomes),
             state=partial(CredentialState, self.store, settings.data, reactor, self._show_authorization),
             background=background.start,
             tell=self.boot.tell,
@@ -169,6 +174,15 @@ class Gateway(Service):
         )
         hosts = HostNames(self._names(settings.listen))
         self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall)
+        self.metrics = gateway_metrics(
+            self._outcomes,
+            self.boot.events,
+            is_ready=lambda: self._ready,
+            listener=self.listener,
+            entrance=self.entrance,
+            pool=self.pool,
+            journal=self.journal,
+        )
 
     def _listen(self) -> None:
         settings = self.settings
@@ -187,6 +201,7 @@ class Gateway(Service):
             hosts=frozenset(self._names(settings.core_listen)),
             public_url=self.public_url,
             is_ready=lambda: self._ready,
+            metrics=self.metrics.text,
             allow_anonymous=settings.allow_anonymous_proxies,
             open_clients=settings.open_clients,
             log_retention_days=settings.log_retention_days,
@@ -198,6 +213,8 @@ class Gateway(Service):
             site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))
             core_port = self._opened_port(settings.core_listen, site)
             self.core_public_url = settings.core_public_url or url_of(core_port, settings.core_listen)
+        if settings.metrics_listen:
+            self._opened_port(settings.metrics_listen, metrics_site(self.metrics.text, self.reactor))
         for each in self.ports:
             address: Any = each.getHost()
             if hasattr(address, "host"):

@@ -78,6 +78,8 @@ class Journal:
         self._countries = Countries(None) if countries is None else countries
         self._tally = Tally(self._countries.of)
         self._shed_tally = Tally(self._countries.of)
+        self.figures = (self._tally.figures, self._shed_tally.figures)
+        """For metrics, what was counted on the journal's thread, and on the reactor's."""
         self._on_trouble = on_trouble
         self._wall = wall
         self.written = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rrgate.metrics.figures import Figures
 from rrgate.record import CALLER_LEFT, Snapshot
 from rrgate.route import Route
 from rrgate.store.counts import SMOOTHING, Moment, Tallied
@@ -19,6 +20,8 @@ class Tally:
     def __init__(self, country: Callable[[str], str]) -> None:
         """`country`: the code of the country that an address is in."""
         self._country = country
+        self.figures = Figures()
+        """The same requests since the start, for metrics; times at once, statuses when they are taken."""
         self._tallied: Tallied = {}
         self._clients: dict[tuple[str, int], str] = {}
         self._places: dict[Route, _Place] = {}
@@ -62,9 +65,12 @@ class Tally:
         if sent_at:
             # Without an answer it is counted under what the caller got for that.
             target_status = answered_status or status
-            target_time = int(((response_at or ended) - sent_at) * 1_000_000 + 0.5)
+            target_seconds = (response_at or ended) - sent_at
+            target_time = int(target_seconds * 1_000_000 + 0.5)
+            self.figures.target_times.add(target_seconds)
         else:
             target_status = target_time = 0
+        self.figures.proxy_times.add(seconds)
         if moment[0]:
             moment[2] += SMOOTHING * (seconds - moment[2])
         else:
@@ -101,6 +107,7 @@ class Tally:
         for (proxy_id, minute), client_id in self._clients.items():
             of_client = tallied[client_id, minute][3]
             for group, sums in tallied[proxy_id, minute][3].items():
+                self.figures.ended(proxy_id, group[0], group[1], sums[0])
                 known = of_client.get(group)
                 if known is None:
                     of_client[group] = sums.copy()

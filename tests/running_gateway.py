@@ -181,7 +181,7 @@ class RunningGateway(GatewayClient):
     """One in this process; use `start`."""
 
     def __init__(self, gateway: Gateway, first: FirstUser) -> None:
-        listening, core_listening = (cast(Any, port.getHost()) for port in gateway.ports)
+        listening, core_listening, *_ = (cast(Any, port.getHost()) for port in gateway.ports)
         super().__init__(
             first,
             ("127.0.0.1", listening.port) if hasattr(listening, "port") else listening.name.decode(),

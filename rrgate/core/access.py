@@ -101,6 +101,7 @@ MAY: Final[Mapping[str, Needs]] = {
     "GET /clients/{clientId}/proxies/{proxyId}/telemetry": Role.USER,
     "GET /clients/{clientId}/audit": Role.ADMIN,
     "GET /auth-types": Who.ANY_USER,
+    "GET /metrics": Who.OPERATOR,
     "GET /healthz": Who.ANYBODY,
     "GET /readyz": Who.ANYBODY,
 }

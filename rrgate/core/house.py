@@ -152,6 +152,7 @@ class CoreHouse:
 
     `wall`: seconds since the epoch. `hosts`: the names that a `Host` header may have, without ports; others answer
     421. `public_url`: where callers reach the gateway, without a trailing `/`. `is_ready`: what /readyz answers.
+    `metrics`: the text of /metrics.
     `core_public_url`: where browsers reach this API, as the operator has set it; `""` if he has not.
     `open_clients`: whether every user may create clients, not only operators. `allow_anonymous`: whether credentials
     may let in callers who show nothing. `log_retention_days`: how long the request log is
@@ -169,6 +170,7 @@ class CoreHouse:
     hosts: frozenset[str] = field(converter=_host_names)
     public_url: str = field(converter=_without_slash)
     is_ready: Callable[[], bool]
+    metrics: Callable[[], bytes]
     core_public_url: str = field(default="", converter=_without_slash)
     open_clients: bool = False
     allow_anonymous: bool = False

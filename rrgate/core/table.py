@@ -18,6 +18,7 @@ from rrgate.core import (
     configuration,
     credentials,
     health,
+    metrics,
     proxies,
     requests,
     rules,
@@ -42,6 +43,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *telemetry.ROUTES,
     *audit.ROUTES,
     *auth_types.ROUTES,
+    *metrics.ROUTES,
     *health.ROUTES,
 )
 

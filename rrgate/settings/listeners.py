@@ -30,6 +30,13 @@ class ListenerSettings:
         where="Core API listener",
         help="Where the Core API is served: a Twisted endpoint string. Empty, in an embedding service only: nowhere.",
     )
+    metrics_listen: str = setting(
+        values.text_of("a Twisted endpoint string", values.endpoint, optional=True),
+        "",
+        where="metrics listener",
+        help="Where `/metrics` is served to whoever connects: a Twisted endpoint string. Empty: on the Core API's "
+        "listener alone, for operators.",
+    )
     public_url: str = setting(
         values.text_of("an absolute URL", values.base_url, optional=True),
         "",

@@ -89,6 +89,11 @@ class Pool:
             ex.response_at = self._clock.seconds()
             return
 
+    @property
+    def idle(self) -> int:
+        """Connections that are kept for the next request."""
+        return sum(map(len, self._idle.values()))
+
     def close(self) -> None:
         """Close every idle connection."""
         for connections in tuple(self._idle.values()):

@@ -249,6 +249,7 @@ class Core:
             hosts=frozenset({"127.0.0.1", "gateway.test"}),
             public_url="https://gateway.test/",
             is_ready=lambda: self.ready,
+            metrics=lambda: b"",
         )
 
     def add_user(self, name: str, operator: bool = False, expires_at: int | None = None) -> None:

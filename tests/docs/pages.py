@@ -12,7 +12,7 @@ What stands behind the three backticks says what becomes of a block:
     python             runs as a script in the page's folder
     python file=NAME   is written into that folder, when the blocks before it have run; so is toml file=NAME
     python add=NAME    is written at the end of that file, behind two empty lines
-    json, toml, text, mermaid   are not run here
+    json, toml, yaml, text, mermaid   are not run here
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _KINDS = re.compile(
-    r"sh|sh server|sh norun|text output|python|(?:python|toml) file=[\w.]+|python add=[\w.]+|json|toml|text|mermaid|"
+    r"sh|sh server|sh norun|text output|python|(?:python|toml) file=[\w.]+|python add=[\w.]+|"
+    r"json|toml|yaml|text|mermaid|"
 )
 
 

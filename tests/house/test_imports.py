@@ -90,6 +90,7 @@ FLOORS = (
         "rrgate.outgoing",
         "rrgate.own_request",
         "rrgate.pages",
+        "rrgate.metrics",
         "rrgate.pipeline",
         "rrgate.plugin_objects",
         "rrgate.record",
@@ -118,7 +119,7 @@ FLOORS = (
         "rrgate.wire",
     },
     # What the composition root opens, part by part.
-    {"rrgate.opened_state", "rrgate.way_out"},
+    {"rrgate.gateway_metrics", "rrgate.opened_state", "rrgate.way_out"},
     # The composition root.
     {"rrgate.gateway"},
     # What starts it, a host's door to it, and what an operator does beside it.

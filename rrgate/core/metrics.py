@@ -1,0 +1,26 @@
+"""/metrics: the figures of this process for Prometheus.
+
+Belongs here: the route, for operators. Does not: what is in them (metrics/).
+"""
+
+from __future__ import annotations
+
+from rrgate.core.answers import Answer
+from rrgate.core.routes import Call, Route
+from rrgate.metrics.exposition import CONTENT_TYPE
+
+
+async def metrics(call: Call) -> Answer:
+    """All figures, as text."""
+    return Answer(200, {}, (("Content-Type", CONTENT_TYPE),), call.house.metrics())
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        template="/metrics",
+        handler=metrics,
+        bare=True,
+        help="Figures of this process for Prometheus.",
+    ),
+)
