@@ -6,15 +6,29 @@ All on the reactor's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Scope, Side, Target, Token, User
+from rrgate.model import (
+    Client,
+    Credential,
+    Invite,
+    Member,
+    Parts,
+    Proxy,
+    Rule,
+    RuleScope,
+    Scope,
+    Side,
+    Target,
+    Token,
+    User,
+)
 from rrgate.model.configuration import Opened, opened
 from rrgate.model.rule import in_order
 from rrgate.route import Route
 
-Noun = User | Token | Client | Credential | Target | Proxy | Rule
+Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule
 
 
 class Directory:
@@ -40,6 +54,7 @@ class Directory:
         self.users: dict[str, User] = {}
         self.members: dict[tuple[str, str], tuple[str, ...]] = {}
         self.token_by_hash: dict[bytes, Token] = {}
+        self.invites: dict[str, Invite] = {}
         self.clients: dict[str, Client] = {}
         self.credentials: dict[str, Credential] = {}
         self.targets: dict[str, Target] = {}
@@ -99,6 +114,10 @@ class Directory:
                 self.users[noun.id] = noun
             case Token():
                 self.token_by_hash[noun.token_hash] = noun
+            case Member():
+                self.put_member(noun.user_id, noun.client_id, noun.roles)
+            case Invite():
+                self.invites[noun.id] = noun
             case Client():
                 self.clients[noun.id] = noun
                 for proxy_id in self._proxies_of.get(noun.id, ()):
@@ -133,8 +152,13 @@ class Directory:
                 self.users.pop(noun.id, None)
             case Token():
                 self.token_by_hash.pop(noun.token_hash, None)
+            case Member():
+                self.members.pop((noun.user_id, noun.client_id), None)
+            case Invite():
+                self.invites.pop(noun.id, None)
             case Client():
                 self.clients.pop(noun.id, None)
+                self.invites = {key: each for key, each in self.invites.items() if each.client_id != noun.id}
                 self.members = {key: roles for key, roles in self.members.items() if key[1] != noun.id}
                 for proxy_id in self._proxies_of.get(noun.id, ()):
                     self._routes.pop(proxy_id.encode(), None)
@@ -162,9 +186,10 @@ class Directory:
         """`user_id` has exactly these roles in `client_id`."""
         self.members[user_id, client_id] = roles
 
-    def replace_tokens(self, tokens: Mapping[bytes, Token]) -> None:
-        """These are all the tokens there are."""
-        self.token_by_hash = dict(tokens)
+    def replace_people(self, users: Iterable[User], tokens: Iterable[Token]) -> None:
+        """These are all the users and tokens there are."""
+        self.users = {user.id: user for user in users}
+        self.token_by_hash = {token.token_hash: token for token in tokens}
 
     def proxies_of(self, client_id: str) -> list[Proxy]:
         """The proxies of a client, in no particular order."""

@@ -151,10 +151,8 @@ class Gateway(Service):
         self.directory = Directory(
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
         )
-        for noun in state.inventory.without_members():
+        for noun in state.inventory.everything():
             self.directory.put(noun)
-        for member in state.inventory.members:
-            self.directory.put_member(member.user_id, member.client_id, member.roles)
         regions = frozenset(settings.regions)
         self._trials = Trials(compiler, out.trial_pool, reactor, self.wall, self.boot.tell, regions)
         self._opened.append(self._trials.close)

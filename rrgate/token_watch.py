@@ -1,6 +1,6 @@
-"""`TokenWatch`: what `rrgate token` changes on disk is in force in a running gateway within a second.
+"""`TokenWatch`: what `rrgate token` and `rrgate user` change on disk is in force in a gateway within a second.
 
-Belongs here: looking, and reading what has changed. Does not: tokens themselves (cli/token.py, store/).
+Belongs here: looking, and reading what has changed. Does not: tokens and users themselves (cli/, store/).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rrgate.store import AsyncStore
 from rrgate.waiting import run_deferred
 
 TOKEN_CHECK = 1.0
-"""Seconds between two looks whether `rrgate token` has changed the tokens on disk."""
+"""Seconds between two looks whether a command has changed the tokens or users on disk."""
 
 
 class TokenWatch:
@@ -49,8 +49,7 @@ class TokenWatch:
             # It says so once; what it said holds until the tokens have been read.
             if self._to_read or await self._store.tokens_changed():
                 self._to_read = True
-                tokens = await self._store.load_tokens()
-                self._directory.replace_tokens({token.token_hash: token for token in tokens})
+                self._directory.replace_people(*await self._store.load_people())
                 self._to_read = False
         except Exception:  # noqa: BLE001 - whatever it is, the gateway runs on with what it knows
             text = "the tokens on disk could not be read; those in memory stay in force"

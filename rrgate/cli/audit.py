@@ -16,7 +16,7 @@ from rrgate.cli.options import config_option, data_option, opened, told_plainly
 from rrgate.ids import new_id
 from rrgate.json_text import json_text
 from rrgate.model import Token
-from rrgate.model.times import format_milliseconds
+from rrgate.model.documents import publish
 from rrgate.store import AuditEntry
 from rrgate.store.audit import MOST_ENTRIES, Action
 
@@ -60,13 +60,7 @@ def token_ended(via: str, at: int, token: Token) -> AuditEntry:
 
 def token_document(token: Token) -> dict[str, Any]:
     """What the log keeps of a user token: nothing that it could be found by."""
-    return {
-        "sKey": token.id,
-        "userId": token.user_id,
-        "tokenName": token.name,
-        "tokenExpiresAt": None if token.expires_at is None else format_milliseconds(token.expires_at),
-        "tokenCreatedAt": format_milliseconds(token.created_at),
-    }
+    return publish(token)
 
 
 @click.command()

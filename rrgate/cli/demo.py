@@ -21,10 +21,11 @@ from twisted.logger import (
 )
 
 from rrgate.cli.audit import token_ended, token_made
-from rrgate.cli.init import create_state, new_token
+from rrgate.cli.init import create_state
 from rrgate.cli.options import told_plainly
 from rrgate.ids import new_id
 from rrgate.model import Token
+from rrgate.model.user import new_token
 from rrgate.registry import PluginLoadError
 from rrgate.store import GivenKeys, Store, given_keys
 from rrgate.store.folder import DATABASE

@@ -6,7 +6,6 @@ Belongs here: making all of it at once or nothing. Does not: further tokens (tok
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from rrgate.cli.options import config_option, data_option, keys_given, told_plai
 from rrgate.ids import new_id
 from rrgate.model import Client, Token, User
 from rrgate.model.documents import publish
+from rrgate.model.user import new_token
 from rrgate.store import GivenKeys, Member, Store
 from rrgate.store.folder import filled_at_once
 
@@ -32,11 +32,6 @@ class FirstUser:
     client_id: str
     user_id: str
     token: str = field(repr=False)
-
-
-def new_token() -> str:
-    """A user token: `u-` and 256 random bits as 43 URL-safe characters."""
-    return f"u-{secrets.token_urlsafe(32)}"
 
 
 def create_state(data: Path, given: GivenKeys | None = None) -> FirstUser:
@@ -68,7 +63,7 @@ def create_state(data: Path, given: GivenKeys | None = None) -> FirstUser:
                 member,
                 token,
                 audit=[
-                    by_hand(_VIA, now, "create", "users", user.id, after={"sKey": user.id, "userOperator": True}),
+                    by_hand(_VIA, now, "create", "users", user.id, after=publish(user)),
                     by_hand(
                         _VIA,
                         now,

@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from rrgate.cli.audit import token_ended, token_made
-from rrgate.cli.init import new_token
 from rrgate.cli.options import config_option, data_option, opened, told_plainly
 from rrgate.ids import new_id
 from rrgate.model import Token, User
+from rrgate.model.user import new_token
 
 _DAY = 86_400_000
 

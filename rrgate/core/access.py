@@ -12,6 +12,9 @@ from typing import Final
 
 from attrs import frozen
 
+from rrgate.api import Problem
+from rrgate.core.answers import Refused
+
 
 class Role(IntEnum):
     """A member's role in a client; a greater one may do all that a smaller one may."""
@@ -47,6 +50,13 @@ class Or:
 Needs = Role | Who | Or
 
 MAY: Final[Mapping[str, Needs]] = {
+    "GET /users/me": Who.ANY_USER,
+    "GET /users/{userId}": Who.SELF,
+    "PUT /users/{userId}": Who.WHOLE_SELF,
+    "GET /users/{userId}/tokens": Who.WHOLE_SELF,
+    "POST /users/{userId}/tokens": Who.WHOLE_SELF,
+    "DELETE /users/{userId}/tokens/{tokenId}": Who.WHOLE_SELF,
+    #
     "GET /clients": Who.ANY_USER,
     "POST /clients": Who.CREATOR,
     "GET /clients/{clientId}": Role.USER,
@@ -54,6 +64,19 @@ MAY: Final[Mapping[str, Needs]] = {
     "DELETE /clients/{clientId}": Role.OWNER,
     "GET /clients/{clientId}/configuration": Or(Role.USER, Who.OPERATOR),
     "PUT /clients/{clientId}/configuration": Or(Role.OWNER, Who.OPERATOR),
+    #
+    "GET /clients/{clientId}/members": Role.USER,
+    "PUT /clients/{clientId}/members/{userId}": Role.OWNER,
+    "DELETE /clients/{clientId}/members/{userId}": Or(Role.OWNER, Who.WHOLE_SELF),
+    "GET /clients/{clientId}/users": Role.USER,
+    "PUT /clients/{clientId}/users/{userId}": Role.OWNER,
+    "DELETE /clients/{clientId}/users/{userId}": Or(Role.OWNER, Who.WHOLE_SELF),
+    "GET /clients/{clientId}/invites": Role.USER,
+    "POST /clients/{clientId}/invites": Role.ADMIN,
+    "DELETE /clients/{clientId}/invites/{inviteId}": Role.ADMIN,
+    "POST /invites/accept": Who.WHOLE_USER,
+    "POST /invites/decline": Who.ANYBODY,
+    "POST /users": Who.ANYBODY,
     #
     "GET /clients/{clientId}/credentials": Role.USER,
     "POST /clients/{clientId}/credentials": Role.ADMIN,
@@ -139,6 +162,23 @@ def described(needed: Needs) -> str:
             return f"{described(needed.role)}, or {needed.who.value}"
         case _:
             return needed.value
+
+
+def role_of(names: Iterable[str]) -> Role | None:
+    """The greatest of these roles, the unknown ones left out; None if there is none."""
+    return max(roles_of(names), default=None)
+
+
+def may_grant(role: Role, names: Iterable[str]) -> bool:
+    """Whether who has `role` may make somebody else what `names` say: nobody grants what he does not have."""
+    return role >= Role.ADMIN and all(each <= role for each in roles_of(names))
+
+
+def check_grant(role: Role, field: str, names: Iterable[str]) -> None:
+    """Raises Refused with 403 unless `may_grant`."""
+    if not may_grant(role, names):
+        problem = f"goes beyond your own role, which is {role.name.lower()}"
+        raise Refused(403, "Nobody grants a role that he does not have.", (Problem(field, problem),))
 
 
 def roles_of(names: Iterable[str]) -> list[Role]:

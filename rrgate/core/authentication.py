@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from rrgate.core.access import Needs, Or, Role, Who, roles_of
+from rrgate.core.access import Needs, Or, Role, Who, role_of
 from rrgate.core.answers import Refused, missing
 from rrgate.core.house import CoreHouse
 from rrgate.model import Client, Token, User
@@ -72,7 +72,7 @@ def _admit_or(house: CoreHouse, needed: Or, user: User, token: Token, ids: dict[
     client, role = house.directory.clients.get(client_id), role_in(house, user, token, client_id)
     if client is not None and acts_as_operator(user, token) and needed.who is Who.OPERATOR:
         return Admitted(user, token, client, role)
-    himself = needed.who is Who.SELF and ids["userId"] == user.id and not token.narrowed
+    himself = needed.who is Who.WHOLE_SELF and ids["userId"] == user.id and not token.narrowed
     client, role = enter(house, user, token, client_id, Role.USER if himself else needed.role)
     return Admitted(user, token, client, role)
 
@@ -121,11 +121,11 @@ def role_in(house: CoreHouse, user: User, token: Token, client_id: str) -> Role 
     """The greatest role of `user` in a client, as far as `token` goes; None if he is no member, or it does not."""
     if token.client_id not in (None, client_id):
         return None
-    role = max(roles_of(house.directory.members.get((user.id, client_id), ())), default=None)
+    role = role_of(house.directory.members.get((user.id, client_id), ()))
     if role is None or token.role is None:
         return role
     # A role that is unknown, of a newer version say, is none.
-    narrowed = max(roles_of((token.role,)), default=None)
+    narrowed = role_of((token.role,))
     return None if narrowed is None else min(role, narrowed)
 
 

@@ -12,24 +12,28 @@ from attrs import evolve, frozen
 
 from rrgate.core.house import CoreHouse
 from rrgate.ids import new_id
-from rrgate.model import Client, Credential, Proxy, Rule, Target
+from rrgate.model import Client, Credential, Invite, Member, Proxy, Rule, Target, Token, User
 from rrgate.model.documents import publish
 from rrgate.store import AuditEntry
 from rrgate.store.audit import Action
 
-Resource = Client | Credential | Target | Proxy | Rule
+Resource = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule
 
-R = TypeVar("R", bound=Resource)
+R = TypeVar("R", User, Client, Credential, Target, Proxy, Rule)
 
 KINDS: Final[Mapping[type[Any], str]] = {
+    User: "users",
+    Token: "tokens",
     Client: "clients",
+    Member: "members",
+    Invite: "invites",
     Credential: "credentials",
     Target: "targets",
     Proxy: "proxies",
     Rule: "rules",
 }
-"""What the log calls them: their plural in answers, which is also the name of their mapping in the Directory."""
-
+"""What the log calls them: their plural in answers, which is also the name of a mapping in the Directory by id, but for
+tokens and members."""
 
 CONFIGURATION: Final = "configuration"
 """What the log calls a client's, whose id is the client's."""
@@ -55,13 +59,26 @@ def changed(house: CoreHouse, noun: R, changes: Mapping[str, Any]) -> R:
 
 
 def is_in_force(house: CoreHouse, noun: Resource) -> bool:
-    """Whether nothing would change if `noun` were saved: it is the very one that is in force."""
-    return getattr(house.directory, KINDS[type(noun)]).get(noun.id) is noun
+    """Whether nothing would change if `noun` were saved."""
+    return _present(house, noun) == noun
+
+
+def _present(house: CoreHouse, noun: Resource) -> Resource | None:
+    """What is in force in its place."""
+    directory = house.directory
+    match noun:
+        case Token():
+            return directory.token_by_hash.get(noun.token_hash)
+        case Member():
+            roles = directory.members.get((noun.user_id, noun.client_id))
+            return None if roles is None else evolve(noun, roles=roles)
+    present: Resource | None = getattr(directory, KINDS[type(noun)]).get(noun.id)
+    return present
 
 
 def saving(house: CoreHouse, actor: Actor, noun: Resource, also: Mapping[str, Any]) -> AuditEntry:
     """The entry of `noun` being saved. `also`: what else is published of it and is saved with it."""
-    before = getattr(house.directory, KINDS[type(noun)]).get(noun.id)
+    before = _present(house, noun)
     return _entry(
         house,
         actor,
@@ -112,7 +129,7 @@ def _entry(
     return AuditEntry(
         id=new_id(),
         at=house.now(),
-        client_id=noun.id if isinstance(noun, Client) else noun.client_id,
+        client_id=_whose(noun),
         user_id=actor.user_id,
         token_id=actor.token_id,
         via=actor.via,
@@ -122,3 +139,13 @@ def _entry(
         before=before,
         after=after,
     )
+
+
+def _whose(noun: Resource) -> str:
+    """The client that `noun` belongs to, or `""`: people and their tokens belong to none."""
+    match noun:
+        case User() | Token():
+            return ""
+        case Client():
+            return noun.id
+    return noun.client_id

@@ -14,9 +14,8 @@ from rrgate.core.house import CoreHouse, members_of
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
-from rrgate.model import Client
+from rrgate.model import Client, Member
 from rrgate.model.documents import Extra, publish, read_changes, read_new
-from rrgate.store.inventory import Member
 
 FIRST_ROLES = ("owner", "admin")
 """Of whoever creates a client."""
@@ -49,7 +48,7 @@ async def create_client(call: Call) -> Answer:
     now = house.now()
     client = Client(id=new_id(), user_id=call.user.id, created_at=now, updated_at=now, **values)
     member = Member(user_id=call.user.id, client_id=client.id, roles=FIRST_ROLES)
-    await call.save(client, member, clientMembers=[{"userId": member.user_id, "roles": list(member.roles)}])
+    await call.save(client, within=[member], clientMembers=[{"userId": member.user_id, "roles": list(member.roles)}])
     return shown("clients", document_of(house, client))
 
 
@@ -80,7 +79,8 @@ async def delete_client(call: Call) -> Answer:
         )
     # Proxies first: at no moment does one stand there without what it names.
     rules = [each for each in directory.rules.values() if each.client_id == client.id]
-    await call.delete(client, (*rules, *proxies, *targets, *credentials))
+    invites = [each for each in directory.invites.values() if each.client_id == client.id]
+    await call.delete(client, (*invites, *rules, *proxies, *targets, *credentials))
     return deleted("Client")
 
 

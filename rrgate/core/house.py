@@ -18,9 +18,8 @@ from rrgate.core.under_way import UnderWay
 from rrgate.core.user_limit import UserLimit
 from rrgate.counting_values import NothingCounted
 from rrgate.directory import Noun
-from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
+from rrgate.model import Client, Credential, Invite, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage
-from rrgate.store.inventory import Member
 from rrgate.store.inventory import Noun as StoredNoun
 from rrgate.store.request_log import RequestPage
 from rrgate.store.telemetry import Span
@@ -35,6 +34,7 @@ class Nouns(Protocol):
     users: dict[str, User]
     members: dict[tuple[str, str], tuple[str, ...]]
     token_by_hash: dict[bytes, Token]
+    invites: dict[str, Invite]
     clients: dict[str, Client]
     credentials: dict[str, Credential]
     targets: dict[str, Target]
@@ -43,7 +43,6 @@ class Nouns(Protocol):
 
     def put(self, noun: Noun) -> None: ...
     def drop(self, noun: Noun) -> None: ...
-    def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None: ...
     def proxies_of(self, client_id: str) -> list[Proxy]: ...
     def proxies_using(self, part_id: str) -> list[Proxy]: ...
     def rules_of(self, parent_id: str) -> list[Rule]: ...
@@ -66,7 +65,9 @@ class Keeping(Protocol):
 
     @property
     def secrets(self) -> Sealing: ...
-    def save(self, *nouns: StoredNoun, audit: Iterable[AuditEntry]) -> Deferred[None]: ...
+    def save(
+        self, *nouns: StoredNoun, gone: Iterable[StoredNoun] = ..., audit: Iterable[AuditEntry]
+    ) -> Deferred[None]: ...
     def delete(self, *nouns: StoredNoun, audit: Iterable[AuditEntry]) -> Deferred[None]: ...
     def audit(
         self,
@@ -195,17 +196,17 @@ class CoreHouse:
         """Milliseconds since the epoch."""
         return int(self.wall() * 1000)
 
-    async def save(self, *nouns: StoredNoun, audit: Iterable[AuditEntry]) -> None:
-        """Keep `nouns` and the entries that tell of it, then put them into force; handlers call `Call.save`.
+    async def save(self, *nouns: Noun, gone: Sequence[Noun] = (), audit: Iterable[AuditEntry]) -> None:
+        """Keep `nouns`, remove what is `gone`, and keep the entries that tell of it, then put it into force; handlers
+        call `Call.save`.
 
         Raises what the store raises; then nothing has changed.
         """
-        await self.store.save(*nouns, audit=audit)
+        await self.store.save(*nouns, gone=gone, audit=audit)
         for noun in nouns:
-            if isinstance(noun, Member):
-                self.directory.put_member(noun.user_id, noun.client_id, noun.roles)
-            else:
-                self.directory.put(noun)
+            self.directory.put(noun)
+        for noun in gone:
+            self.directory.drop(noun)
 
     async def delete(self, *nouns: Noun, audit: Iterable[AuditEntry]) -> None:
         """The same for removing them, in this order. A client's members go with it."""

@@ -16,8 +16,7 @@ from rrgate.core.changes import Actor, Resource, authorizing, configuring, delet
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
-from rrgate.model import Client, Credential, Target, Token, User
-from rrgate.store import Member
+from rrgate.model import Client, Credential, Member, Target, Token, User
 
 
 @frozen(kw_only=True)
@@ -54,37 +53,46 @@ class Call:
         assert self.in_client is not None
         return self.in_client
 
-    async def save(self, noun: Resource, *further: Resource | Member, **also: Any) -> None:
+    async def save(
+        self,
+        noun: Resource,
+        *further: Resource,
+        within: Sequence[Member] = (),
+        gone: Sequence[Resource] = (),
+        actor: Actor | None = None,
+        **also: Any,
+    ) -> None:
         """Put `noun`, and what changes with it, into force, durably, and into the audit log with who asked.
 
-        Each has an entry of its own, but for members; what is in force as it is has none. `also`: what the log tells of
-        `noun` besides, as published. Raises what the store raises; then nothing has changed.
+        Each has an entry of its own, and so has what is `gone` with it; what is in force as it is has none. `within`:
+        members that the entry of `noun` tells of. `actor`: who did it, where no token says so. `also`: what the log
+        tells of `noun` besides, as published. Raises what the store raises; then nothing has changed.
         """
-        house, actor = self.house, self._actor
-        changed = [each for each in (*further, noun) if isinstance(each, Member) or not is_in_force(house, each)]
-        entries = [
-            saving(house, actor, each, also if each is noun else {}) for each in changed if not isinstance(each, Member)
-        ]
-        if changed:
-            await house.save(*changed, audit=entries)
+        house, actor = self.house, actor or self.actor
+        changed = [each for each in (*further, noun) if not is_in_force(house, each)]
+        entries = [saving(house, actor, each, also if each is noun else {}) for each in changed]
+        entries += [deleting(house, actor, each, ()) for each in gone]
+        if entries:
+            # What belongs to others comes behind them.
+            await house.save(*reversed(changed), *within, gone=gone, audit=entries)
 
     async def delete(self, noun: Resource, with_it: Sequence[Resource] = ()) -> None:
         """The same for removing `noun`, and before it all that goes `with_it`."""
         house = self.house
-        await house.delete(*with_it, noun, audit=[deleting(house, self._actor, noun, with_it)])
+        await house.delete(*with_it, noun, audit=[deleting(house, self.actor, noun, with_it)])
 
     async def configure(self, client: Client, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """The same for the configuration of `client`, as the log is to have it."""
         house = self.house
-        await house.save(client, audit=[configuring(house, self._actor, client, before, after)])
+        await house.save(client, audit=[configuring(house, self.actor, client, before, after)])
 
     async def note_test(self, noun: Credential | Target, target: Target, path: str) -> None:
         """Put into the audit log, durably, that `noun` is about to be tested by `path` of `target`."""
-        await self.house.store.save(audit=[trying(self.house, self._actor, noun, target, path)])
+        await self.house.store.save(audit=[trying(self.house, self.actor, noun, target, path)])
 
     async def note_authorization(self, noun: Credential) -> None:
         """The same of `noun` for whose authorization a link is given out."""
-        await self.house.store.save(audit=[authorizing(self.house, self._actor, noun)])
+        await self.house.store.save(audit=[authorizing(self.house, self.actor, noun)])
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -96,9 +104,15 @@ class Call:
         return found
 
     @property
-    def _actor(self) -> Actor:
+    def via(self) -> str:
+        """The route, as the log names it."""
+        return f"{self.route.method} {self.route.template}"
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as the log names him. Only on routes that ask for a token."""
         assert self.token is not None
-        return Actor(self.user.id, self.token.id, f"{self.route.method} {self.route.template}")
+        return Actor(self.user.id, self.token.id, self.via)
 
 
 Handler = Callable[[Call], Awaitable[Answer]]

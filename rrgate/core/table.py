@@ -18,21 +18,29 @@ from rrgate.core import (
     configuration,
     credentials,
     health,
+    invites,
+    members,
     metrics,
     proxies,
     requests,
     rules,
     targets,
     telemetry,
+    tokens,
     trials,
+    users,
 )
 from rrgate.core.routes import Route
-from rrgate.model import Client, Credential, Proxy, Rule, Target
+from rrgate.model import Client, Credential, Invite, Member, Proxy, Rule, Target, Token, User
 from rrgate.model.documents import Extra
 
 ROUTES: Final[tuple[Route, ...]] = (
+    *users.ROUTES,
+    *tokens.ROUTES,
     *clients.ROUTES,
     *configuration.ROUTES,
+    *members.ROUTES,
+    *invites.ROUTES,
     *credentials.ROUTES,
     *targets.ROUTES,
     *proxies.ROUTES,
@@ -58,7 +66,11 @@ class PublishedNoun:
 
 
 NOUNS: Final = (
+    PublishedNoun("users", User),
+    PublishedNoun("tokens", Token, tokens.EXTRAS),
     PublishedNoun("clients", Client, clients.EXTRAS),
+    PublishedNoun("members", Member, members.EXTRAS),
+    PublishedNoun("invites", Invite, invites.EXTRAS),
     PublishedNoun("credentials", Credential, credentials.EXTRAS),
     PublishedNoun("targets", Target, client_certificates.EXTRAS),
     PublishedNoun("proxies", Proxy, proxies.EXTRAS),

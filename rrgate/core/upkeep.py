@@ -1,6 +1,7 @@
 """`Upkeep`: what becomes of nouns when their time is over, without anybody asking.
 
-Belongs here: looking, now and then. Does not: what is to be done (rotation.py, authorization.py).
+Belongs here: looking, now and then. Does not: what is to be done (rotation.py, authorization.py,
+invites.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from twisted.internet.task import LoopingCall
 
 from rrgate.core.authorization import end_temporary
 from rrgate.core.house import CoreHouse
+from rrgate.core.invites import end_invites
 from rrgate.core.rotation import end_overlaps
 from rrgate.waiting import run_deferred
 
@@ -38,3 +40,4 @@ class Upkeep:
         """Look now. Raises nothing."""
         await end_overlaps(self._house)
         await end_temporary(self._house)
+        await end_invites(self._house)

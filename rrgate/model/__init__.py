@@ -6,17 +6,20 @@ Belongs here: what a client, credential, target, proxy or rule is. Does not: how
 from rrgate.model.client import Client
 from rrgate.model.configuration import Configuration
 from rrgate.model.credential import NO_PREVIOUS_SECRET, Credential, Side
+from rrgate.model.invite import Invite
 from rrgate.model.parts import Parts
 from rrgate.model.proxy import Proxy
 from rrgate.model.rule import Rule, RuleScope, Scope
 from rrgate.model.target import Target
-from rrgate.model.user import Token, User
+from rrgate.model.user import Member, Token, User
 
 __all__ = [
     "NO_PREVIOUS_SECRET",
     "Client",
     "Configuration",
     "Credential",
+    "Invite",
+    "Member",
     "Parts",
     "Proxy",
     "Rule",

@@ -18,6 +18,7 @@ from rrgate.complaints import WrongValue, published_name, unknown_fields
 from rrgate.json_text import same_json
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
 from rrgate.model.times import format_milliseconds, parse_milliseconds
+from rrgate.model.user import Token, User
 from rrgate.structuring import CONVERTER, structure
 
 IGNORED_ON_CREATION: Final = frozenset({"clientId", "userId", "parentId"})
@@ -40,14 +41,19 @@ class Extra:
 
 def publish(noun: Any, **derived: Any) -> dict[str, Any]:
     """`noun` as the Core API answers it; `derived` are the published fields that are not attributes."""
-    client_id = getattr(noun, "client_id", noun.id)
-    document: dict[str, Any] = {
-        "pKey": client_id,
-        "sKey": noun.id,
-        "userId": noun.user_id,
-        "clientId": client_id,
-        "parentId": client_id,
-    }
+    document: dict[str, Any]
+    if isinstance(noun, User | Token):
+        # People belong to no client, and what is theirs to them.
+        document = {"pKey": noun.user_id, "sKey": noun.id, "userId": noun.user_id, "parentId": noun.user_id}
+    else:
+        client_id = getattr(noun, "client_id", noun.id)
+        document = {
+            "pKey": client_id,
+            "sKey": noun.id,
+            "userId": noun.user_id,
+            "clientId": client_id,
+            "parentId": client_id,
+        }
     for known in published_fields(type(noun)):
         document[known.name] = CONVERTER.unstructure(getattr(noun, known.attribute), unstructure_as=known.type)
     document.update(derived)

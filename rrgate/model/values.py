@@ -31,6 +31,7 @@ __all__ = [
     "region",
     "size",
     "test_path",
+    "text",
 ]
 
 LONGEST_NAME: Final = 200
@@ -53,6 +54,19 @@ def name(value: str) -> str:
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
         raise ValueError("must have no control characters")
     return value
+
+
+def text(most: int) -> Check:
+    """A check for text of 1 to `most` characters for people, in which lines may end; other controls are none."""
+
+    def check(value: str) -> str:
+        if not 1 <= len(value) <= most or not value.strip():
+            raise ValueError(f"must have 1 to {most} characters, not all of them blank, or be null")
+        if any((character < " " and character not in "\n\t") or "\x7f" <= character <= "\x9f" for character in value):
+            raise ValueError("must have no control characters but ends of lines")
+        return value
+
+    return check
 
 
 def region(value: str) -> str:

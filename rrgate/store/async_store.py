@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
-from rrgate.model import Token
+from rrgate.model import Token, User
 from rrgate.store.audit import AuditEntry, AuditPage
 from rrgate.store.inventory import Inventory, Noun
 from rrgate.store.secrets import Secrets
@@ -49,17 +49,19 @@ class AsyncStore:
         """See `Store.load`."""
         return self._thread.call(self._store.load)
 
-    def load_tokens(self) -> Deferred[tuple[Token, ...]]:
-        """See `Store.load_tokens`."""
-        return self._thread.call(self._store.load_tokens)
+    def load_people(self) -> Deferred[tuple[tuple[User, ...], tuple[Token, ...]]]:
+        """See `Store.load_people`."""
+        return self._thread.call(self._store.load_people)
 
     def tokens_changed(self) -> Deferred[bool]:
         """See `Store.tokens_changed`; costs two changes of thread."""
         return self._thread.call(self._store.tokens_changed)
 
-    def save(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> Deferred[None]:
+    def save(
+        self, *nouns: Noun, gone: Iterable[Noun] = (), audit: Iterable[AuditEntry] = ()
+    ) -> Deferred[None]:
         """See `Store.save`; fires when the change is durable."""
-        return self._thread.call(self._store.save, *nouns, audit=audit)
+        return self._thread.call(self._store.save, *nouns, gone=gone, audit=audit)
 
     def delete(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> Deferred[None]:
         """See `Store.delete`; fires when the change is durable."""

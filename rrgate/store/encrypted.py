@@ -99,5 +99,5 @@ SEALED: Final = (
 )
 """All that data keys seal. A rotation leaves it alone: the data keys stay the same."""
 
-HASHES: Final = frozenset({("tokens", "token_hash")})
+HASHES: Final = frozenset({("tokens", "token_hash"), ("invites", "code_hash")})
 """Bytes that are not encrypted: keyed hashes."""

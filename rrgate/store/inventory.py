@@ -1,4 +1,4 @@
-"""`Inventory`: everything that is configured, as it was at one moment; and `Member`, who belongs to which client.
+"""`Inventory`: everything that is configured, as it was at one moment.
 
 Belongs here: the shape in which the Store hands over nouns. Does not: rows (rows.py).
 """
@@ -10,19 +10,9 @@ from itertools import chain
 
 from attrs import field, frozen
 
-from rrgate.model import Client, Credential, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Invite, Member, Proxy, Rule, Target, Token, User
 
-
-@frozen(kw_only=True)
-class Member:
-    """A user's place in a client. `roles` are of `owner`, `admin` and `user`."""
-
-    user_id: str
-    client_id: str
-    roles: tuple[str, ...]
-
-
-Noun = User | Token | Client | Member | Credential | Target | Proxy | Rule
+Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule
 """What can be saved and deleted."""
 
 
@@ -38,7 +28,21 @@ class Inventory:
     targets: tuple[Target, ...] = ()
     proxies: tuple[Proxy, ...] = ()
     rules: tuple[Rule, ...] = ()
+    invites: tuple[Invite, ...] = ()
 
-    def without_members(self) -> Iterator[User | Token | Client | Credential | Target | Proxy | Rule]:
-        """All of it but the members."""
-        return chain(self.users, self.tokens, self.clients, self.credentials, self.targets, self.proxies, self.rules)
+    def everything(self) -> Iterator[Noun]:
+        """All of it, what others belong to before them."""
+        return chain(
+            self.users,
+            self.tokens,
+            self.clients,
+            self.members,
+            self.credentials,
+            self.targets,
+            self.proxies,
+            self.rules,
+            self.invites,
+        )
+
+
+__all__ = ["Inventory", "Member", "Noun"]

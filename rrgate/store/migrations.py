@@ -174,3 +174,18 @@ def step_0010_credential_states(database: Database) -> None:
         "id",
         ForeignKey("credential_states", "id", "credentials", "id", on_delete="CASCADE"),
     )
+
+
+@migrations()
+def step_0011_invites(database: Database) -> None:
+    """Invites to clients: `selector` finds one, `code_hash` is of the code that proves it."""
+    columns = {"id": str, "client_id": str, "user_id": str, "selector": str, "code_hash": bytes}
+    _table(
+        database,
+        "invites",
+        {**columns, "created_at": int, "updated_at": int, "document": str},
+        "id",
+        ForeignKey("invites", "client_id", "clients", "id", on_delete="CASCADE"),
+    )
+    database.table("invites").create_index(["client_id"])
+    database.table("invites").create_index(["selector"], unique=True)

@@ -13,9 +13,9 @@ from attrs import frozen
 from cattrs import BaseValidationError, Converter
 
 from rrgate.json_text import json_text, read_json
-from rrgate.model import Client, Credential, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Invite, Member, Proxy, Rule, Target, Token, User
 from rrgate.store.errors import StoreError
-from rrgate.store.inventory import Member, Noun
+from rrgate.store.inventory import Noun
 
 N = TypeVar("N")
 
@@ -85,6 +85,7 @@ TABLES: tuple[NounTable[Any], ...] = (
     ),
     NounTable(Target, "targets", ("id", "client_id", "user_id", "sealed_client_certificate", *_STAMPS)),
     NounTable(Proxy, "proxies", ("id", "client_id", "user_id", "alias", *_STAMPS)),
+    NounTable(Invite, "invites", ("id", "client_id", "user_id", "selector", "code_hash", *_STAMPS)),
     NounTable(Rule, "rules", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
 )
 """Every table of nouns; the names are those of the attributes of Inventory."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from rrgate.model import Client, Credential, Proxy, Target, Token
+from rrgate.model import Client, Credential, Proxy, Target, Token, User
 from rrgate.store import keyfile
 from rrgate.store.audit import AuditEntry, AuditPage, read_entries, write_entries
 from rrgate.store.database import open_migrated, transaction
@@ -95,25 +95,30 @@ class Store:
             return Inventory(**{table.name: self._all(table) for table in TABLES})
 
     def load_tokens(self) -> tuple[Token, ...]:
-        """The tokens alone, for a gateway that `tokens_changed` has told of a change."""
-        table = next(table for table in TABLES if table.noun is Token)
-        with _told():
-            return self._all(table)
+        """The tokens alone."""
+        return self.load_people()[1]
+
+    def load_people(self) -> tuple[tuple[User, ...], tuple[Token, ...]]:
+        """Users and tokens alone, for a gateway that `tokens_changed` has told of a change."""
+        by_noun = {table.noun: table for table in TABLES}
+        with _told(), self._database.atomic():
+            return self._all(by_noun[User]), self._all(by_noun[Token])
 
     def tokens_changed(self) -> bool:
         """Whether another process or connection has committed to rrgate.db since the last call (or `load`).
 
-        `rrgate token` writes to the database while a gateway answers from memory: the gateway polls this (about
-        5 µs: `PRAGMA data_version`, no lock), and calls `load_tokens` when it is true. True also when something
-        other than tokens was changed; never for what this Store saved.
+        `rrgate token` and `rrgate user` write to the database while a gateway answers from memory: the gateway polls
+        this (about 5 µs: `PRAGMA data_version`, no lock), and calls `load_people` when it is true. True also when
+        something else was changed; never for what this Store saved.
         """
         version = self._read_data_version()
         changed = version != self._data_version
         self._data_version = version
         return changed
 
-    def save(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> None:
-        """Insert or change `nouns` by their ids, and write what `audit` tells of it; all or none.
+    def save(self, *nouns: Noun, gone: Iterable[Noun] = (), audit: Iterable[AuditEntry] = ()) -> None:
+        """Insert or change `nouns` by their ids, remove those that are `gone`, and write what `audit` tells of it; all
+        or none. What is `gone` owns nothing.
 
         Raises Conflict if a proxy's alias is taken in its client, or a noun belongs to a client or user that is not
         there; StoreError if the disk does not take it; ValueError for a value that JSON cannot hold.
@@ -134,6 +139,8 @@ class Store:
             connection.executemany("UPDATE proxies SET alias = NULL WHERE id = ?", aliased)
             for table, row in rows:
                 connection.execute(table.upsert, row)
+            for noun in gone:
+                connection.execute(table_of(noun).delete, table_of(noun).key_of(noun))
             write_entries(connection, audit)
         self.secrets.saved(keys)
 

@@ -71,8 +71,13 @@ class MemoryStore:
         self.error: Exception | None = None
         self.waiting: list[Deferred[None]] | None = None
 
-    def save(self, *nouns: Any, audit: Iterable[AuditEntry]) -> Deferred[None]:
-        return self._then(lambda: self.kept.update({_key(noun): noun for noun in nouns}), audit)
+    def save(self, *nouns: Any, gone: Iterable[Any] = (), audit: Iterable[AuditEntry]) -> Deferred[None]:
+        def change() -> None:
+            self.kept.update({_key(noun): noun for noun in nouns})
+            for noun in gone:
+                self.kept.pop(_key(noun), None)
+
+        return self._then(change, audit)
 
     def delete(self, *nouns: Any, audit: Iterable[AuditEntry]) -> Deferred[None]:
         return self._then(lambda: [self.kept.pop(_key(noun), None) for noun in nouns], audit)
@@ -120,7 +125,8 @@ class MemoryLog:
         return succeed(RequestPage(tuple(records), "more" if len(self.records) > asked["limit"] else None))
 
     def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]:
-        return succeed(next((record for record in self.records if record["sKey"] == request_id), None))
+        wanted = (proxy_id, request_id)
+        return succeed(next((each for each in self.records if (each["pKey"], each["sKey"]) == wanted), None))
 
     def telemetry(self, *asked: Any) -> Deferred[Any]:
         *wanted, shown = asked
@@ -254,15 +260,19 @@ class Core:
 
     def add_user(self, name: str, operator: bool = False, expires_at: int | None = None) -> None:
         self.directory.put(User(id=name, operator=operator, created_at=1, updated_at=1))
-        token_hash = self.store.secrets.token_hash(f"u-{name}")
+        self.add_token(name, expires_at=expires_at)
+
+    def add_token(self, name: str, text: str = "", **narrowed: Any) -> None:
+        """A token of this user, `u-<name>` unless `text` is another."""
+        text = text or f"u-{name}"
         self.directory.put(
             Token(
-                id=f"t-{name}",
+                id=f"t-{text[2:]}",
                 user_id=name,
-                name="",
-                token_hash=token_hash,
+                name=text,
+                token_hash=self.store.secrets.token_hash(text),
                 created_at=1,
-                expires_at=expires_at,
+                **narrowed,
             )
         )
 

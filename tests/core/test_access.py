@@ -47,7 +47,7 @@ def test_a_route_without_a_line_does_not_exist() -> None:
 def test_every_line_fits_its_path() -> None:
     for line, needed in MAY.items():
         assert isinstance(needed, Role | Or) == ("/clients/{clientId}" in line), line
-        if needed in (Who.SELF, Who.WHOLE_SELF) or (isinstance(needed, Or) and needed.who is Who.SELF):
+        if needed in (Who.SELF, Who.WHOLE_SELF) or (isinstance(needed, Or) and needed.who is Who.WHOLE_SELF):
             assert "{userId}" in line
         assert described(needed)
 

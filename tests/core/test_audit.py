@@ -13,13 +13,18 @@ import pytest_twisted
 from attrs import frozen
 
 from rrgate.core.changes import KINDS
+from rrgate.core.members import NAMES
+from rrgate.core.proxies import PARTS
 from rrgate.core.routes import Route
 from rrgate.core.table import NOUNS, ROUTES
+from rrgate.model.documents import publish
 from rrgate.store import StoreError
 from tests.core.doubles import CALLER, SECRET, TARGET, TOWARDS, Core
+from tests.core.every_id import made
+from tests.core.every_id import path as path_of
 
-DERIVED = frozenset({"proxyURL", "clientMembers", "warnings"})
-"""Published fields that are worked out and not kept."""
+DERIVED = frozenset({"proxyURL", "clientMembers", "warnings", "userToken", "inviteCode"})
+"""Published fields that are worked out and not kept, or shown once."""
 
 
 @frozen
@@ -32,10 +37,19 @@ class Example:
 
 
 EXAMPLES = {
+    "PUT /users/{userId}": Example({"userFirstName": "Alice"}),
+    "POST /users/{userId}/tokens": Example({"tokenName": "new"}, action="create"),
+    "DELETE /users/{userId}/tokens/{tokenId}": Example(action="delete"),
     "POST /clients": Example({"clientName": "New"}, action="create"),
     "PUT /clients/{clientId}": Example({"clientName": "Renamed"}),
     "DELETE /clients/{clientId}": Example(query="?force=true", action="delete"),
     "PUT /clients/{clientId}/configuration": Example({"logBodies": True}),
+    "PUT /clients/{clientId}/members/{userId}": Example({"roles": ["admin"]}),
+    "DELETE /clients/{clientId}/members/{userId}": Example(action="delete"),
+    "PUT /clients/{clientId}/users/{userId}": Example({"roles": ["admin"]}),
+    "DELETE /clients/{clientId}/users/{userId}": Example(action="delete"),
+    "POST /clients/{clientId}/invites": Example({"inviteRoles": ["user"]}, action="create"),
+    "DELETE /clients/{clientId}/invites/{inviteId}": Example(action="delete"),
     "POST /clients/{clientId}/credentials": Example(CALLER, action="create"),
     "PUT /clients/{clientId}/credentials/{credentialId}": Example(
         {"credentialSecret": {"key": "X-API-Key", "value": SECRET + "2"}}
@@ -59,7 +73,10 @@ EXAMPLES = {
 }
 """One for each route that writes: whoever adds such a route adds its line here."""
 
-WRITING = [route for route in ROUTES if route.writes]
+BY_CODE = frozenset({"POST /invites/accept", "POST /invites/decline", "POST /users"})
+"""What these change is told in entries of several kinds: see test_invites.py."""
+
+WRITING = [route for route in ROUTES if route.writes and f"{route.method} {route.template}" not in BY_CODE]
 
 
 def name_of(route: Route) -> str:
@@ -71,6 +88,7 @@ every_writing_route = pytest.mark.parametrize("route", WRITING, ids=name_of)
 
 def test_every_writing_route_has_an_example() -> None:
     assert set(EXAMPLES) == set(map(name_of, WRITING))
+    assert {name_of(route) for route in ROUTES} >= BY_CODE
 
 
 def test_every_noun_has_a_kind() -> None:
@@ -80,31 +98,45 @@ def test_every_noun_has_a_kind() -> None:
 async def asked(core: Core, route: Route) -> tuple[str, Any, str, str]:
     """Where to ask and with what body, where the noun is read, and its id; empty for a new one."""
     example = EXAMPLES[name_of(route)]
-    parts = await core.make_parts()
-    proxy = await core.make("proxies", parts)
-    ids = {
-        "clientId": "acme",
-        "credentialId": parts["proxyProxyCredentialId"],
-        "targetId": parts["proxyTargetId"],
-        "proxyId": proxy["sKey"],
-    }
-    if "{ruleId}" in route.template:
-        kind, name = route.template.split("/")[3:5]
-        ids["ruleId"] = (await core.make_rule(kind, ids[name.strip("{}")]))["sKey"]
-    path = route.template.format(**ids)
-    changed = "" if example.action == "create" else ids[route.template.rpartition("{")[2].partition("}")[0]]
+    ids = await made(core)
+    path = path_of(route, ids)
+    proxy = publish(core.directory.proxies[ids["proxyId"]])
+    # The same parts once more: what they are bound to is told of already.
+    parts = {name: proxy[name] for name in ("proxyName", "proxyRegion", *PARTS)}
+    changed = ""
+    if example.action != "create":
+        last = route.template.rpartition("{")[2].partition("}")[0]
+        changed = path.split("/")[route.template.split("/").index(f"{{{last}}}")]
     return path + example.query, parts if example.body == "parts" else example.body, path, changed
 
 
 def kept(document: Any) -> dict[str, Any]:
     """A document without what is not kept, and without what the log tells of a noun that went with it."""
-    plurals = {known.plural for known in NOUNS}
-    return {name: value for name, value in document.items() if name not in DERIVED | plurals}
+    hidden = DERIVED | {known.plural for known in NOUNS}
+    if "roles" in document:
+        hidden |= set(NAMES)  # which are the user's
+    return {name: value for name, value in document.items() if name not in hidden}
+
+
+async def read(core: Core, path: str) -> Any:
+    """What is at `path`, where there is a list of its kind only, in that."""
+    told = await core.ask("GET", path)
+    if told.status != 405:
+        return the_one(told.document)
+    kind, _, id = path.rpartition("/")
+    (found,) = [each for each in the_list((await core.ask("GET", kind)).document) if each["sKey"] == id]
+    return found
+
+
+def the_list(document: Any) -> Any:
+    """The array of an answer."""
+    (found,) = (value for value in document.values() if not isinstance(value, str))
+    return found
 
 
 def the_one(document: Any) -> Any:
     """What an answer is about: the one object in its array, or an object that stands there by itself."""
-    (found,) = (value for value in document.values() if not isinstance(value, str))
+    found = the_list(document)
     return found[0] if isinstance(found, list) else found
 
 
@@ -114,8 +146,7 @@ async def test_one_truthful_entry(core: Core, route: Route) -> None:
     where, body, path, changed = await asked(core, route)
     before = None
     if changed:
-        told = await core.ask("GET", path)
-        before = the_one(told.document)
+        before = await read(core, path)
     earlier = len(core.store.entries)
     core.seconds += 7
     told = await core.ask(route.method, where, body)
@@ -123,11 +154,12 @@ async def test_one_truthful_entry(core: Core, route: Route) -> None:
     assert len(core.store.entries) == earlier + 1
     entry = core.store.entries[0]
     kind = [part for part in route.template.split("/") if part and not part.startswith("{")][-1]
+    kind = "members" if route.template.startswith("/clients/") and kind == "users" else kind
     after = None if entry.action == "delete" else the_one(told.document)
     noun_id = changed or after["sKey"]
     assert (entry.action, entry.kind, entry.noun_id) == (EXAMPLES[name_of(route)].action, kind, noun_id)
     assert (entry.user_id, entry.token_id, entry.via) == ("alice", "t-alice", name_of(route))
-    assert entry.client_id == (noun_id if kind == "clients" else "acme")
+    assert entry.client_id == {"clients": noun_id, "users": "", "tokens": ""}.get(kind, "acme")
     assert entry.at == int(core.seconds * 1000)
     assert (entry.before and kept(entry.before)) == (before and kept(before))
     assert (entry.after and kept(entry.after)) == (after and kept(after))
@@ -246,12 +278,12 @@ async def test_an_entry_as_published(core: Core) -> None:
 async def test_no_entry_where_nothing_changes(core: Core, route: Route) -> None:
     """What was read is written back, and so is nothing at all: it stays as it is, time of change included."""
     _, _, path, _ = await asked(core, route)
-    before = (await core.ask("GET", path)).document
+    before = await read(core, path)
     kept, earlier = dict(core.store.kept), len(core.store.entries)
     core.seconds += 7
-    for body in (the_one(before), {}):
+    for body in (before, {}):
         told = await core.ask("PUT", path, body)
         assert told.status == 200, told.raw
-        assert the_one(told.document) == the_one(before)
+        assert the_one(told.document) == before
     assert len(core.store.entries) == earlier
     assert core.store.kept == kept

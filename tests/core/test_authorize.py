@@ -164,7 +164,7 @@ def no_member(core: Core, credential: str) -> None:
 
 
 def no_token(core: Core, credential: str) -> None:
-    core.directory.replace_tokens({})
+    core.directory.replace_people(core.directory.users.values(), ())
 
 
 CHANGES = [changed_secret, deleted, no_admin, no_member, no_token]

@@ -14,44 +14,17 @@ from rrgate.core.access import Or, Role, Who
 from rrgate.core.routes import Route
 from rrgate.core.table import ROUTES
 from tests.core.doubles import Core
+from tests.core.every_id import made, path
 
 GUARDED = [route for route in ROUTES if route.needs is not Who.ANYBODY]
 WITH_BODY = [route for route in ROUTES if route.takes_body]
 IN_CLIENT = [route for route in ROUTES if isinstance(route.needs, Role | Or)]
-OF_NOUNS = [route for route in IN_CLIENT if route.template.count("{") > 1]
 
 
 def named(routes: list[Route]) -> Any:
     return pytest.mark.parametrize(
         "route", [pytest.param(route, id=f"{route.method} {route.template}") for route in routes]
     )
-
-
-async def made(core: Core) -> dict[str, str]:
-    """One of each in the client acme, by template name."""
-    parts = await core.make_parts()
-    proxy = await core.make("proxies", parts)
-    rules = {
-        kind: await core.make_rule(kind, parts[part])
-        for kind, part in (("credentials", "proxyProxyCredentialId"), ("targets", "proxyTargetId"))
-    }
-    rules["proxies"] = await core.make_rule("proxies", proxy["sKey"])
-    core.log.records = [{"sKey": "r1", "pKey": proxy["sKey"], "requestBody": "b", "tokenClaims": {}}]
-    return {
-        "clientId": "acme",
-        "credentialId": parts["proxyProxyCredentialId"],
-        "targetId": parts["proxyTargetId"],
-        "proxyId": proxy["sKey"],
-        "requestId": "r1",
-        "nonce": "nobody-made-this-link",
-        **{f"ruleId of {kind}": rule["sKey"] for kind, rule in rules.items()},
-    }
-
-
-def path(route: Route, ids: dict[str, str]) -> str:
-    # Every kind of parent has a rule of its own.
-    kind = route.template.split("/")[3] if "/rules" in route.template else ""
-    return route.template.format(**ids, ruleId=ids.get(f"ruleId of {kind}", ""))
 
 
 def body(route: Route) -> dict[str, Any] | None:
@@ -77,37 +50,10 @@ async def test_without_a_valid_token(core: Core, route: Route) -> None:
 
 @named(IN_CLIENT)
 @pytest_twisted.ensureDeferred
-async def test_another_ones_client_is_as_if_it_were_not_there(core: Core, route: Route) -> None:
-    ids = await made(core)
-    before = dict(core.store.kept)
-    theirs = await core.ask(route.method, path(route, ids), body(route), token="u-bob")
-    nowhere = await core.ask(route.method, path(route, {**ids, "clientId": "nowhere"}), body(route), token="u-bob")
-    assert theirs.status == nowhere.status == 404
-    assert theirs.raw == nowhere.raw
-    assert core.store.kept == before
-
-
-@named(OF_NOUNS)
-@pytest_twisted.ensureDeferred
-async def test_another_ones_noun_is_as_if_it_were_not_there(core: Core, route: Route) -> None:
-    ids = await made(core)
-    before = dict(core.store.kept)
-    # Bob asks through his own client for what belongs to acme.
-    theirs = await core.ask(route.method, path(route, {**ids, "clientId": "other"}), body(route), token="u-bob")
-    nowhere = await core.ask(
-        route.method, path(route, dict.fromkeys(ids, "nowhere") | {"clientId": "other"}), body(route), token="u-bob"
-    )
-    assert theirs.status == nowhere.status == 404
-    assert theirs.raw == nowhere.raw
-    assert core.store.kept == before
-
-
-@named(IN_CLIENT)
-@pytest_twisted.ensureDeferred
 async def test_the_least_role_is_asked_for(core: Core, route: Route) -> None:
     least = route.needs.role if isinstance(route.needs, Or) else route.needs
     assert isinstance(least, Role)
-    ids = await made(core)
+    ids = await made(core, member="alice")
     for token, role in (("u-uma", Role.USER), ("u-adam", Role.ADMIN), ("u-alice", Role.OWNER)):
         told = await core.ask(route.method, path(route, ids), body(route), token=token)
         if role < least:

@@ -165,7 +165,7 @@ def lower_the_role(core: Core, target_id: str) -> None:
 
 
 def end_the_token(core: Core, target_id: str) -> None:
-    core.directory.replace_tokens({})
+    core.directory.replace_people(core.directory.users.values(), ())
 
 
 def switch_it_off(core: Core, target_id: str) -> None:

@@ -462,8 +462,8 @@ async def test_tokens_that_cannot_be_read_are_told_and_read_at_the_next_look(
     with monkeypatch.context() as patched:
         patched.setattr(gateway.store, "tokens_changed", changed)
         with patched.context() as further:
-            further.setattr(gateway.store, "load_tokens", fails)
-            gateway.directory.replace_tokens({})
+            further.setattr(gateway.store, "load_people", fails)
+            gateway.directory.replace_people(gateway.directory.users.values(), ())
             await gateway._watch_tokens.look()
             await gateway._watch_tokens.look()
             assert asked == ["changed", "load", "load"]

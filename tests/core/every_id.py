@@ -1,0 +1,58 @@
+"""One of everything in a client, and paths to it: what tests over the whole route table ask for.
+
+Belongs here: making it, and filling templates in. Does not: any expectation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rrgate.core.routes import Route
+from tests.core.doubles import Core
+
+Ids = dict[str, str]
+
+
+async def made(core: Core, client: str = "acme", owner: str = "alice", member: str = "uma") -> Ids:
+    """One of each in a client of `owner`'s, by template name."""
+    token = f"u-{owner}"
+    parts = await core.make_parts(client, token)
+    proxy = await core.make("proxies", parts, client, token)
+    ids = {
+        "clientId": client,
+        "credentialId": parts["proxyProxyCredentialId"],
+        "targetId": parts["proxyTargetId"],
+        "proxyId": proxy["sKey"],
+        "requestId": f"request-of-{client}",
+        "nonce": "nobody-made-this-link",
+        "userId": owner,
+        "memberId": member,
+    }
+    for kind in ("credentials", "targets", "proxies"):
+        parent = ids[{"credentials": "credentialId", "targets": "targetId", "proxies": "proxyId"}[kind]]
+        told = await core.ask("POST", f"/clients/{client}/{kind}/{parent}/rules", {"effect": "deny"}, token=token)
+        ids[f"ruleId of {kind}"] = told.document["rules"][0]["sKey"]
+    invite = await core.make("invites", {"inviteRoles": ["user"]}, client, token)
+    ids["inviteId"], ids["inviteCode"] = invite["sKey"], invite["inviteCode"]
+    told = await core.ask("POST", f"/users/{owner}/tokens", {"tokenName": "another"}, token=token)
+    ids["tokenId"] = told.document["tokens"][0]["sKey"]
+    core.log.records += [{"sKey": ids["requestId"], "pKey": proxy["sKey"], "requestBody": "b", "tokenClaims": {}}]
+    return ids
+
+
+def path(route: Route, ids: Ids) -> str:
+    """Where `route` is, with these ids."""
+    # Every kind of parent has a rule of its own; who belongs to a client is not who asks.
+    kind = route.template.split("/")[3] if "/rules" in route.template else ""
+    user = ids.get("memberId", "") if route.template.startswith("/clients/") else ids.get("userId", "")
+    return route.template.format(**{**ids, "ruleId": ids.get(f"ruleId of {kind}", ""), "userId": user})
+
+
+def names_in(route: Route) -> list[str]:
+    """The ids in its template."""
+    return [part[1:-1] for part in route.template.split("/") if part.startswith("{")]
+
+
+def elsewhere(ids: Ids, **kept: Any) -> Ids:
+    """Ids that nothing has, but for those that are `kept`."""
+    return {name: f"nothing-has-this-{name.replace(' ', '-')}" for name in ids} | kept
