@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from rrgate.core.house import CoreHouse
 from rrgate.ids import new_id
+from rrgate.json_text import same_json
 from rrgate.model import Client, Credential, Invite, Member, Proxy, Rule, Target, Token, User
 from rrgate.model.documents import publish
 from rrgate.store import AuditEntry
@@ -53,7 +54,7 @@ class Actor:
 
 def changed(house: CoreHouse, noun: R, changes: Mapping[str, Any]) -> R:
     """`noun` with `changes`, by attribute name, as of now; itself where they leave everything as it is."""
-    if all(getattr(noun, name) == value for name, value in changes.items()):
+    if all(same_json(getattr(noun, name), value) for name, value in changes.items()):  # not `==`: true is not 1
         return noun
     return evolve(noun, **changes, updated_at=max(house.now(), noun.updated_at))
 
