@@ -14,11 +14,13 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from rich.console import Console
@@ -26,12 +28,12 @@ from rich.table import Table
 
 from bench import load, parts
 from bench.load import Load, Round
-from bench.parts import CALLER_KEY, TARGET_TOKEN, Missing, Part
+from bench.parts import CALLER_KEY, TARGET_TOKEN, Core, Missing, Part
 
 PAIRS = 7
 CONNECTIONS = 32
 COLD_TOKENS = 10_000
-"""In each of two sets that take turns; of each, the gateway remembers about half, those that came last."""
+"""The gateway remembers about half as many, those that came last, and none after a change of its credential."""
 BASE = "apiKey → bearer"
 Secret = dict[str, Any]
 
@@ -44,7 +46,7 @@ class Pair:
     caller: tuple[str, Secret] = ("apiKey", {"key": "X-API-Key", "value": CALLER_KEY, "addToHeader": True})
     towards: tuple[str, Secret] = ("bearer", {"token": TARGET_TOKEN})
     headers: dict[str, str] = field(factory=lambda: {"X-API-Key": CALLER_KEY})
-    scripts: tuple[str, ...] = ()
+    script: str = ""
     path: str = ""
     """Of the target's base: `/any` where it is not the token that the target is shown."""
 
@@ -76,12 +78,12 @@ def pairs(token_url: str, folder: Path) -> list[Pair]:
             headers={"Authorization": f"Basic {plain}"},
         ),
         Pair("jwt →", ("jwt", {"token": stored}), headers={"Authorization": stored}),
-        Pair("jwtVerify ES256 →, verified before", verify, headers={"Authorization": f"Bearer {token_of(key, 0)}"}),
+        Pair("jwtVerify ES256 →, verified before", verify, headers={"Authorization": f"Bearer {token_of(key, -2)}"}),
         Pair(
             "jwtVerify ES256 →, not yet",
             verify,
             headers={"Authorization": f"Bearer {token_of(key, -1)}"},
-            scripts=tuple(cold(key, folder / f"tokens-{place}", place * COLD_TOKENS) for place in range(2)),
+            script=cold(key, folder / "tokens"),
         ),
     ]
 
@@ -93,9 +95,9 @@ def token_of(key: ECKey, number: int) -> str:
     return jwt.encode({"alg": "ES256"}, {**said, "exp": now + 86400}, key, algorithms=["ES256"])
 
 
-def cold(key: ECKey, file: Path, first: int) -> str:
+def cold(key: ECKey, file: Path) -> str:
     """Lua that shows each of the tokens that it writes to `file`, one after the other."""
-    file.write_text("".join(f"{token_of(key, first + number)}\n" for number in range(COLD_TOKENS)))
+    file.write_text("".join(f"{token_of(key, number)}\n" for number in range(COLD_TOKENS)))
     return f"""
 local tokens, n = {{}}, 0
 for token in io.lines("{file}") do tokens[#tokens + 1] = "Bearer " .. token end
@@ -128,7 +130,11 @@ def main() -> int:
                     continue
                 caller, towards = core.credential("proxy", *pair.caller), core.credential("target", *pair.towards)
                 proxy = core.proxy(caller, targets[pair.path], towards)
-                measured.append(Part(pair.name, process, port, f"/api/{proxy}/rows", pair.headers, pair.scripts))
+                path = f"/api/{proxy}/rows"
+                part = Part(pair.name, process, port, path, pair.headers, pair.script)
+                if pair.script:
+                    part = evolve(part, before=partial(_forget, core, caller, pair.caller, count(1)))
+                measured.append(part)
             for part in measured:
                 load.verify(part)
             Console(width=140).print(_table(_rounds(measured, folder, given.pairs, given.seconds)))
@@ -141,16 +147,23 @@ def main() -> int:
     return 0
 
 
-def _rounds(measured: Sequence[Part], folder: Path, count: int, seconds: int) -> dict[str, list[tuple[Round, Round]]]:
+def _forget(core: Core, credential: str, caller: tuple[str, Secret], numbers: Iterator[int]) -> None:
+    """Have the gateway forget whose tokens it has verified."""
+    auth_type, secret = caller
+    changed = {**secret, "clockTolerance": next(numbers)}
+    core.change(f"credentials/{credential}", credentialAuthType=auth_type, credentialSecret=changed)
+
+
+def _rounds(measured: Sequence[Part], folder: Path, number: int, seconds: int) -> dict[str, list[tuple[Round, Round]]]:
     """By name, the rounds of each with those of the base beside them."""
     base, *others = measured
     results: dict[str, list[tuple[Round, Round]]] = {part.name: [] for part in others}
     for part in measured:
-        load.run(part, Load(CONNECTIONS, 1), folder, 1)
-    for turn in range(count):
+        load.run(part, Load(CONNECTIONS, 1), folder)
+    for turn in range(number):
         for part in others:
             order = (part, base) if turn % 2 else (base, part)
-            cost = {each.name: load.run(each, Load(CONNECTIONS, seconds), folder, turn) for each in order}
+            cost = {each.name: load.run(each, Load(CONNECTIONS, seconds), folder) for each in order}
             results[part.name].append((cost[part.name], cost[BASE]))
     return results
 

@@ -75,23 +75,20 @@ def _status(url: str, headers: dict[str, str]) -> int:
         return error.code
 
 
-def run(part: Part, load: Load, folder: Path, turn: int = 0) -> Round:
-    """The round number `turn` of `load` against `part`.
-
-    Raises Missing without wrk, AssertionError if an answer was not 200.
-    """
+def run(part: Part, load: Load, folder: Path) -> Round:
+    """One round of `load` against `part`. Raises Missing without wrk, AssertionError if an answer was not 200."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise Missing("wrk is not installed (Debian: wrk)")
     command = [*PIN, wrk, "-t1", f"-c{load.connections}", f"-d{load.seconds}s", "--latency"]
-    lua = load.script or (part.scripts[turn % len(part.scripts)] if part.scripts else "")
-    if lua:
+    if lua := load.script or part.script:
         script = folder / "load.lua"
         script.write_text(lua.replace("KEY", part.headers.get("X-API-Key", "")))
         command += ["-s", str(script)]
     else:
         for name, value in part.headers.items():
             command += ["-H", f"{name}: {value}"]
+    part.before()
     before = _cpu(part.process.pid)
     text = subprocess.run(
         [*command, f"http://127.0.0.1:{part.port}{part.path}"], check=True, capture_output=True, text=True

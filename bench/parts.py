@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -38,8 +39,10 @@ class Part:
     port: int
     path: str
     headers: dict[str, str]
-    scripts: tuple[str, ...] = ()
-    """Lua for wrk in place of `headers`, one for each round in turn."""
+    script: str = ""
+    """Lua for wrk in place of `headers`."""
+    before: Callable[[], object] = lambda: None
+    """Called before each round."""
 
     def stop(self) -> None:
         """End it, and wait."""
@@ -226,11 +229,19 @@ class Core:
 
     def make(self, noun: str, **document: object) -> str:
         """Whatever else."""
+        made: str = self._ask("POST", noun, document)[noun.rpartition("/")[2]][0]["sKey"]
+        return made
+
+    def change(self, path: str, **document: object) -> None:
+        """PUT what changes of a noun."""
+        self._ask("PUT", path, document)
+
+    def _ask(self, method: str, path: str, document: Mapping[str, object]) -> Any:
         request = urllib.request.Request(
-            f"{self.base}/{noun}",
+            f"{self.base}/{path}",
             data=json.dumps(document).encode(),
             headers={"Authorization": self.token, "Content-Type": "application/json"},
+            method=method,
         )
         with urllib.request.urlopen(request) as answer:
-            made: str = json.load(answer)[noun.rpartition("/")[2]][0]["sKey"]
-        return made
+            return json.load(answer)
