@@ -49,6 +49,9 @@ class BodyTooLarge(Exception):
 HIGH_WATER = 128 * 1024
 """Bytes buffered at which the sender is paused; one socket read (64 KiB) may come on top."""
 
+KEPT_BYTES = 64 * 1024
+"""Of a body whose beginning is kept for the request log."""
+
 
 class Body:
     """One reader takes chunks in order; at most `HIGH_WATER` bytes and one socket read wait here."""
@@ -62,6 +65,7 @@ class Body:
         "_wanted",
         "buffered",
         "ended",
+        "kept",
         "limit",
         "received",
     )
@@ -77,6 +81,7 @@ class Body:
         self.received = 0
         self.ended = False
         self.limit: int | None = None
+        self.kept: bytearray | None = None
 
     @classmethod
     def of(cls, content: bytes) -> Body:
@@ -103,6 +108,8 @@ class Body:
         if self.limit is not None and self.received > self.limit:
             self.fail(BodyTooLarge(self.limit))
             return
+        if self.kept is not None:
+            self._keep(data)
         self._chunks.append(data)
         self.buffered += len(data)
         if self._reader is not None:
@@ -130,6 +137,19 @@ class Body:
             reader.fire(None)
 
     # The reader's side.
+
+    def keep(self) -> None:
+        """Remember the first `KEPT_BYTES` in `kept`, whoever reads them; what was read before is not among them."""
+        if self.kept is None and not (self.ended and not self._chunks):
+            self.kept = bytearray()
+            for data in self._chunks:
+                self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        assert self.kept is not None
+        room = KEPT_BYTES - len(self.kept)
+        if room > 0:
+            self.kept += data[:room]
 
     def bound(self, limit: int) -> None:
         """Fail with `BodyTooLarge` when more than `limit` bytes have come in all; the lowest bound set holds.

@@ -144,6 +144,7 @@ class Compiler:
             passed_headers=consumes.headers & passed,
             cut_parameters=consumes.parameters if caller is not None else None,
             caller_expires=_seconds(caller_side),
+            keeps_bodies=client.configuration.log_bodies,
         )
 
     def build_trial(self, client: Client, target: Target, credential: Credential | None) -> Route:

@@ -6,6 +6,7 @@ themselves (messages.py). Plugins import these names from `rrgate.api`.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -17,6 +18,7 @@ from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, fold_parameter, is
 from rrgate.paths import PathForms
 
 if TYPE_CHECKING:
+    from rrgate.kept_bodies import KeptBodies
     from rrgate.route import Route
 
 
@@ -42,7 +44,7 @@ class Door(Protocol):
         `length` is what the head tells of the body; None where it is not known. `close`: end the connection after it.
         """
 
-    async def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> Awaitable[None]:
         """Send more of the body; returns when more may come. Raises `CancelledError` when the caller has gone."""
 
     def end(self) -> None:
@@ -78,6 +80,7 @@ class Exchange:
         "http10",
         "id",
         "identity",
+        "kept",
         "message",
         "method",
         "origin_path",
@@ -133,6 +136,7 @@ class Exchange:
         self.held_body: bytes | None = None
         self.read_from: tuple[bytes, ...] = ()
         self.identity: Identity | None = None
+        self.kept: KeptBodies | None = None
         self.target_request: TargetRequest | None = None
         self.response: TargetResponse | None = None
         self.checks = Checks.NONE

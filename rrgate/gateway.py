@@ -37,7 +37,7 @@ from rrgate.gateway_metrics import gateway_metrics
 from rrgate.messages import Reply
 from rrgate.metrics.listener import metrics_site
 from rrgate.metrics.outside_calls import CountedCalls, Outcomes
-from rrgate.model import Credential
+from rrgate.model import Client, Credential
 from rrgate.opened_state import open_state
 from rrgate.pages import gateway_pages, gateway_takes, overload
 from rrgate.patience import Patience
@@ -91,6 +91,7 @@ class Gateway(Service):
         self.boot = BootHooks(self.registry, self, reactor)
         self._outcomes: Outcomes = Counter()
         self._ready = False
+        self._clients: dict[str, Client] = {}
         self._opened: list[Callable[[], Any]] = []
         self._closing: Deferred[None] = defer.succeed(None)
 
@@ -122,7 +123,7 @@ class Gateway(Service):
 
     def _open(self) -> None:
         settings, reactor = self.settings, self.reactor
-        state = open_state(settings, reactor, self.wall, self.boot, self._opened.append)
+        state = open_state(settings, reactor, self.wall, self.boot, self._opened.append, self._client)
         self.store, self.request_log, self.journal = state.store, state.request_log, state.journal
         self._counters = state.counters
         out = open_way_out(settings, reactor, self._opened_for, self._opened.append)
@@ -151,6 +152,7 @@ class Gateway(Service):
         self.directory = Directory(
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
         )
+        self._clients = self.directory.clients
         for noun in state.inventory.everything():
             self.directory.put(noun)
         regions = frozenset(settings.regions)
@@ -181,6 +183,9 @@ class Gateway(Service):
             pool=self.pool,
             journal=self.journal,
         )
+
+    def _client(self, client_id: str) -> Client | None:
+        return self._clients.get(client_id)
 
     def _listen(self) -> None:
         settings = self.settings

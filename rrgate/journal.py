@@ -17,12 +17,13 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
+from rrgate.body_log import BodyLog, Seal, seals_nothing
 from rrgate.countries import Countries
 from rrgate.exchange import Exchange
 from rrgate.record import Snapshot, encode, snapshot
 from rrgate.record_view import Document, published
 from rrgate.store.counts import Tallied
-from rrgate.store.request_log import LogRow
+from rrgate.store.request_log import BodyRow, LogRow
 from rrgate.tally import Tally
 
 _log = Logger()
@@ -43,7 +44,7 @@ _NEVER_TAKEN: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3
 class WritesLog(Protocol):
     """What the Journal needs of a RequestLog."""
 
-    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = ()) -> None: ...
+    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied], bodies: Sequence[BodyRow]) -> None: ...
 
     def tidy(self, now: int) -> float: ...
 
@@ -60,6 +61,7 @@ class Journal:
         interval: float = 0.1,
         queue_limit: int = 10_000,
         countries: Countries | None = None,
+        seal: Seal = seals_nothing,
         on_trouble: Callable[[str], object] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -67,7 +69,7 @@ class Journal:
 
         `on_trouble` is called on the reactor's thread, at most once a minute, with a sentence for the operator, which
         is also logged. `wall`: seconds since the epoch, for removing what is too old. Without `countries` every
-        caller's is unknown.
+        caller's is unknown. `seal`: seals bodies; without it none are logged.
         """
         self._log = log
         self._reactor = reactor
@@ -76,6 +78,7 @@ class Journal:
         self._interval = interval
         self._queue_limit = queue_limit
         self._countries = Countries(None) if countries is None else countries
+        self._bodies = BodyLog(seal)
         self._tally = Tally(self._countries.of)
         self._shed_tally = Tally(self._countries.of)
         self.figures = (self._tally.figures, self._shed_tally.figures)
@@ -124,6 +127,8 @@ class Journal:
                 with self._lock:
                     self._shed_tally.count(snapshot(ex))
                 return
+            if ex.kept is not None:
+                self._bodies.admit(ex)
             self._queue.append(snapshot(ex))
             self._taken += 1
             if self._idle or waiting + 1 == self._slice:
@@ -211,7 +216,11 @@ class Journal:
         for _ in range(count):
             try:
                 seen = queue.popleft()
+                if (kept := seen[-1]) is not None:
+                    self._bodies.left(kept)
                 rows.append(encode(seen, self._tally.count(seen)))
+                if kept is not None:
+                    self._bodies.add(rows[-1], kept)
             except Exception as error:  # noqa: BLE001 - one odd request must not take the others with it
                 self._give_up(1, error)
 
@@ -221,16 +230,16 @@ class Journal:
         return [tallied for tallied in (self._tally.take(), shed) if tallied]
 
     def _write(self, rows: list[LogRow], tallied: list[Tallied]) -> None:
-        tries = 0
+        tries, bodies = 0, self._bodies.take()
         while rows or tallied:
             try:
-                self._log.append(rows, tallied)
+                self._log.append(rows, tallied, bodies)
             except Exception as error:  # noqa: BLE001 - whatever it is, the thread must go on
                 tries += 1
                 if not isinstance(error, sqlite3.Error | OSError) or isinstance(error, _NEVER_TAKEN):
                     self._give_up(len(rows), error)
                     # What they counted may yet be taken, without them.
-                    rows, tallied = [], tallied if rows else []
+                    rows, bodies, tallied = [], [], tallied if rows else []
                     continue
                 self._report(f"the request log cannot be written ({error}); it is tried again")
                 if self._closing and tries >= _LAST_TRIES:

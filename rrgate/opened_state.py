@@ -14,16 +14,19 @@ from typing import Any
 
 from attrs import frozen
 
+from rrgate.body_log import bodies_shown
 from rrgate.boot import BootHooks
 from rrgate.boot_values import Event
 from rrgate.counters import Counters, open_memory
 from rrgate.countries import Countries
 from rrgate.journal import Journal
+from rrgate.model import Client
 from rrgate.record_view import published
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.inventory import Inventory
-from rrgate.store.secrets import Secrets
+from rrgate.store.request_log import BodyRow
+from rrgate.store.secrets import Secrets, bodies_row
 
 
 @frozen
@@ -44,9 +47,10 @@ def open_state(
     wall: Callable[[], float],
     boot: BootHooks,
     closed_by: Callable[[Callable[[], Any]], None],
+    client: Callable[[str], Client | None],
 ) -> OpenedState:
     """Open what lies in `settings.data`. `wall`: seconds since the epoch. `closed_by` is given what closes each part as
-    soon as it is open.
+    soon as it is open. `client`: one by its id, asked on any thread.
 
     Raises StoreError, SettingsError; what was opened before it can be closed by then.
     """
@@ -57,8 +61,20 @@ def open_state(
     counters = Counters(open_memory(settings.data, wall()), wall)
     closed_by(counters.close)
     inventory = opened.load()
-    days = settings.log_retention_days
-    request_log = RequestLog.open(settings.data, reactor, partial(published, retention_days=days), days)
+
+    def keeps(client_id: str) -> int:
+        days, known = settings.log_retention_days, client(client_id)
+        return days if known is None else known.configuration.retention_days(days)
+
+    secrets = opened.secrets
+
+    def seal(client_id: str, request_id: str, plain: bytes) -> bytes:
+        return secrets.seal(client_id, bodies_row(request_id), plain)
+
+    def unsealed(bodies: BodyRow) -> dict[str, Any]:
+        return bodies_shown(secrets.unseal(bodies.client_id, bodies_row(bodies.request_id), bodies.sealed))
+
+    request_log = RequestLog.open(settings.data, reactor, partial(published, keeps=keeps), keeps, unsealed)
     closed_by(request_log.close)
     journal = Journal(
         request_log,
@@ -66,8 +82,9 @@ def open_state(
         interval=settings.journal_interval,
         queue_limit=settings.journal_queue,
         countries=Countries(settings.country_file),
+        seal=seal,
         reactor=reactor,
         on_trouble=lambda text: boot.tell(Event("journal-trouble", text)),
     )
     closed_by(journal.close)
-    return OpenedState(store, opened.secrets, inventory, request_log, journal, counters)
+    return OpenedState(store, secrets, inventory, request_log, journal, counters)

@@ -21,6 +21,7 @@ from rrgate.careful_log import CarefulLogger
 from rrgate.checks import Checks
 from rrgate.directory import Directory
 from rrgate.exchange import Exchange
+from rrgate.kept_bodies import keep_bodies
 from rrgate.messages import InjectionError, Reply, first
 from rrgate.names import fold
 from rrgate.outgoing import begin_target_request, change_body, hold_body
@@ -140,18 +141,17 @@ class Pipeline:
         ex.route = route
         ex.origin_path = rest
         ex.checks = route.checks
+        if route.keeps_bodies:
+            keep_bodies(ex)
         hops = first(ex.fields, self._hops)
         if hops is not None:
             ex.hops = int(hops) if hops.isdigit() and len(hops) < 4 else MAX_HOPS
             if ex.hops >= MAX_HOPS:
                 return Reply(508, "This request has come through here before: it would loop", answers.BAD_REQUEST)
         target = route.target
+        raw, strict = (False, False) if target is None else (target.raw_paths, target.strict_path)
         try:
-            ex.forms = judge_path(
-                rest,
-                raw_paths=target is not None and target.raw_paths,
-                strict=target is not None and target.strict_path,
-            )
+            ex.forms = judge_path(rest, raw_paths=raw, strict=strict)
         except PathRefused as error:
             return Reply(400, str(error), answers.BAD_REQUEST)
         return None

@@ -18,6 +18,7 @@ from rrgate.answers import GRANTED, GRANTED_MESSAGE
 from rrgate.countries import UNKNOWN
 from rrgate.exchange import Exchange
 from rrgate.json_text import json_text
+from rrgate.kept_bodies import KeptBodies
 from rrgate.messages import Fields, Identity, first
 from rrgate.redaction import Kept, answer_headers_kept, location_shown, parameters_kept, request_headers_kept
 from rrgate.route import Route
@@ -57,8 +58,9 @@ Snapshot = tuple[
     float,
     Timeline,
     str,
+    KeptBodies | None,
 ]
-"""What `encode` needs of an Exchange: references, nothing copied; bodies are not among them.
+"""What `encode` needs of an Exchange: references, nothing copied; of bodies, what was kept of them.
 
 A plain tuple: it is made on the reactor's thread, where a NamedTuple costs 0.4 µs more.
 """
@@ -92,6 +94,7 @@ def snapshot(ex: Exchange) -> Snapshot:
         ex.answered_at,
         ex.timeline,
         ex.caller_address,
+        ex.kept,
     )
 
 
@@ -155,6 +158,7 @@ def encode(seen: Snapshot, country: str = UNKNOWN) -> LogRow:
         response_at,
         answered_at,
         timeline,
+        _,
         _,
     ) = seen
     if route is None:

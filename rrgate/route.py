@@ -63,6 +63,8 @@ class Route:
     caller_expires: float | None
     """Seconds since the epoch from when on the caller's credential no longer works, or None."""
     target_expires: float | None
+    keeps_bodies: bool = False
+    """Its client's request log holds bodies."""
     allowed_hosts: tuple[str, ...] | None = None
     """The hosts that the target credential may be sent to, or None where it is bound to none."""
 

@@ -48,6 +48,7 @@ class Tally:
             answered_at,
             _,
             address,
+            _,
         ) = seen
         country = self._country(address)
         if route is None:

@@ -42,7 +42,7 @@ class ListLog:
         self.counted = 0
         self.tries = 0
 
-    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = ()) -> None:
+    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = (), bodies: object = ()) -> None:
         self.gate.wait(5)
         self.tries += 1
         if self.failures:
@@ -297,7 +297,7 @@ async def test_countries_are_looked_up_where_the_log_is_written(tmp_path: Path) 
     file.write_bytes(maxmind_file({"203.0.113.0/24": {"country": {"iso_code": "NZ"}}}))
     rows: list[LogRow] = []
     log = ListLog()
-    log.append = lambda new, tallied=(): rows.extend(new)  # type: ignore[method-assign]
+    log.append = lambda new, tallied=(), bodies=(): rows.extend(new)  # type: ignore[method-assign]
     made = journal(log, countries=Countries(file))
     for address in ("203.0.113.7", "198.51.100.1"):
         ex = exchange()

@@ -89,7 +89,7 @@ def forwarded(**changes: Any) -> Exchange:
 
 
 def documents(ex: Exchange, days: int = 90) -> tuple[Any, Any]:
-    record, detail = published(encode(snapshot(ex)), days)
+    record, detail = published(encode(snapshot(ex)), lambda client_id: days)
     return orjson.loads(orjson.dumps(record)), orjson.loads(orjson.dumps(detail))
 
 

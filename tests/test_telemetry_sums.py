@@ -70,7 +70,7 @@ async def test_the_sums_are_those_of_the_records(
 
     monkeypatch.setattr("rrgate.store.tidying.FOLD_SECONDS", 0.0 if folded else 3600.0)
     monkeypatch.setattr("rrgate.store.tidying.FOLD_SHARE", 0)
-    log = RequestLog.open(tmp_path, reactor, published, 3650)  # type: ignore[arg-type]
+    log = RequestLog.open(tmp_path, reactor, published, lambda client_id: 3650)  # type: ignore[arg-type]
     journal = Journal(
         log,
         reactor=reactor,  # type: ignore[arg-type]

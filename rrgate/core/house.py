@@ -21,7 +21,7 @@ from rrgate.directory import Noun
 from rrgate.model import Client, Credential, Invite, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.inventory import Noun as StoredNoun
-from rrgate.store.request_log import RequestPage
+from rrgate.store.request_log import Ended, RequestPage
 from rrgate.store.telemetry import Span
 from rrgate.trial import Trial
 
@@ -94,8 +94,11 @@ class ReadingLog(Protocol):
         cursor: str | None = None,
         status: int | None = None,
         method: str | None = None,
+        ended: Ended | None = None,
     ) -> Deferred[RequestPage]: ...
-    def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]: ...
+    def detail(
+        self, proxy_id: str, request_id: str, *, bodies: bool = False
+    ) -> Deferred[dict[str, Any] | None]: ...
     def telemetry(
         self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
     ) -> Deferred[T]: ...

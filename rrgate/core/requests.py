@@ -6,7 +6,7 @@ Belongs here: which records are asked for, and what a member's role hides of the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rrgate.api import Problem
 from rrgate.core.access import Role
@@ -14,13 +14,24 @@ from rrgate.core.answers import Answer, missing, not_right, shown
 from rrgate.core.checking import owned
 from rrgate.core.queries import PAGING
 from rrgate.core.routes import Call, Route
+from rrgate.store.request_log import Ended
 
-HIDDEN_FROM_USERS = frozenset({"requestBody", "responseBody", "tokenClaims"})
+STATES: Final[Mapping[str, Ended]] = {"succeeded": "well", "failed": "badly"}
+"""What `state` may be: how requests ended (gateway-api.md 11). None is under way once it is in the log."""
+
+HIDDEN_FROM_USERS = frozenset(
+    {"requestBody", "requestBodyCut", "responseBody", "responseBodyCut", "tokenClaims"}
+)
+
+
+def sees_everything(call: Call) -> bool:
+    """Whether the caller sees bodies and claims."""
+    return call.role is not None and call.role >= Role.ADMIN
 
 
 def visible(call: Call, record: Mapping[str, Any]) -> dict[str, Any]:
     """A record as the caller may read it: bodies and claims are for admins and owners."""
-    if call.role is not None and call.role >= Role.ADMIN:
+    if sees_everything(call):
         return dict(record)
     return {name: value for name, value in record.items() if name not in HIDDEN_FROM_USERS}
 
@@ -31,6 +42,9 @@ async def list_requests(call: Call) -> Answer:
     method = query.text("method")
     if method is not None and not (method.isascii() and method.isalpha() and len(method) <= 32):
         raise not_right([Problem("method", "must be the name of an HTTP method, such as GET")])
+    state = query.text("state")
+    if state is not None and state not in STATES:
+        raise not_right([Problem("state", f"must be one of {', '.join(STATES)}")])
     after, before = query.after("processedAfter"), query.before("processedBefore")
     status, limit = query.number("status", 100, 599), query.limit()
     try:
@@ -42,6 +56,7 @@ async def list_requests(call: Call) -> Answer:
             cursor=query.text("cursor"),
             status=status,
             method=method.upper() if method is not None else None,
+            ended=None if state is None else STATES[state],
         )
     except ValueError:
         raise not_right([Problem("cursor", "must be the nextCursor of an earlier answer")]) from None
@@ -59,7 +74,7 @@ async def list_requests(call: Call) -> Answer:
 
 async def show_request(call: Call) -> Answer:
     proxy = owned(call.house.directory.proxies, call, "proxyId")
-    record = await call.house.request_log.detail(proxy.id, call.ids["requestId"])
+    record = await call.house.request_log.detail(proxy.id, call.ids["requestId"], bodies=sees_everything(call))
     if record is None:
         raise missing()
     return shown("requests", visible(call, record))
@@ -70,7 +85,7 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/proxies/{proxyId}/requests",
         handler=list_requests,
-        parameters=(*PAGING, "processedAfter", "processedBefore", "status", "method"),
+        parameters=(*PAGING, "processedAfter", "processedBefore", "status", "method", "state"),
         help="The requests that a proxy has had, newest first.",
     ),
     Route(

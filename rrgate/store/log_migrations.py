@@ -58,3 +58,12 @@ def step_0003_unusual_statuses(database: Database) -> None:
     database.execute(
         "CREATE INDEX requests_unusual_status ON requests (proxy_id, status, processed_at, id) WHERE status <> 200"
     )
+
+
+@migrations()
+def step_0004_bodies(database: Database) -> None:
+    """Bodies of requests whose client has that switched on, sealed; they go with their request."""
+    database.execute(
+        "CREATE TABLE bodies (request_id TEXT PRIMARY KEY NOT NULL REFERENCES requests (request_id) ON DELETE CASCADE, "
+        "client_id TEXT NOT NULL, sealed BLOB NOT NULL) STRICT"
+    )

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from attrs import frozen
 from sqlite_utils import Database
@@ -34,6 +34,12 @@ Document = dict[str, Any]
 
 MOST_ROWS: Final = 1000
 """Rows of one answer."""
+MOST_LOOKED_AT: Final = 20_000
+"""Rows that are looked through for one answer: some 20 ms, in which nobody else can read."""
+USUAL_STATUS: Final = 200
+"""Those of any other are in an index."""
+
+Ended = Literal["well", "badly"]
 
 
 class LogRow(NamedTuple):
@@ -48,8 +54,19 @@ class LogRow(NamedTuple):
     facts: str
 
 
+class BodyRow(NamedTuple):
+    """The bodies of a request that is in the log, sealed."""
+
+    request_id: str
+    client_id: str
+    sealed: bytes
+
+
 Published = Callable[[LogRow], tuple[Document, Document]]
 """Makes of a row the record that lists show, and what the single view adds. Called on the reader's thread."""
+
+Opened = Callable[[BodyRow], Document]
+"""Makes of sealed bodies what the single view adds. Called on the reader's thread."""
 
 
 @frozen
@@ -80,6 +97,23 @@ _APPEND_MANY: Final = _append(_AT_ONCE)
 _APPEND_ONE: Final = _append(1)
 
 
+class _Conditions:
+    """SQL that rows fulfil, and its values."""
+
+    def __init__(self, first: str = "", *values: Any) -> None:
+        self._conditions = [first] if first else []
+        self.values = [*values]
+
+    def __str__(self) -> str:
+        return " AND ".join(self._conditions)
+
+    def add(self, condition: str, *values: Any) -> None:
+        """One more; not if a value is None."""
+        if None not in values:
+            self._conditions.append(condition)
+            self.values.extend(values)
+
+
 class RequestLog:
     """Opened on any thread; `append` and `tidy` belong to one thread, the rest to the reactor's."""
 
@@ -89,32 +123,42 @@ class RequestLog:
         reader: Database,
         reactor: IReactorFromThreads,
         published: Published,
-        retention_days: int,
+        keeps: Callable[[str], int],
+        opened: Opened,
     ) -> None:
         """Use `open`."""
+        self._opened = opened
         self._published = published
-        self._tidying = Tidying(writer, retention_days)
+        self._tidying = Tidying(writer, keeps)
         self._writer = writer
         self._reader = reader
         self._thread = WorkThread(reactor, "rrgate-log-reader")
 
     @classmethod
     def open(
-        cls, data: Path, reactor: IReactorFromThreads, published: Published, retention_days: int = 90
+        cls,
+        data: Path,
+        reactor: IReactorFromThreads,
+        published: Published,
+        keeps: Callable[[str], int] = lambda client_id: 90,
+        opened: Opened = lambda bodies: {},
     ) -> RequestLog:
         """The log in the directory `data`, made if it is not there, brought up to date. Blocks.
 
-        `published` makes documents of rows; what a row says is nothing to the store. `retention_days`: how long rows
-        are kept. Raises NewerDatabase, StoreError.
+        `published` makes documents of rows; what a row says is nothing to the store. `keeps`: for how
+        many days the requests of a client are kept, asked on the writing thread; of `""`, the longest that anybody's
+        are. `opened`: what the single view shows of bodies. Raises NewerDatabase, StoreError.
         """
         path = data / LOG_DATABASE
         writer = open_migrated(path, migrations, synchronous="NORMAL")
         reader = connect(path, synchronous="NORMAL", read_only=True)
-        return cls(writer, reader, reactor, published, retention_days)
+        return cls(writer, reader, reactor, published, keeps, opened)
 
-    def append(self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = ()) -> None:
-        """Write `rows`, and what was counted, in one transaction, blocking. Raises sqlite3.Error; then nothing was
-        written.
+    def append(
+        self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = (), bodies: Sequence[BodyRow] = ()
+    ) -> None:
+        """Write `rows`, what was counted, and `bodies` of requests that have a row, in one transaction, blocking.
+        Raises sqlite3.Error; then nothing was written.
 
         Rows survive a crash of the process; those of the last moments may not survive one of the machine.
         """
@@ -125,6 +169,8 @@ class RequestLog:
                 connection.execute(_APPEND_MANY, tuple(chain.from_iterable(rows[start : start + _AT_ONCE])))
             connection.executemany(_APPEND_ONE, rows[whole:])
             fresh = add_fresh(connection, tallied)
+            if bodies:
+                connection.executemany("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)", bodies)
         self._tidying.fresh(fresh)
 
     def tidy(self, now: int) -> float:
@@ -133,10 +179,6 @@ class RequestLog:
         `now`: milliseconds since the epoch. Blocking, on the thread of `append`. Raises sqlite3.Error.
         """
         return self._tidying.step(now)
-
-    def keep(self, days: Mapping[str, int]) -> None:
-        """Keep the requests of these clients, by id, for so many days, and those of others as at the start."""
-        self._tidying.keep(days)
 
     def list(
         self,
@@ -148,37 +190,39 @@ class RequestLog:
         cursor: str | None = None,
         status: int | None = None,
         method: str | None = None,
+        ended: Ended | None = None,
     ) -> Deferred[RequestPage]:
         """Records of a proxy, newest first; `''` for requests that found no proxy.
 
         `after`, `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ROWS`. `cursor`: from the page
-        before, opaque. Raises ValueError at once for a limit or cursor that is none.
+        before, opaque. `ended`: well is a status below 400. No page looks through more than `MOST_LOOKED_AT` rows, so
+        that a rare `method` may come in several, each of which may have few records, or none. Raises ValueError at
+        once for a limit or cursor that is none.
         """
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
-        conditions = ["proxy_id = ?"]
-        values: Values = [proxy_id]
-        for condition, value in (
-            ("processed_at > ?", after),
-            ("processed_at < ?", before),
-            ("status = ?", status),
-            ("method = ?", method),
-        ):
-            if value is not None:
-                conditions.append(condition)
-                values.append(value)
+        within = _Conditions("proxy_id = ?", proxy_id)
+        within.add("processed_at > ?", after)
+        within.add("processed_at < ?", before)
+        if status is not None and status != USUAL_STATUS:
+            # Spelled out, so that SQLite sees that the index of unusual ones has them all.
+            within.add(f"status = {int(status)} AND status <> {USUAL_STATUS}")
         if cursor is not None:
-            conditions.append("(processed_at, id) < (?, ?)")
-            values.extend(_place(cursor))
-        sql = (
-            f"SELECT id, {_COLUMNS} FROM requests WHERE {' AND '.join(conditions)} "
-            "ORDER BY processed_at DESC, id DESC LIMIT ?"
-        )
-        return self._thread.call(self._page, sql, (*values, limit + 1), limit)
+            within.add("(processed_at, id) < (?, ?)", *_place(cursor))
+        wanted = _Conditions()
+        if status == USUAL_STATUS:
+            wanted.add("status = ?", status)
+        if ended is not None:
+            wanted.add("status < 400" if ended == "well" else "status >= 400")
+        wanted.add("method = ?", method)
+        return self._thread.call(self._page, within, wanted, limit)
 
-    def detail(self, proxy_id: str, request_id: str) -> Deferred[Document | None]:
-        """One record with the flat view that the single view adds, or None if there is no such request."""
-        return self._thread.call(self._detail, proxy_id, request_id)
+    def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[Document | None]:
+        """One record with the flat view that the single view adds, or None if there is no such request.
+
+        `bodies`: with what was kept of them.
+        """
+        return self._thread.call(self._detail, proxy_id, request_id, bodies)
 
     def telemetry(
         self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
@@ -196,22 +240,42 @@ class RequestLog:
         """Close both connections; the writing thread must have ended. May be called again."""
         return self._thread.close(self._close)
 
-    def _page(self, sql: str, values: Sequence[Any], limit: int) -> RequestPage:
-        rows = self._reader.conn.execute(sql, values).fetchall()
+    def _page(self, within: _Conditions, wanted: _Conditions, limit: int) -> RequestPage:
+        connection = self._reader.conn
+        newest = "ORDER BY processed_at DESC, id DESC"
+        looked_at = f"SELECT id, processed_at, status, method FROM requests WHERE {within} {newest} LIMIT ?"
+        if not wanted.values and str(wanted) == "":
+            sql, values = f"SELECT id, {_COLUMNS} FROM requests WHERE {within} {newest} LIMIT ?", [*within.values]
+        else:
+            # What is looked at is bounded, whatever is found; only what is found is read whole.
+            found = f"SELECT id FROM ({looked_at}) WHERE {wanted} {newest} LIMIT ?"
+            sql = f"SELECT id, {_COLUMNS} FROM requests WHERE id IN ({found}) {newest}"
+            values = [*within.values, MOST_LOOKED_AT, *wanted.values]
+        rows = connection.execute(sql, (*values, limit + 1)).fetchall()
         following = None
         if len(rows) > limit:
             del rows[limit:]
             last_id, *last = rows[-1]
             following = _cursor(LogRow(*last).processed_at, last_id)
+        elif str(wanted):
+            # Where the next page goes on, if this one did not see all there is.
+            behind = connection.execute(
+                f"SELECT processed_at, id FROM requests WHERE {within} {newest} LIMIT 1 OFFSET ?",
+                (*within.values, MOST_LOOKED_AT - 1),
+            ).fetchone()
+            following = None if behind is None else _cursor(*behind)
         return RequestPage(tuple(self._published(LogRow(*row))[0] for _, *row in rows), following)
 
-    def _detail(self, proxy_id: str, request_id: str) -> Document | None:
+    def _detail(self, proxy_id: str, request_id: str, bodies: bool) -> Document | None:
         row = self._reader.conn.execute(
             f"SELECT {_COLUMNS} FROM requests WHERE request_id = ? AND proxy_id = ?", (request_id, proxy_id)
         ).fetchone()
         if row is None:
             return None
         record, added = self._published(LogRow(*row))
+        if bodies:
+            kept = self._reader.conn.execute("SELECT * FROM bodies WHERE request_id = ?", (request_id,)).fetchone()
+            added |= {} if kept is None else self._opened(BodyRow(*kept))
         return {**record, **added}
 
     def _close(self) -> None:

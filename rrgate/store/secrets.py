@@ -60,6 +60,11 @@ def client_certificate_row(target_id: str) -> str:
     return f"targets/{target_id}/client-certificate"
 
 
+def bodies_row(request_id: str) -> str:
+    """The `row` under which the bodies of a request are sealed."""
+    return f"requests/{request_id}/bodies"
+
+
 def state_row(credential_id: str) -> str:
     """The `row` under which what its auth type keeps of a credential is sealed."""
     return f"credentials/{credential_id}/state"

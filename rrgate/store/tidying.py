@@ -48,12 +48,12 @@ class Tidying:
     """One thread's."""
 
     def __init__(
-        self, writer: Database, retention_days: int, monotonic: Callable[[], float] = time.monotonic
+        self, writer: Database, keeps: Callable[[str], int], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """`retention_days`: of requests; clients may have a shorter one. `monotonic`: seconds."""
+        """`keeps`: for how many days the requests of a client, by id, are kept; of `""`, the longest that anybody's
+        are. `monotonic`: seconds."""
         self._writer = writer
-        self._days = retention_days
-        self._by_client: Mapping[str, int] = {}
+        self._keeps = keeps
         self._monotonic = monotonic
         # In the order in which they came: who waits longest is folded first.
         self._to_fold = dict.fromkeys(parts_with_fresh(writer.conn))
@@ -63,12 +63,6 @@ class Tidying:
             _Job(self._remove_of_clients, ROUND_SECONDS),
             _Job(self._remove_telemetry, ROUND_SECONDS),
         ]
-
-    def keep(self, days: Mapping[str, int]) -> None:
-        """Keep the requests of these clients, by id, for so many days. On any thread."""
-        if days != self._by_client:
-            self._by_client = dict(days)
-            self._jobs[1].due = 0.0
 
     def fresh(self, parts: Iterable[int]) -> None:
         """These parts of telemetry have something to fold."""
@@ -113,7 +107,7 @@ class Tidying:
 
     def _remove_oldest(self, now: int) -> Steps:
         """What nobody keeps any longer: the lowest ids, which lie beside each other."""
-        before = now - self._days * _DAY
+        before = now - self._keeps("") * _DAY
         removed = STEP_ROWS
         while removed == STEP_ROWS:
             with transaction(self._writer) as connection:
@@ -126,19 +120,19 @@ class Tidying:
 
     def _remove_of_clients(self, now: int) -> Steps:
         """Of clients that keep them for a shorter time than the others."""
-        by_client = {client_id: days for client_id, days in self._by_client.items() if days < self._days}
+        longest = self._keeps("")
         connection = self._writer.conn
         proxy_id, looked_at = "", 0
-        while by_client:
+        while True:
             found = connection.execute(
                 "SELECT proxy_id, client_id FROM requests WHERE proxy_id > ? ORDER BY proxy_id LIMIT 1", (proxy_id,)
             ).fetchone()
             if found is None:
                 return
             proxy_id, client_id = found
-            days = by_client.get(client_id)
-            removed = 0 if days is None else STEP_ROWS
-            while days is not None and removed == STEP_ROWS:
+            days = self._keeps(client_id)
+            removed = STEP_ROWS if days < longest else 0
+            while removed == STEP_ROWS:
                 with transaction(self._writer):
                     removed = connection.execute(
                         "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE proxy_id = ? "

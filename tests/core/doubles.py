@@ -124,7 +124,7 @@ class MemoryLog:
         records = self.records[: asked["limit"]]
         return succeed(RequestPage(tuple(records), "more" if len(self.records) > asked["limit"] else None))
 
-    def detail(self, proxy_id: str, request_id: str) -> Deferred[dict[str, Any] | None]:
+    def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[dict[str, Any] | None]:
         wanted = (proxy_id, request_id)
         return succeed(next((each for each in self.records if (each["pKey"], each["sKey"]) == wanted), None))
 

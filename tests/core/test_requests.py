@@ -39,11 +39,20 @@ async def test_list(core: Core) -> None:
         "cursor": None,
         "status": None,
         "method": None,
+        "ended": None,
     }
     told = await core.ask("GET", f"{where}?limit=2&cursor=more&status=429&method=get")
     assert (told.document["totalRequests"], told.document["limitReached"]) == (2, True)
     assert told.document["nextCursor"] == "more"
     assert (core.log.asked["cursor"], core.log.asked["status"], core.log.asked["method"]) == ("more", 429, "GET")
+
+
+@pytest_twisted.ensureDeferred
+async def test_by_state(core: Core) -> None:
+    where = await at(core)
+    for state, ended in (("succeeded", "well"), ("failed", "badly")):
+        assert (await core.ask("GET", f"{where}?state={state}")).status == 200
+        assert core.log.asked["ended"] == ended
 
 
 @pytest.mark.parametrize(
@@ -87,7 +96,8 @@ async def test_times(core: Core, text: str, after: int, before: int) -> None:
         "status=abc",
         "method=",
         "method=G%20T",
-        "state=failed",
+        "state=queued",
+        "state=",
     ],
 )
 @pytest_twisted.ensureDeferred

@@ -15,6 +15,8 @@ import pytest_twisted
 from twisted.internet import defer
 
 from rrgate.store import LogRow, RequestLog
+from rrgate.store import request_log as module
+from rrgate.store.request_log import BodyRow
 
 
 def row(number: int, proxy: str = "p", at: int | None = None, **more: object) -> LogRow:
@@ -84,6 +86,55 @@ async def test_a_cursor_that_is_none(log: RequestLog, cursor: str) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_by_status_and_how_it_ended(log: RequestLog) -> None:
+    statuses = [200, 404, 200, 502, 404, 302, 399, 400]
+    log.append([row(number)._replace(status=status) for number, status in enumerate(statuses)])
+    assert await listed(log, status=404) == ["r4", "r1"]
+    assert await listed(log, status=404, limit=1) == ["r4"]
+    assert await listed(log, status=404, before=4) == ["r1"]
+    assert await listed(log, status=200) == ["r2", "r0"]
+    assert await listed(log, status=503) == []
+    assert await listed(log, ended="well") == ["r6", "r5", "r2", "r0"]
+    assert await listed(log, ended="badly") == ["r7", "r4", "r3", "r1"]
+    assert await listed(log, ended="well", status=404) == []
+    assert await listed(log, ended="badly", status=404, method="GET") == ["r4", "r1"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_rare_statuses_are_in_an_index_and_others_cost_nothing(log: RequestLog) -> None:
+    def plan(sql: str) -> str:
+        return " ".join(row[3] for row in log._writer.conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+
+    found = plan(
+        "SELECT id FROM requests WHERE proxy_id = 'p' AND status = 404 AND status <> 200 "
+        "AND (processed_at, id) < (9, 9) ORDER BY processed_at DESC, id DESC"
+    )
+    assert "requests_unusual_status (proxy_id=? AND status=? AND" in found
+    assert "TEMP B-TREE" not in found
+
+
+@pytest.mark.parametrize("found_first", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_a_search_looks_at_so_many_rows_and_goes_on_with_the_next_page(
+    log: RequestLog, monkeypatch: pytest.MonkeyPatch, found_first: bool
+) -> None:
+    monkeypatch.setattr(module, "MOST_LOOKED_AT", 10)
+    rare = {95, 94, 93} if found_first else {4, 3, 50}
+    log.append([row(number)._replace(method="PUT" if number in rare else "GET") for number in range(100)])
+    seen: list[str] = []
+    pages, cursor = 0, None
+    while True:
+        page = await log.list("p", method="PUT", limit=2, cursor=cursor)
+        seen += [record["sKey"] for record in page.requests]
+        pages += 1
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == [f"r{number}" for number in sorted(rare, reverse=True)]
+    assert 10 <= pages <= 12
+
+
+@pytest_twisted.ensureDeferred
 async def test_limits(log: RequestLog) -> None:
     for limit in (0, -1, 1001):
         with pytest.raises(ValueError, match="from 1 to 1000"):
@@ -96,6 +147,24 @@ async def test_detail_adds_the_flat_view(log: RequestLog) -> None:
     assert await log.detail("p", "r1") == {"sKey": "r1", "path": "/"}
     assert await log.detail("p", "r2") is None
     assert await log.detail("other", "r1") is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_bodies_are_shown_where_they_are_asked_for_and_go_with_their_request(log: RequestLog) -> None:
+    log._opened = lambda bodies: {"sealed": bodies.sealed.decode()}
+    log.append([row(1), row(2)], [], [BodyRow("r1", "c", b"one")])
+    assert await log.detail("p", "r1", bodies=True) == {"sKey": "r1", "path": "/", "sealed": "one"}
+    assert await log.detail("p", "r1") == {"sKey": "r1", "path": "/"}
+    assert await log.detail("p", "r2", bodies=True) == {"sKey": "r2", "path": "/"}
+    with pytest.raises(sqlite3.IntegrityError):
+        log.append([row(3)], [], [BodyRow("r4", "c", b"of nothing")])
+    assert await log.detail("p", "r3") is None
+    log.append([row(1, again=True)])
+    assert await log.detail("p", "r1", bodies=True) == {"sKey": "r1", "again": True, "path": "/", "sealed": "one"}
+    for _ in range(5):
+        log.tidy(1_700_000_000_000)
+    assert await listed(log) == []
+    assert log._writer.conn.execute("SELECT count(*) FROM bodies").fetchone() == (0,)
 
 
 @pytest_twisted.ensureDeferred

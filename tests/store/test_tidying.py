@@ -26,11 +26,12 @@ NOW = 1_000 * DAY
 class House:
     """A log, and a clock that runs a millisecond a look."""
 
-    def __init__(self, data: Path, days: int = 90) -> None:
+    def __init__(self, data: Path) -> None:
         self.now = 0.0
         self.database = open_migrated(data / "log.db", migrations, synchronous="NORMAL")
         self.connection = self.database.conn
-        self.tidying = Tidying(self.database, days, self.monotonic)
+        self.days: dict[str, int] = {}
+        self.tidying = Tidying(self.database, lambda client_id: self.days.get(client_id, 90), self.monotonic)
 
     def monotonic(self) -> float:
         self.now += 0.001
@@ -116,13 +117,9 @@ def test_a_client_may_keep_its_requests_for_a_shorter_time(house: House) -> None
     house.add(6, days=20, proxy="p4", client="short")
     house.run(60)
     assert house.rows() == {"p1": 2 * STEP_ROWS + 3, "p2": 4, "p3": 5, "p4": 6}
-    house.tidying.keep({"short": 10, "long": 200})
+    house.days = {"short": 10, "long": 90}
     house.run(60)
-    assert house.rows() == {"p1": 3, "p2": 4, "p3": 5}
-    house.add(1, days=20, proxy="p9", client="short")
-    house.tidying.keep({"short": 10, "long": 200})  # nothing new
-    house.run(60)
-    assert house.rows() == {"p1": 3, "p2": 4, "p3": 5, "p9": 1}
+    assert house.rows() == {"p1": 2 * STEP_ROWS + 3, "p2": 4, "p3": 5, "p4": 6}
     house.run(ROUND_SECONDS)
     assert house.rows() == {"p1": 3, "p2": 4, "p3": 5}
 
@@ -130,7 +127,7 @@ def test_a_client_may_keep_its_requests_for_a_shorter_time(house: House) -> None
 def test_many_proxies_are_looked_at_in_steps(house: House) -> None:
     for number in range(120):
         house.add(1, days=20, proxy=f"p{number}", client="short" if number % 2 else "other")
-    house.tidying.keep({"short": 10})
+    house.days = {"short": 10}
     house.run(60)
     assert set(house.rows()) == {f"p{number}" for number in range(0, 120, 2)}
 
