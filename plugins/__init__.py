@@ -20,7 +20,7 @@ from rrgate_plugins.data_injection import DataInjection
 from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.hmac_signature import Hmac
 from rrgate_plugins.jwt_verify import JwtVerify
-from rrgate_plugins.limits import Limits
+from rrgate_plugins.limits import AnswerMeters, Limits
 from rrgate_plugins.no_credential import NoCredential
 from rrgate_plugins.oauth2 import OAuth2
 from rrgate_plugins.query_injection import QueryInjection
@@ -51,6 +51,7 @@ def rrgate_plugins() -> list[type[Plugin]]:
         DataInjection,
         HeaderInjection,
         Limits,
+        AnswerMeters,
         QueryInjection,
         RequestSize,
         ResponseSize,

@@ -17,7 +17,7 @@ from pluggy import HookimplMarker
 from sqlite_utils import Migrations
 
 from rrgate.authorization_values import AsksUsers, AuthorizationRefused, AuthorizationRequest
-from rrgate.body import Body
+from rrgate.body import Body, BodyBroken, BodyTooLarge
 from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.config_values import ConfigError, NoConfig, Problem, documented, secret
 from rrgate.counting_values import Counter, CountersError, Counts, CountsRequests, Limit, Quota, Reached, Taken, Window
@@ -33,7 +33,7 @@ from rrgate.messages import (
     TargetRequest,
     TargetResponse,
 )
-from rrgate.model import Client, Credential, Parts, Proxy, Rule, RuleScope, Scope, Side, Target
+from rrgate.model import Client, Credential, Meter, Parts, Proxy, Rule, RuleScope, Scope, Side, Target
 from rrgate.model.rule import NamedCheck, PathCheck, Pattern
 from rrgate.names import NEVER_TO_TARGET, NOT_INJECTABLE, fold, fold_parameter, is_token
 from rrgate.outside_values import CallsOutside, OutsideAnswer, OutsideError
@@ -64,7 +64,9 @@ __all__ = [
     "AuthorizationRequest",
     "Authorizes",
     "Body",
+    "BodyBroken",
     "BodyNeed",
+    "BodyTooLarge",
     "CallsOutside",
     "Client",
     "ConfigError",
@@ -85,6 +87,7 @@ __all__ = [
     "Kind",
     "Limit",
     "LogsRequests",
+    "Meter",
     "Migrations",
     "NamedCheck",
     "NeedsBody",
@@ -161,6 +164,9 @@ class Plugin:
     judges: ClassVar[frozenset[str]] = frozenset()
     """The kinds of checks of rules (`Rule.checks`) that this plugin carries out, for one that judges by rules. The Core
     API refuses a rule whose checks no single installed plugin carries out."""
+    measures: ClassVar[frozenset[str]] = frozenset()
+    """The types of meters (`Meter.type`) that this plugin carries out, of `request_count` and `response_value`. It
+    carries out all of a proxy's, or raises ConfigError in `for_proxy`."""
     body_need: ClassVar[BodyNeed] = BodyNeed()
 
     def __init__(self, config: Any, context: PluginContext) -> None:
@@ -197,6 +203,11 @@ class Plugin:
 
         Called when a rule is saved, for each plugin whose `judges` has all the kinds of its checks.
         """
+
+    @classmethod
+    def check_meter(cls, meter: Meter) -> None:
+        """The same for a meter, with fields such as `extraction.path`, for each plugin whose `measures` has its
+        type."""
 
     @classmethod
     def lint_rules(cls, scope: RuleScope) -> Mapping[str, Sequence[str]]:

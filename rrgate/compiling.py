@@ -217,6 +217,9 @@ class Compiler:
                         members.append(Member(self._objects.of_proxy(plugin, config, proxy), plugin.kind))
             if not all(each.idle for each in parts.scopes) and not any(member.plugin.judges for member in members):
                 raise ConfigError(Problem("proxy", "has rules, or a default that denies, and nothing installed judges"))
+            measured = frozenset[str]().union(*(member.plugin.measures for member in members))
+            if any(meter.type not in measured for meter in parts.meters):
+                raise ConfigError(Problem("proxy", "has meters, and nothing installed carries them out"))
         if target_side is not None:
             signer = self._objects.of_credential(target_side)
             members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))

@@ -6,6 +6,7 @@ Plugins import these names from `rrgate.api`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Protocol
@@ -94,11 +95,13 @@ class Quota:
 
     @checks.default
     def _checks(self) -> tuple[tuple[int, float, float, Limit], ...]:
-        one = 1 if self.counts else 0
-        return tuple(
-            (WINDOWS.index(limit.window) + 1, min(NEAR * limit.most - one, limit.most), limit.most, limit)
-            for limit in self.limits
-        )
+        checks = []
+        for limit in self.limits:
+            full, near = limit.most, NEAR * limit.most
+            if self.counts:
+                full, near = math.floor(full), near - 1
+            checks.append((WINDOWS.index(limit.window) + 1, min(near, full), full, limit))
+        return tuple(checks)
 
 
 @frozen(slots=True)

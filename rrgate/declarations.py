@@ -14,6 +14,7 @@ import attrs
 from rrgate import api
 from rrgate.api import BodyNeed, Plugin, Side
 from rrgate.chain import PHASES
+from rrgate.model.meter import METER_TYPES
 from rrgate.model.rule import RULE_CHECKS
 from rrgate.schemas import document_schema
 
@@ -60,6 +61,8 @@ def undeclared(plugin: type[Plugin]) -> str:
         return "its `serves` must be a frozenset of str"
     if not isinstance(plugin.judges, frozenset) or not plugin.judges <= RULE_CHECKS:
         return "its `judges` must be a frozenset of " + ", ".join(sorted(RULE_CHECKS))
+    if not isinstance(plugin.measures, frozenset) or not plugin.measures <= METER_TYPES:
+        return "its `measures` must be a frozenset of " + ", ".join(sorted(METER_TYPES))
     if not isinstance(plugin.body_need, BodyNeed):
         return "its `body_need` must be a rrgate.api.BodyNeed"
     return _wrong_methods(plugin)

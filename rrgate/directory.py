@@ -14,6 +14,7 @@ from rrgate.model import (
     Credential,
     Invite,
     Member,
+    Meter,
     Parts,
     Proxy,
     Rule,
@@ -24,11 +25,13 @@ from rrgate.model import (
     Token,
     User,
 )
+from rrgate.model.belonging import Belonging
 from rrgate.model.configuration import Opened, opened
+from rrgate.model.meter import metering
 from rrgate.model.rule import in_order
 from rrgate.route import Route
 
-Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule
+Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Meter
 
 
 class Directory:
@@ -59,8 +62,10 @@ class Directory:
         self.credentials: dict[str, Credential] = {}
         self.targets: dict[str, Target] = {}
         self.proxies: dict[str, Proxy] = {}
-        self.rules: dict[str, Rule] = {}
-        self._rules_of: dict[str, dict[str, Rule]] = {}
+        self._rules: Belonging[Rule] = Belonging()
+        self._meters: Belonging[Meter] = Belonging()
+        self.rules = self._rules.by_id
+        self.meters = self._meters.by_id
         self._aliases: dict[tuple[str, str], str] = {}
         self._proxies_of: dict[str, set[str]] = {}
         self._proxies_using: dict[str, set[str]] = {}
@@ -141,12 +146,14 @@ class Directory:
                     self._aliases[noun.client_id, noun.alias] = noun.id
                 self._tell_if_ended(was, noun)
             case Rule():
-                self.rules[noun.id] = noun
-                self._rules_of.setdefault(noun.parent_id, {})[noun.id] = noun
+                self._rules.put(noun)
+                self._forget_routes_with(noun.parent_id)
+            case Meter():
+                self._meters.put(noun)
                 self._forget_routes_with(noun.parent_id)
 
     def drop(self, noun: Noun) -> None:
-        """`noun` is no more, and neither are its rules."""
+        """`noun` is no more, and neither is what belongs to it."""
         match noun:
             case User():
                 self.users.pop(noun.id, None)
@@ -164,22 +171,24 @@ class Directory:
                     self._routes.pop(proxy_id.encode(), None)
             case Credential():
                 gone = self.credentials.pop(noun.id, None)
-                self._drop_rules_of(noun.id)
+                self._drop_what_belongs_to(noun.id)
                 self._forget_routes_with(noun.id)
                 self._forget(noun.id)
                 self._tell_if_ended(gone)
             case Target():
                 self.targets.pop(noun.id, None)
-                self._drop_rules_of(noun.id)
+                self._drop_what_belongs_to(noun.id)
                 self._forget_routes_with(noun.id)
             case Proxy():
                 self._unlink(noun.id)
-                self._drop_rules_of(noun.id)
+                self._drop_what_belongs_to(noun.id)
                 was = self.proxies.pop(noun.id, None)
                 self._tell_if_ended(was)
             case Rule():
-                self.rules.pop(noun.id, None)
-                self._rules_of.get(noun.parent_id, {}).pop(noun.id, None)
+                self._rules.drop(noun)
+                self._forget_routes_with(noun.parent_id)
+            case Meter():
+                self._meters.drop(noun)
                 self._forget_routes_with(noun.parent_id)
 
     def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None:
@@ -201,7 +210,15 @@ class Directory:
 
     def rules_of(self, parent_id: str) -> list[Rule]:
         """The rules of a credential, target or proxy, active or not, in no particular order."""
-        return list(self._rules_of.get(parent_id, {}).values())
+        return self._rules.of(parent_id)
+
+    def meters_of(self, proxy_id: str) -> list[Meter]:
+        """The meters of a proxy, active or not, in no particular order."""
+        return self._meters.of(proxy_id)
+
+    def belonging_to(self, parent_id: str) -> list[Rule | Meter]:
+        """All that goes with a credential, target or proxy."""
+        return [*self._rules.of(parent_id), *self._meters.of(parent_id)]
 
     def rule_scope(self, parent: Credential | Target | Proxy) -> RuleScope:
         """What `parent`, which need not be in force, says of requests."""
@@ -233,6 +250,7 @@ class Directory:
             target_credential=towards,
             anonymous=caller is not None and self._anonymous(caller),
             scopes=tuple(self.rule_scope(part) for part in judging if part is not None),
+            meters=metering(self.meters_of(proxy.id)),
         )
 
     def _own_credential(self, proxy: Proxy, credential_id: str, side: Side) -> Credential | None:
@@ -256,9 +274,9 @@ class Directory:
         for proxy_id in self._proxies_using.get(part_id, ()):
             self._routes.pop(proxy_id.encode(), None)
 
-    def _drop_rules_of(self, parent_id: str) -> None:
-        for rule_id in self._rules_of.pop(parent_id, {}):
-            self.rules.pop(rule_id, None)
+    def _drop_what_belongs_to(self, parent_id: str) -> None:
+        self._rules.drop_all_of(parent_id)
+        self._meters.drop_all_of(parent_id)
 
     def _unlink(self, proxy_id: str) -> None:
         self._routes.pop(proxy_id.encode(), None)

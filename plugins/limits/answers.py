@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rrgate.api import Event, Exchange, Reached, Reply, Taken, Window
+from attrs import frozen
+
+from rrgate.api import Event, Exchange, Limit, Reached, Reply, Taken, Window
+from rrgate_plugins.limits.config import LimitsConfig
 
 PAYMENT: Final = "Payment Required - Account suspended due to insufficient budget"
 APPROACHING: Final = "Approaching rate limit threshold"
@@ -20,12 +23,26 @@ def suspended() -> Reply:
     return Reply(402, PAYMENT, "billing-suspended")
 
 
+@frozen
+class _Whose:
+    """Who has a limit, in words, and of what it is one."""
+
+    to_callers: str
+    to_operator: str
+    id: str
+    counted: str = "requests "
+
+
 class Telling:
     """For one proxy. What is told of a limit and one of its windows is told once to the operator."""
 
-    def __init__(self, proxy_id: str, client_id: str, tell: Callable[[Event], object]) -> None:
+    def __init__(self, config: LimitsConfig, tell: Callable[[Event], object]) -> None:
         """`tell`: the operator."""
-        self._ids = {"proxy": proxy_id, "client": client_id}
+        self._whose = {"proxy": _Whose("this proxy", f"proxy {config.proxy_id}", config.proxy_id)}
+        self._whose["client"] = _Whose("this client", f"client {config.client_id}", config.client_id)
+        for meter in config.meters:
+            counted = "requests " if meter.type == "request_count" else ""
+            self._whose[meter.id] = _Whose("a meter of this proxy", f"meter {meter.id}", meter.id, counted)
         self._tell = tell
         self._told: dict[tuple[str, Window, bool], int] = {}
 
@@ -43,11 +60,12 @@ class Telling:
         if any(_is_budget(reached) for reached in taken.refused):
             return suspended()
         first = taken.refused[0]
-        most, window, whose = _number(first.limit.most), first.limit.window.value, _whose(first)
+        most, window, whose = _number(first.limit.most), _window(first.limit), self._whose[first.quota.name]
         unit = "second" if first.seconds == 1 else "seconds"
         return Reply(
             429,
-            f"Rate limit exceeded: {whose} has {most} requests a {window}; try again in {first.seconds} {unit}",
+            f"Rate limit exceeded: {whose.to_callers} has {most} {whose.counted}{window}; "
+            f"try again in {first.seconds} {unit}",
             "rate-limited",
             headers=(
                 (b"Retry-After", b"%d" % first.seconds),
@@ -63,9 +81,9 @@ class Telling:
         if self._told.get(key) == reached.window:
             return
         self._told[key] = reached.window
-        id = self._ids[reached.quota.name]
-        used = f"{_number(reached.used)} of the {_number(limit.most)} requests a {limit.window.value}"
-        who = f"{reached.quota.name} {id}"
+        whose = self._whose[reached.quota.name]
+        used = f"{_number(reached.used)} of the {_number(limit.most)} {whose.counted}{_window(limit)}"
+        who, id = whose.to_operator, whose.id
         if _is_budget(reached):
             text = f"the budget of {who} is spent" if full else f"{used} of the budget of {who} are used"
             self._tell(Event("budget-spent" if full else "budget-approached", text, id))
@@ -78,8 +96,8 @@ def _is_budget(reached: Reached) -> bool:
     return reached.quota.name == "client" and reached.limit.window is Window.MONTH
 
 
-def _whose(reached: Reached) -> str:
-    return "this client" if reached.quota.name == "client" else "this proxy"
+def _window(limit: Limit) -> str:
+    return "an hour" if limit.window is Window.HOUR else f"a {limit.window.value}"
 
 
 def _number(value: float) -> str:

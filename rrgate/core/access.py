@@ -112,6 +112,12 @@ MAY: Final[Mapping[str, Needs]] = {
     "PUT /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Role.ADMIN,
     "DELETE /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Role.ADMIN,
     #
+    "GET /clients/{clientId}/proxies/{proxyId}/meters": Role.USER,
+    "POST /clients/{clientId}/proxies/{proxyId}/meters": Role.ADMIN,
+    "GET /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Role.USER,
+    "PUT /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Role.ADMIN,
+    "DELETE /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Role.ADMIN,
+    #
     "POST /clients/{clientId}/targets/{targetId}/test": Role.ADMIN,
     "POST /clients/{clientId}/credentials/{credentialId}/test": Role.ADMIN,
     "POST /clients/{clientId}/credentials/{credentialId}/authorize": Role.ADMIN,

@@ -155,7 +155,7 @@ async def update_proxy(call: Call) -> Answer:
 
 async def delete_proxy(call: Call) -> Answer:
     proxy = owned(call.house.directory.proxies, call, "proxyId")
-    await call.delete(proxy, call.house.directory.rules_of(proxy.id))
+    await call.delete(proxy, call.house.directory.belonging_to(proxy.id))
     return deleted("Proxy")
 
 

@@ -20,6 +20,7 @@ from rrgate.core import (
     health,
     invites,
     members,
+    meters,
     metrics,
     proxies,
     requests,
@@ -31,7 +32,7 @@ from rrgate.core import (
     users,
 )
 from rrgate.core.routes import Route
-from rrgate.model import Client, Credential, Invite, Member, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Invite, Member, Meter, Proxy, Rule, Target, Token, User
 from rrgate.model.documents import Extra
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -45,6 +46,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *targets.ROUTES,
     *proxies.ROUTES,
     *rules.ROUTES,
+    *meters.ROUTES,
     *trials.ROUTES,
     *authorize.ROUTES,
     *requests.ROUTES,
@@ -75,4 +77,5 @@ NOUNS: Final = (
     PublishedNoun("targets", Target, client_certificates.EXTRAS),
     PublishedNoun("proxies", Proxy, proxies.EXTRAS),
     PublishedNoun("rules", Rule, rules.EXTRAS),
+    PublishedNoun("meters", Meter, meters.EXTRAS),
 )

@@ -7,6 +7,7 @@ from rrgate.model.client import Client
 from rrgate.model.configuration import Configuration
 from rrgate.model.credential import NO_PREVIOUS_SECRET, Credential, Side
 from rrgate.model.invite import Invite
+from rrgate.model.meter import Meter
 from rrgate.model.parts import Parts
 from rrgate.model.proxy import Proxy
 from rrgate.model.rule import Rule, RuleScope, Scope
@@ -20,6 +21,7 @@ __all__ = [
     "Credential",
     "Invite",
     "Member",
+    "Meter",
     "Parts",
     "Proxy",
     "Rule",

@@ -48,7 +48,7 @@ def publish(noun: Any, **derived: Any) -> dict[str, Any]:
     else:
         client_id = getattr(noun, "client_id", noun.id)
         document = {
-            "pKey": client_id,
+            "pKey": getattr(noun, "partition", client_id),
             "sKey": noun.id,
             "userId": noun.user_id,
             "clientId": client_id,

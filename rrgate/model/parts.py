@@ -9,6 +9,7 @@ from attrs import frozen
 
 from rrgate.model.client import Client
 from rrgate.model.credential import Credential
+from rrgate.model.meter import Meter
 from rrgate.model.proxy import Proxy
 from rrgate.model.rule import RuleScope
 from rrgate.model.target import Target
@@ -28,3 +29,5 @@ class Parts:
     """Callers show no credential (`Plugin.anonymous`)."""
     scopes: tuple[RuleScope, ...] = ()
     """The rules of each part that is there: of the proxy credential, target credential, proxy and target."""
+    meters: tuple[Meter, ...] = ()
+    """The active meters of the proxy, as they were created."""

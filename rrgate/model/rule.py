@@ -92,7 +92,8 @@ class TokenCheck:
     presence: Presence = "must_exist"
 
 
-def _known_methods(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def known_methods(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Names of methods that the gateway forwards, in capitals, each once."""
     if value is None:
         return None
     methods = tuple(dict.fromkeys(each.upper() for each in value))
@@ -122,7 +123,8 @@ def flags(value: str) -> str:
     return value
 
 
-def _few(value: tuple[Any, ...]) -> tuple[Any, ...]:
+def few(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """At most 20 checks."""
     if len(value) > MOST_CHECKS:
         raise ValueError(f"must be at most {MOST_CHECKS} checks")
     return value
@@ -143,20 +145,20 @@ class Rule:
         "priority", default=0, check=_priority, help="0 to 1000; of several that match, the greatest is reported."
     )
     methods: tuple[str, ...] | None = published(
-        "methods", default=None, check=_known_methods, help="For which methods; all if null."
+        "methods", default=None, check=known_methods, help="For which methods; all if null."
     )
     path: PathCheck | None = published("path", default=None, help="What the path must or must not match.")
     headers: tuple[NamedCheck, ...] = published(
-        "headers", factory=tuple, check=_few, help="Headers that must or must not be there; at most 20."
+        "headers", factory=tuple, check=few, help="Headers that must or must not be there; at most 20."
     )
     query: tuple[NamedCheck, ...] = published(
-        "query", factory=tuple, check=_few, help="Query parameters that must or must not be there; at most 20."
+        "query", factory=tuple, check=few, help="Query parameters that must or must not be there; at most 20."
     )
     body: tuple[BodyCheck, ...] = published(
-        "body", factory=tuple, check=_few, help="Values in a JSON body that must or must not be there; at most 20."
+        "body", factory=tuple, check=few, help="Values in a JSON body that must or must not be there; at most 20."
     )
     token: tuple[TokenCheck, ...] = published(
-        "token", factory=tuple, check=_few, help="Claims of a token that must or must not be there; at most 20."
+        "token", factory=tuple, check=few, help="Claims of a token that must or must not be there; at most 20."
     )
     regex_flags: str | None = published(
         "regexFlags", default=None, check=flags, help="`flags` of the patterns that have none of their own."

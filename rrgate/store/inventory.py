@@ -10,9 +10,9 @@ from itertools import chain
 
 from attrs import field, frozen
 
-from rrgate.model import Client, Credential, Invite, Member, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Invite, Member, Meter, Proxy, Rule, Target, Token, User
 
-Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule
+Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Meter
 """What can be saved and deleted."""
 
 
@@ -29,6 +29,7 @@ class Inventory:
     proxies: tuple[Proxy, ...] = ()
     rules: tuple[Rule, ...] = ()
     invites: tuple[Invite, ...] = ()
+    meters: tuple[Meter, ...] = ()
 
     def everything(self) -> Iterator[Noun]:
         """All of it, what others belong to before them."""
@@ -42,6 +43,7 @@ class Inventory:
             self.proxies,
             self.rules,
             self.invites,
+            self.meters,
         )
 
 

@@ -189,3 +189,12 @@ def step_0011_invites(database: Database) -> None:
     )
     database.table("invites").create_index(["client_id"])
     database.table("invites").create_index(["selector"], unique=True)
+
+
+@migrations()
+def step_0012_meters(database: Database) -> None:
+    """Meters of proxies, which are their parents, as rules are kept."""
+    columns = {"id": str, "client_id": str, "user_id": str, "parent_id": str, "created_at": int, "updated_at": int}
+    _table(database, "meters", {**columns, "document": str}, "id", ForeignKey("meters", "client_id", "clients", "id"))
+    database.table("meters").create_index(["client_id"])
+    database.table("meters").create_index(["parent_id"])

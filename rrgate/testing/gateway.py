@@ -27,7 +27,7 @@ from rrgate.counters import Counters
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.ids import new_id
-from rrgate.model import Client, Credential, Proxy, Rule, Side, Target
+from rrgate.model import Client, Credential, Meter, Proxy, Rule, Side, Target
 from rrgate.model.documents import read_new
 from rrgate.model.rule_documents import third_spelling
 from rrgate.patience import Patience
@@ -253,6 +253,13 @@ class MemoryGateway:
         rule = Rule(id=new_id(), parent_id=parent.id, **self._common(), **read_new(Rule, third_spelling(document)))
         self.directory.put(rule)
         return rule
+
+    def meter(self, proxy: Proxy, document: Mapping[str, Any]) -> Meter:
+        """The same for a meter, such as `{"meterName": "m", "meterType": "request_count"}`, with checks in the third
+        spelling."""
+        made = Meter(id=new_id(), parent_id=proxy.id, **self._common(), **read_new(Meter, document))
+        self.directory.put(made)
+        return made
 
     def _common(self) -> dict[str, Any]:
         now = int(self.clock.wall() * 1000)

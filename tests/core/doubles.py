@@ -21,6 +21,7 @@ from twisted.web.client import Agent
 from rrgate.api import AuthorizationRefused, AuthorizationRequest
 from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
+from rrgate.counters import Counters
 from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
@@ -243,6 +244,7 @@ class Core:
         self.directory.put_member("adam", "acme", ("admin",))
         self.directory.put_member("uma", "acme", ("user",))
         self.authorizing = Authorizing()
+        self.counters = Counters.alone(lambda: self.seconds)
         self.house = CoreHouse(
             directory=self.directory,
             store=self.store,
@@ -256,6 +258,7 @@ class Core:
             public_url="https://gateway.test/",
             is_ready=lambda: self.ready,
             metrics=lambda: b"",
+            counters=self.counters,
         )
 
     def add_user(self, name: str, operator: bool = False, expires_at: int | None = None) -> None:

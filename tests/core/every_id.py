@@ -12,6 +12,8 @@ from tests.core.doubles import Core
 
 Ids = dict[str, str]
 
+METER = {"meterName": "all", "meterType": "request_count"}
+
 
 async def made(core: Core, client: str = "acme", owner: str = "alice", member: str = "uma") -> Ids:
     """One of each in a client of `owner`'s, by template name."""
@@ -32,6 +34,8 @@ async def made(core: Core, client: str = "acme", owner: str = "alice", member: s
         parent = ids[{"credentials": "credentialId", "targets": "targetId", "proxies": "proxyId"}[kind]]
         told = await core.ask("POST", f"/clients/{client}/{kind}/{parent}/rules", {"effect": "deny"}, token=token)
         ids[f"ruleId of {kind}"] = told.document["rules"][0]["sKey"]
+    told = await core.ask("POST", f"/clients/{client}/proxies/{proxy['sKey']}/meters", METER, token=token)
+    ids["meterId"] = told.document["meters"][0]["sKey"]
     invite = await core.make("invites", {"inviteRoles": ["user"]}, client, token)
     ids["inviteId"], ids["inviteCode"] = invite["sKey"], invite["inviteCode"]
     told = await core.ask("POST", f"/users/{owner}/tokens", {"tokenName": "another"}, token=token)

@@ -10,7 +10,20 @@ from typing import Any
 
 from attrs import frozen
 
-from rrgate.api import ConfigError, Exchange, Kind, Parts, Plugin, Problem, Rule, RuleScope, Side, hookimpl, secret
+from rrgate.api import (
+    ConfigError,
+    Exchange,
+    Kind,
+    Meter,
+    Parts,
+    Plugin,
+    Problem,
+    Rule,
+    RuleScope,
+    Side,
+    hookimpl,
+    secret,
+)
 from rrgate.registry import Registry, new_manager
 
 
@@ -102,10 +115,23 @@ class Judging(Plugin):
         return {rule.id: [f"one of {count}"] for rule in scope.rules if rule.effect == "allow"}
 
 
+class Measuring(Plugin):
+    """Carries out meters of requests; of header values the name `X-Bad` is bad."""
+
+    name = "measuring"
+    kind = Kind.METER
+    measures = frozenset({"request_count", "response_value"})
+
+    @classmethod
+    def check_meter(cls, meter: Meter) -> None:
+        if meter.extraction is not None and meter.extraction.name == "X-Bad":
+            raise ConfigError(Problem("extraction.name", "is bad"))
+
+
 class MadeUp:
     @hookimpl
     def rrgate_plugins(self) -> Sequence[type[Plugin]]:
-        return (Key, Bearer, Headers, Query, Judging)
+        return (Key, Bearer, Headers, Query, Judging, Measuring)
 
 
 def registry() -> Registry:

@@ -20,10 +20,10 @@ from rrgate.core.table import NOUNS, ROUTES
 from rrgate.model.documents import publish
 from rrgate.store import StoreError
 from tests.core.doubles import CALLER, SECRET, TARGET, TOWARDS, Core
-from tests.core.every_id import made
+from tests.core.every_id import METER, made
 from tests.core.every_id import path as path_of
 
-DERIVED = frozenset({"proxyURL", "clientMembers", "warnings", "userToken", "inviteCode"})
+DERIVED = frozenset({"proxyURL", "clientMembers", "warnings", "userToken", "inviteCode", "meterCounts"})
 """Published fields that are worked out and not kept, or shown once."""
 
 
@@ -70,6 +70,9 @@ EXAMPLES = {
     "POST /clients/{clientId}/proxies/{proxyId}/rules": Example({"effect": "deny"}, action="create"),
     "PUT /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Example({"path": "^/a"}),
     "DELETE /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Example(action="delete"),
+    "POST /clients/{clientId}/proxies/{proxyId}/meters": Example(METER, action="create"),
+    "PUT /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Example({"limits": {"day": 5}}),
+    "DELETE /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Example(action="delete"),
 }
 """One for each route that writes: whoever adds such a route adds its line here."""
 

@@ -58,6 +58,11 @@ def test_as_many_pass_as_are_allowed(counters: Counters, window: Window, most: i
     assert taken(counters, [quota(counters, "a", **{window.value: most})], most + 20) == most
 
 
+@pytest.mark.parametrize(("most", "pass_"), [(0, 0), (0.5, 0), (1.9, 1), (2.0, 2)])
+def test_a_part_of_a_request_is_none(counters: Counters, most: float, pass_: int) -> None:
+    assert taken(counters, [quota(counters, "a", day=most)], 5) == pass_
+
+
 def test_a_refusal_counts_nothing_anywhere(counters: Counters) -> None:
     wide, narrow = quota(counters, "wide", minute=100), quota(counters, "narrow", day=3)
     assert taken(counters, [wide, narrow], 50) == 3

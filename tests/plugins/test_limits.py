@@ -54,7 +54,7 @@ def test_a_proxy_without_limits_has_no_step_for_them(gateway: MemoryGateway) -> 
     proxy = gateway.proxy()
     assert statuses(gateway, proxy, 3) == [200] * 3
     chain = next(iter(gateway.directory.routes())).chain
-    assert "limits" not in {step.plugin for step in chain.authorize}
+    assert "request-limits" not in {step.plugin for step in chain.authorize}
 
 
 @pytest.mark.parametrize(

@@ -298,11 +298,44 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "settings": {"proxyMaxResponseBytes": 1000},
         "bad_configs": [("proxyMaxResponseBytes", {"proxyMaxResponseBytes": 1 << 30, "proxyStreaming": "never"})],
     },
-    "limits": {
+    "request-limits": {
         "settings": {"proxyMaxRequestsPerMinute": 1000, "proxyMaxRequestsPerDay": 1000},
+        "meters": [
+            {"meterName": "all", "meterType": "request_count", "limits": {"hour": 1000}},
+            {
+                "meterName": "with a body",
+                "meterType": "request_count",
+                "meterMode": "conditional",
+                "predicates": {"methods": ["POST"], "body": [{"jsonPath": {"pattern": "^a$"}}]},
+                "limits": {"month": 1},
+            },
+            {
+                "meterName": "nothing passes",
+                "meterType": "request_count",
+                "meterMode": "conditional",
+                "predicates": {"path": {"path": {"pattern": "^/never"}}},
+                "limits": {"day": 0.5},
+            },
+        ],
+        "good": {"with a body": Ask("POST", "/", {"Content-Type": "application/json"}, b'{"b": 1}')},
+        "bad": {"for a meter without room": Ask(path="/never")},
         "bad_configs": [
             ("proxyMaxRequestsPerMinute", {"proxyMaxRequestsPerMinute": 0}),
             ("proxyMaxRequestsPerDay", {"proxyMaxRequestsPerDay": "a value of some length"}),
+        ],
+    },
+    "answer-meters": {
+        "meters": [
+            {
+                "meterName": "used",
+                "meterType": "response_value",
+                "extraction": {"location": "body", "path": "$.used"},
+            },
+            {
+                "meterName": "cost",
+                "meterType": "response_value",
+                "extraction": {"location": "header", "name": "X-Cost"},
+            },
         ],
     },
 }

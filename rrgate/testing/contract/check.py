@@ -65,6 +65,7 @@ def check_plugin(
     config: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     rules: Iterable[Mapping[str, Any]] = (),
+    meters: Iterable[Mapping[str, Any]] = (),
     good: Asks | Mapping[str, Asks] | None = None,
     bad: Mapping[str, Asks] | None = None,
     bad_configs: Iterable[tuple[str, Mapping[str, Any]]] = (),
@@ -81,6 +82,7 @@ def check_plugin(
     - `config`: for auth types, a good `credentialSecret`, its secrets of 16 characters or more.
     - `settings`: for others, the published settings of a proxy on which it works.
     - `rules`: rules of that proxy, as the Core API takes them, for those that judge by rules.
+    - `meters`: meters of that proxy, in the same way, for those that carry meters out.
     - `good`: a request that is let through (`Ask`), or several by name: each way in which a credential can be shown.
       Where it depends on the time or the proxy's address, a function that makes it for an `Occasion`.
     - `bad`: requests that are refused, by what is wrong with them.
@@ -98,6 +100,7 @@ def check_plugin(
     samples = Samples(
         plugin=plugin,
         rules=tuple(rules),
+        meters=tuple(meters),
         bad_configs=tuple(bad_configs),
         accepted=accepted,
         outside=outside,

@@ -94,6 +94,8 @@ class Trial:
         )
         for rule in samples.rules:
             self.gateway.rule(self.proxy, rule)
+        for meter in samples.meters:
+            self.gateway.meter(self.proxy, meter)
 
     @property
     def object(self) -> Plugin:
