@@ -42,6 +42,7 @@ class AllowedNetworks(Plugin):
     kind = Kind.GATE
     Config = AllowedNetworksConfig
     serves = frozenset({"proxyAllowedNetworks"})
+    pure = True
 
     def __init__(self, config: AllowedNetworksConfig, context: PluginContext) -> None:
         super().__init__(config, context)

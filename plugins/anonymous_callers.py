@@ -21,6 +21,7 @@ class AnonymousCallers(Plugin):
     name = "anonymous-callers"
     kind = Kind.GATE
     Config = NoConfig
+    pure = True
 
     @classmethod
     def for_proxy(cls, parts: Parts) -> NoConfig | None:

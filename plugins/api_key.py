@@ -78,6 +78,7 @@ class ApiKey(Plugin):
     aliases = ("key",)
     sides = frozenset({Side.PROXY, Side.TARGET})
     Config = ApiKeyConfig
+    pure = True
 
     def __init__(self, config: ApiKeyConfig, context: PluginContext) -> None:
         super().__init__(config, context)

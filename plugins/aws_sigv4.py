@@ -79,6 +79,7 @@ class AwsSigV4(Plugin):
     name = "awsSigV4"
     sides = frozenset({Side.TARGET})
     Config = AwsSigV4Config
+    pure = True
 
     def __init__(self, config: AwsSigV4Config, context: PluginContext) -> None:
         super().__init__(config, context)

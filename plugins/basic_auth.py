@@ -76,6 +76,7 @@ class BasicAuth(Plugin):
     aliases = ("basic",)
     sides = frozenset({Side.PROXY, Side.TARGET})
     Config = BasicAuthConfig
+    pure = True
 
     def __init__(self, config: BasicAuthConfig, context: PluginContext) -> None:
         super().__init__(config, context)

@@ -54,6 +54,7 @@ class Bearer(Plugin):
     name = "bearer"
     sides = frozenset({Side.PROXY, Side.TARGET})
     Config = BearerConfig
+    pure = True
 
     def __init__(self, config: BearerConfig, context: PluginContext) -> None:
         super().__init__(config, context)

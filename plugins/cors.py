@@ -43,6 +43,7 @@ class Cors(Plugin):
     kind = Kind.GATE
     Config = CorsConfig
     serves = frozenset({_SETTING})
+    pure = True
 
     def __init__(self, config: CorsConfig, context: PluginContext) -> None:
         super().__init__(config, context)

@@ -104,6 +104,7 @@ class Custom(Plugin):
     name = "custom"
     sides = frozenset({Side.TARGET})
     Config = CustomConfig
+    pure = True
 
     def __init__(self, config: CustomConfig, context: PluginContext) -> None:
         super().__init__(config, context)

@@ -32,6 +32,7 @@ class DataInjection(Plugin):
     kind = Kind.DATA
     Config = DataInjectionConfig
     serves = frozenset({_SETTING, "proxyAdditionalDataStrict"})
+    pure = True
 
     def __init__(self, config: DataInjectionConfig, context: PluginContext) -> None:
         super().__init__(config, context)

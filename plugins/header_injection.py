@@ -37,6 +37,7 @@ class HeaderInjection(Plugin):
     kind = Kind.HEADERS
     Config = HeaderInjectionConfig
     serves = frozenset({_SETTING})
+    pure = True
 
     def __init__(self, config: HeaderInjectionConfig, context: PluginContext) -> None:
         super().__init__(config, context)

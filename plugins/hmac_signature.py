@@ -136,6 +136,7 @@ class Hmac(Plugin):
     name = "hmac"
     sides = frozenset({Side.TARGET})
     Config = HmacConfig
+    pure = True
 
     def __init__(self, config: HmacConfig, context: PluginContext) -> None:
         super().__init__(config, context)

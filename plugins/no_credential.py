@@ -16,6 +16,7 @@ class NoCredential(Plugin):
     sides = frozenset({Side.PROXY, Side.TARGET})
     anonymous = True
     Config = NoConfig
+    pure = True
 
     def __init__(self, config: NoConfig, context: PluginContext) -> None:
         super().__init__(config, context)

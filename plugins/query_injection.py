@@ -28,6 +28,7 @@ class QueryInjection(Plugin):
     kind = Kind.QUERY
     Config = QueryInjectionConfig
     serves = frozenset({_SETTING})
+    pure = True
 
     def __init__(self, config: QueryInjectionConfig, context: PluginContext) -> None:
         super().__init__(config, context)

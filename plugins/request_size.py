@@ -26,6 +26,7 @@ class RequestSize(Plugin):
     kind = Kind.LIMIT
     Config = RequestSizeConfig
     serves = frozenset({"proxyMaxRequestBytes"})
+    pure = True
 
     @classmethod
     def for_proxy(cls, parts: Parts) -> RequestSizeConfig:

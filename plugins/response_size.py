@@ -51,6 +51,7 @@ class ResponseSize(Plugin):
     kind = Kind.RESPONSE_SIZE
     Config = ResponseSizeConfig
     serves = frozenset({"proxyMaxResponseBytes", "proxyStreaming"})
+    pure = True
 
     def __init__(self, config: ResponseSizeConfig, context: PluginContext) -> None:
         super().__init__(config, context)

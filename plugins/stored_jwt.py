@@ -126,6 +126,7 @@ class StoredJwt(Plugin):
     name = "jwt"
     sides = frozenset({Side.PROXY, Side.TARGET})
     Config = StoredJwtConfig
+    pure = True
 
     def __init__(self, config: StoredJwtConfig, context: PluginContext) -> None:
         super().__init__(config, context)

@@ -25,6 +25,7 @@ from rrgate.exchange import Exchange
 from rrgate.json_text import json_text
 from rrgate.messages import (
     Denied,
+    Explained,
     Fields,
     Identity,
     InjectionError,
@@ -41,6 +42,7 @@ from rrgate.plugin_context import PluginContext
 from rrgate.plugin_methods import (
     Authenticates,
     Authorizes,
+    Explains,
     LogsRequests,
     NeedsBody,
     Prepares,
@@ -79,6 +81,8 @@ __all__ = [
     "Denied",
     "Event",
     "Exchange",
+    "Explained",
+    "Explains",
     "Fields",
     "Identity",
     "InjectionError",
@@ -168,6 +172,10 @@ class Plugin:
     """The types of meters (`Meter.type`) that this plugin carries out, of `request_count` and `response_value`. It
     carries out all of a proxy's, or raises ConfigError in `for_proxy`."""
     body_need: ClassVar[BodyNeed] = BodyNeed()
+    pure: ClassVar[bool] = False
+    """Whether its request methods up to `prepare` change nothing but the Exchange: no counter, cache or state, and
+    nobody is called. They may then be called to explain a request. One that is not pure, and has no `explain`, is left
+    out of explanations, which say so."""
 
     def __init__(self, config: Any, context: PluginContext) -> None:
         """Called on the reactor's thread when a Route is compiled; must be quick, and may raise ConfigError."""

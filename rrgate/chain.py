@@ -31,6 +31,9 @@ class Step:
     """One bit of `Exchange.entered`, the same for all steps of one plugin."""
     patience: Patience = ENDLESS
     """How long what it answers may be awaited."""
+    kind: Kind = Kind.OWN
+    pure: bool = False
+    """See `Plugin.pure`."""
 
 
 @frozen(slots=True, eq=False)
@@ -66,6 +69,8 @@ class Chain:
     on_body: tuple[Step, ...] = ()
     next_attempt: tuple[Step, ...] = ()
     on_log: tuple[Step, ...] = ()
+    explain: tuple[Step, ...] = ()
+    """Not a phase of a request: what is called where one is explained."""
     body_limit: int | None = None
     """The body of every request is needed whole before `prepare`, up to so many bytes; None: `body_needed` decides."""
     entered_by_sending: int = 0
@@ -73,7 +78,7 @@ class Chain:
 
 
 _WAY_IN = ("authenticate", "authorize", "body_needed", "prepare")
-PHASES: Final = (*_WAY_IN, "on_request_body", "renew", "on_response", "on_body", "next_attempt", "on_log")
+PHASES: Final = (*_WAY_IN, "on_request_body", "renew", "on_response", "on_body", "next_attempt", "on_log", "explain")
 """Every method that a plugin may have for a request."""
 
 
@@ -105,4 +110,13 @@ def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Ch
 
 
 def _step(method: Callable[..., Any], member: Member, phase: str, mark: int, patience: Patience) -> Step:
-    return Step(method, inspect.iscoroutinefunction(method), member.plugin.name, phase, mark, patience)
+    return Step(
+        method,
+        inspect.iscoroutinefunction(method),
+        member.plugin.name,
+        phase,
+        mark,
+        patience,
+        member.kind,
+        member.plugin.pure,
+    )

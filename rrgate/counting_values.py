@@ -131,9 +131,9 @@ class CountsRequests(Protocol):
     def counter(self, kind: str, id: str) -> Counter:
         """The counter of that name: the same for whoever asks for it. Raises CountersError."""
 
-    def take(self, quotas: Sequence[Quota]) -> Taken | None:
+    def take(self, quotas: Sequence[Quota], *, only_look: bool = False) -> Taken | None:
         """Look whether all `quotas` have room, and count in all of them if so, or else in none: at one moment, for all
-        processes. No two are of the same counter. None: counted, and nothing to tell.
+        processes. No two are of the same counter. None: counted, and nothing to tell. `only_look`: count nothing.
 
         Raises CountersError; then nothing is counted.
         """
@@ -146,6 +146,6 @@ class NothingCounted:
         """See `CountsRequests`."""
         raise CountersError("nothing is counted here")
 
-    def take(self, quotas: Sequence[Quota]) -> Taken | None:
+    def take(self, quotas: Sequence[Quota], *, only_look: bool = False) -> Taken | None:
         """See `CountsRequests`."""
         raise CountersError("nothing is counted here")

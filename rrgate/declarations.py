@@ -29,6 +29,7 @@ _CALLED: Final = (
     api.TransformsResponseBody,
     api.Retries,
     api.LogsRequests,
+    api.Explains,
 )
 _PARAMETERS: Final = {
     phase: tuple(inspect.signature(method).parameters)
@@ -63,6 +64,8 @@ def undeclared(plugin: type[Plugin]) -> str:
         return "its `judges` must be a frozenset of " + ", ".join(sorted(RULE_CHECKS))
     if not isinstance(plugin.measures, frozenset) or not plugin.measures <= METER_TYPES:
         return "its `measures` must be a frozenset of " + ", ".join(sorted(METER_TYPES))
+    if not isinstance(plugin.pure, bool):
+        return "its `pure` must be a bool"
     if not isinstance(plugin.body_need, BodyNeed):
         return "its `body_need` must be a rrgate.api.BodyNeed"
     return _wrong_methods(plugin)

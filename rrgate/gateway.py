@@ -33,6 +33,7 @@ from rrgate.credential_state import CredentialState
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
+from rrgate.explaining import Explainer
 from rrgate.gateway_metrics import gateway_metrics
 from rrgate.messages import Reply
 from rrgate.metrics.listener import metrics_site
@@ -199,6 +200,14 @@ class Gateway(Service):
             registry=self.registry,
             trials=self._trials,
             authorizing=Authorizations(self._compiler, self.boot.tell),
+            explaining=Explainer(
+                self.directory,
+                self.reactor,
+                self.wall,
+                prefix=settings.header_prefix,
+                regions=frozenset(settings.regions),
+                tell=self.boot.tell,
+            ),
             core_public_url=settings.core_public_url,
             wall=self.wall,
             hosts=frozenset(self._names(settings.core_listen)),

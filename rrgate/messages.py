@@ -74,6 +74,17 @@ class Reply:
             _require("Reply", body=(self.body, bytes))
 
 
+@frozen
+class Explained:
+    """What a plugin would do with a request that is only explained.
+
+    `answer`: what would end the request. `notes`: JSON objects that say why; nothing secret, nothing of the body.
+    """
+
+    answer: Denied | Reply | None = None
+    notes: tuple[Mapping[str, object], ...] = ()
+
+
 def _require(what: str, **given: tuple[object, type]) -> None:
     """Where a plugin makes it, so that it is the plugin's fault. The value is not told: it may be a secret."""
     for name, (value, type_) in given.items():

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from rrgate.exchange import Exchange
-from rrgate.messages import Denied, Identity, Reply
+from rrgate.messages import Denied, Explained, Identity, Reply
 
 
 class Authenticates(Protocol):
@@ -113,4 +113,15 @@ class LogsRequests(Protocol):
         """After the last byte, once for every request of the proxy, however it ended.
 
         `record` is what the log will hold. Raising is logged and has no other effect.
+        """
+
+
+class Explains(Protocol):
+    """Plugins that change something besides the request, and can say what they would do without doing it."""
+
+    def explain(self, ex: Exchange, phase: str) -> Explained | Awaitable[Explained]:
+        """What would `phase` (`authenticate`, `authorize` or `prepare`) do with this request?
+
+        Called in its place where a request is explained. May write into `ex` what it would write; changes no counter,
+        cache or state, and calls nobody. Raising is told as a failure of the step.
         """

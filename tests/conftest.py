@@ -11,6 +11,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault of the code, and speed is checked by `make bench`.
+settings.register_profile("rrgate", deadline=None)
+settings.load_profile("rrgate")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-twisted installs the one it knows

@@ -9,12 +9,13 @@ The plugin stands behind all that may refuse a request for other reasons: those 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Final
 
 from rrgate.api import (
     ConfigError,
     Exchange,
+    Explained,
     Kind,
     Limit,
     Meter,
@@ -113,11 +114,40 @@ class Limits(Plugin):
         await message.read_body()
         return self._matched(ex, metering.matching(message))
 
+    async def explain(self, ex: Exchange, phase: str) -> Explained:
+        """What is left of each limit; nothing is counted."""
+        if self._suspended:
+            return Explained(suspended())
+        quotas = list(self._quotas)
+        if self._metering is not None:
+            message = self._metering.message(ex)
+            if self._metering.wants_body(message):
+                await message.read_body()
+            matching = self._metering.matching(message)
+            ex.state[_METERS] = matching.keys()
+            quotas += [quota for quota in matching.values() if quota is not None]
+        taken = self._take(quotas, only_look=True)
+        answer = self._telling.answer(taken) if taken is not None and taken.refused else None
+        return Explained(answer, tuple(note for quota in quotas for note in _left(quota)))
+
     def _matched(self, ex: Exchange, matching: dict[str, Quota | None]) -> Reply | None:
         ex.state[_METERS] = matching.keys()
         more = [quota for quota in matching.values() if quota is not None]
         taken = self._take((*self._quotas, *more))
         return None if taken is None else self._telling.tell(ex, taken)
+
+
+def _left(quota: Quota) -> Iterator[Mapping[str, object]]:
+    counted = quota.counter.read()
+    for limit in quota.limits:
+        used = counted.of(limit.window)
+        yield {
+            "limit": quota.name,
+            "window": limit.window.value,
+            "most": limit.most,
+            "used": used,
+            "left": max(0, limit.most - used),
+        }
 
 
 def _refuse_unknown_checks(parts: Parts) -> None:
@@ -138,6 +168,7 @@ class AnswerMeters(Plugin):
     kind = Kind.METER
     Config = MetersConfig
     measures = frozenset({"response_value"})
+    pure = True
 
     def __init__(self, config: MetersConfig, context: PluginContext) -> None:
         super().__init__(config, context)

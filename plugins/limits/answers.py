@@ -57,6 +57,10 @@ class Telling:
             return None
         for reached in taken.refused:
             self._note(reached, full=True)
+        return self.answer(taken)
+
+    def answer(self, taken: Taken) -> Reply:
+        """The answer where nothing was taken; nobody is told."""
         if any(_is_budget(reached) for reached in taken.refused):
             return suspended()
         first = taken.refused[0]

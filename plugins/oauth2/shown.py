@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable
 from typing import Any
 
-from rrgate.api import Exchange, Plugin, PluginContext, Reply, Side
+from rrgate.api import Exchange, Explained, Plugin, PluginContext, Reply, Side
 from rrgate_plugins.oauth2.answers import NoToken
 from rrgate_plugins.oauth2.keeper import Token, TokenKeeper
 
@@ -47,6 +47,14 @@ class ShowsFetchedToken(Plugin):
                 ex.to_target.set_header(self._header, token.header)
                 return None
         return self._wait(ex)
+
+    def explain(self, ex: Exchange, phase: str) -> Explained:
+        """The token where there is one; none is fetched."""
+        token = self._keeper.token
+        if token is None or self._clock.seconds() >= token.until:
+            return Explained(notes=({"token": "would fetch"},))
+        ex.to_target.set_header(self._header, token.header)
+        return Explained(notes=({"token": "cached"},))
 
     async def _wait(self, ex: Exchange) -> Reply | None:
         try:

@@ -12,7 +12,19 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 from attrs import field, frozen
 
-from rrgate.api import ConfigError, Denied, Exchange, Kind, Parts, Plugin, PluginContext, Problem, Rule, RuleScope
+from rrgate.api import (
+    ConfigError,
+    Denied,
+    Exchange,
+    Explained,
+    Kind,
+    Parts,
+    Plugin,
+    PluginContext,
+    Problem,
+    Rule,
+    RuleScope,
+)
 from rrgate_plugins.rules.judging import Judge, Verdict
 from rrgate_plugins.rules.lint import warnings
 from rrgate_plugins.rules.matching import CompiledRule
@@ -100,6 +112,19 @@ class RuleChecks(Plugin):
     async def _with_body(self, ex: Exchange, message: Message, rules: Sequence[CompiledRule]) -> Denied | None:
         await message.read_body()
         return self._answer(ex, self._judge.judge(message, rules))
+
+    async def explain(self, ex: Exchange, phase: str) -> Explained:
+        """What every rule says, also those that need no look where nobody asks."""
+        message = Message(ex)
+        if self._judge.looks_at_bodies:
+            await message.read_body()
+        verdict, said = self._judge.explained(message)
+        notes = tuple(
+            {"ruleId": each.rule, "scope": each.scope.value, "effect": each.effect, "matches": each.matches}
+            | ({"report": True} if each.report else {})
+            for each in said
+        )
+        return Explained(self._answer(ex, verdict), notes)
 
     def _answer(self, ex: Exchange, verdict: Verdict) -> Denied | None:
         for reported in verdict.reported:

@@ -39,6 +39,17 @@ class Verdict:
     reported: tuple[Reported, ...] = field(default=())
 
 
+@frozen
+class Said:
+    """What one rule says of a request that is explained."""
+
+    rule: str
+    scope: Scope
+    effect: str
+    report: bool
+    matches: bool
+
+
 class Judge:
     """The rules of a proxy. `verdict` is what it is for."""
 
@@ -48,6 +59,7 @@ class Judge:
         self._default_denies = frozenset(scope.scope for scope in scopes if scope.default_effect == "deny")
         self.looks_at_bodies = any(rule.body for scope in scopes for rule in scope.rules)
         self._counts: dict[str, int] = {}
+        self._all: list[tuple[Scope, Rule, CompiledRule | None]] = []
         by_path: list[tuple[bytes, CompiledRule]] = []
         by_header: list[tuple[bytes, CompiledRule]] = []
         by_parameter: list[tuple[bytes, CompiledRule]] = []
@@ -56,9 +68,11 @@ class Judge:
         for scope in scopes:
             for rule in scope.rules:
                 if rule.effect == "allow" and not rule.report and scope.default_effect == "allow":
+                    self._all.append((scope.scope, rule, None))
                     continue  # deny rules win over it, and where none matches, the default says the same
                 rank += 1
                 made = compile_rule(rule, scope.scope, rank)
+                self._all.append((scope.scope, rule, made))
                 needed, index = _needed(rule, by_path, by_header, by_parameter)
                 if index is None:
                     others.append(made)
@@ -109,6 +123,23 @@ class Judge:
         if not denied and not allowed and not reported:
             return self._where_nothing_matches
         return self._conclude(denied, allowed, tuple(reported))
+
+    def explained(self, message: Message) -> tuple[Verdict, list[Said]]:
+        """The same as `judge` of all candidates, and what each rule says. Nothing is counted, and no shortcut taken.
+
+        If a rule looks at bodies, `message` has read it.
+        """
+        denied: dict[Scope, str] = {}
+        allowed: dict[Scope, str] = {}
+        told: list[Said] = []
+        for scope, rule, made in self._all:
+            looked_at = compile_rule(rule, scope, 0) if made is None else made
+            named = looked_at.methods is None or message.method in looked_at.methods
+            matches = named and looked_at.matches(message)
+            told.append(Said(rule.id, scope, rule.effect, rule.report, matches))
+            if matches and made is not None and not rule.report:
+                (denied if made.denies else allowed).setdefault(made.scope, made.id)
+        return self._conclude(denied, allowed, ()), told
 
     def _conclude(self, denied: dict[Scope, str], allowed: dict[Scope, str], reported: tuple[Reported, ...]) -> Verdict:
         allowing = tuple(

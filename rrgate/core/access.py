@@ -118,6 +118,7 @@ MAY: Final[Mapping[str, Needs]] = {
     "PUT /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Role.ADMIN,
     "DELETE /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Role.ADMIN,
     #
+    "POST /clients/{clientId}/proxies/{proxyId}/explain": Role.ADMIN,
     "POST /clients/{clientId}/targets/{targetId}/test": Role.ADMIN,
     "POST /clients/{clientId}/credentials/{credentialId}/test": Role.ADMIN,
     "POST /clients/{clientId}/credentials/{credentialId}/authorize": Role.ADMIN,

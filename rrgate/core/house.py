@@ -18,6 +18,7 @@ from rrgate.core.under_way import UnderWay
 from rrgate.core.user_limit import UserLimit
 from rrgate.counting_values import NothingCounted
 from rrgate.directory import Noun
+from rrgate.explanation import Described, Explanation
 from rrgate.model import Client, Credential, Invite, Meter, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.inventory import Noun as StoredNoun
@@ -135,6 +136,12 @@ class Trying(Protocol):
     ) -> Deferred[Trial]: ...
 
 
+class Explaining(Protocol):
+    """What core/ needs of rrgate.explaining.Explainer."""
+
+    async def explain(self, proxy: Proxy, described: Described) -> Explanation: ...
+
+
 class Authorizing(Protocol):
     """What core/ needs of rrgate.authorizing.Authorizations."""
 
@@ -173,6 +180,7 @@ class CoreHouse:
     registry: Installed
     trials: Trying
     authorizing: Authorizing
+    explaining: Explaining
     wall: Callable[[], float]
     hosts: frozenset[str] = field(converter=_host_names)
     public_url: str = field(converter=_without_slash)

@@ -23,6 +23,7 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
 from rrgate.counters import Counters
 from rrgate.directory import Directory
+from rrgate.explanation import Described, Explanation
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
 from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
 from rrgate.store.audit import read_entries, write_entries
@@ -201,6 +202,14 @@ def no_route(directory: Directory, proxy: Proxy) -> Any:
     raise AssertionError("the Core API builds no routes")
 
 
+class Explaining:
+    """Says of every request that it would be refused."""
+
+    async def explain(self, proxy: Proxy, described: Described) -> Explanation:
+        """As `rrgate.explaining.Explainer`."""
+        return Explanation(None, 403, "proxy-access-denied", "no", True, (), "", (), {})
+
+
 class Authorizing:
     """Asks persons for those credentials that `asked` has; `brought`: what browsers brought back to the plugin."""
 
@@ -252,6 +261,7 @@ class Core:
             registry=registry(),
             trials=self.trials,
             authorizing=self.authorizing,
+            explaining=Explaining(),
             core_public_url="https://core.test",
             wall=lambda: self.seconds,
             hosts=frozenset({"127.0.0.1", "gateway.test"}),

@@ -1,0 +1,182 @@
+"""/…/explain of a proxy: what would become of a request, with nothing sent and nothing counted.
+
+Belongs here: reading the described request, and the published form of its explanation. Does not: finding it out
+(rrgate/explaining.py), masking (rrgate/explained_request.py).
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from rrgate.api import Fields, Identity, Problem, fold, is_token
+from rrgate.core.answers import Answer
+from rrgate.core.checking import owned, refuse_if
+from rrgate.core.routes import Call, Route
+from rrgate.explained_request import ExplainedRequest, Part
+from rrgate.explanation import Described, Explanation, StepTold
+from rrgate.model import Proxy
+from rrgate.names import breaks_a_line
+from rrgate.structuring import structure
+from rrgate.waiting import run_deferred
+
+LONGEST_TARGET: Final = 16_384
+MOST_FIELDS: Final = 100
+SHOWN_BYTES: Final = 65_536
+"""Of a body."""
+
+
+@frozen
+class Assumed:
+    """Who calls. `claims`: what rules may judge by."""
+
+    subject: str = "explained"
+    claims: dict[str, Any] = field(factory=dict)
+
+
+@frozen
+class Wanted:
+    """The body of the route. `path`: behind the proxy's address, with the query. `body`: text; or `body_base64`."""
+
+    method: str = "GET"
+    path: str = "/"
+    headers: dict[str, str | list[str]] = field(factory=dict)
+    body: str | None = None
+    body_base64: str | None = None
+    identity: Assumed = field(factory=Assumed)
+    address: str = "127.0.0.1"
+
+
+def described(wanted: Wanted, proxy: Proxy) -> Described:
+    """`wanted` as the pipeline takes requests. Raises ConfigError with everything that no request could have."""
+    problems: list[Problem] = []
+    if not is_token(wanted.method.encode("utf-8", "replace")):
+        problems.append(Problem("method", "must be a method, such as GET"))
+    path = wanted.path
+    if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path or "#" in path:
+        problems.append(Problem("path", "must begin with / and be of visible ASCII characters, without #"))
+    elif len(path) > LONGEST_TARGET:
+        problems.append(Problem("path", f"must have at most {LONGEST_TARGET} characters"))
+    fields = _fields(wanted.headers, problems)
+    body = (wanted.body or "").encode("utf-8", "replace")
+    if wanted.body_base64 is not None:
+        if wanted.body is not None:
+            problems.append(Problem("bodyBase64", "must not be given with body"))
+        try:
+            body = b64decode(wanted.body_base64, validate=True)
+        except ValueError:
+            problems.append(Problem("bodyBase64", "is not Base64 (RFC 4648 4)"))
+    try:
+        ip_address(wanted.address)
+    except ValueError:
+        problems.append(Problem("address", "must be an IP address, such as 203.0.113.7"))
+    refuse_if(problems)
+    identity = Identity(wanted.identity.subject, proxy.proxy_credential_id, wanted.identity.claims)
+    return Described(wanted.method.encode(), path.encode(), fields, body, identity, wanted.address)
+
+
+def _fields(headers: Mapping[str, str | list[str]], problems: list[Problem]) -> Fields:
+    fields: Fields = []
+    for name, given in headers.items():
+        raw = name.encode("utf-8", "replace")
+        if not is_token(raw):
+            problems.append(Problem("headers", f"{name[:64]!r} is no header name (RFC 9110 5.6.2)"))
+            continue
+        if fold(raw) in _FRAMING:
+            problems.append(Problem(f"headers.{name}", "is written where a request is sent; leave it out"))
+            continue
+        for value in [given] if isinstance(given, str) else given:
+            line = value.encode("latin-1", "replace")
+            if breaks_a_line(line) or line.decode("latin-1") != value or value != value.strip(" \t"):
+                problems.append(Problem(f"headers.{name}", "must be a field value (RFC 9110 5.5)"))
+            else:
+                fields.append((fold(raw), raw, line))
+    if len(fields) > MOST_FIELDS:
+        problems.append(Problem("headers", f"must be at most {MOST_FIELDS} fields"))
+    if all(folded != b"host" for folded, _, _ in fields):
+        fields.insert(0, (b"host", b"Host", b"localhost"))
+    return fields
+
+
+_FRAMING: Final = frozenset(
+    (b"content-length", b"transfer-encoding", b"connection", b"expect", b"te", b"trailer", b"upgrade")
+)
+
+
+def document_of(explanation: Explanation) -> dict[str, Any]:
+    """An explanation as published."""
+    request = explanation.request
+    return {
+        "outcome": "refused" if request is None else "sent",
+        "complete": explanation.complete,
+        "status": explanation.status,
+        "code": explanation.code or None,
+        "message": explanation.message or None,
+        "ruleId": explanation.deciding_rule or None,
+        "steps": [_step(step) for step in explanation.steps],
+        "request": None if request is None else _request(request),
+        "warnings": list(explanation.warnings),
+        "validationData": dict(explanation.checks),
+    }
+
+
+def _step(step: StepTold) -> dict[str, Any]:
+    return {
+        "plugin": step.plugin,
+        "phase": step.phase,
+        "outcome": step.outcome,
+        "reason": step.reason or None,
+        "notes": [dict(note) for note in step.notes],
+    }
+
+
+def _request(request: ExplainedRequest) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": [_part(part) for part in request.headers],
+        "queryParams": [_part(part) for part in request.parameters],
+        "body": _body(request),
+    }
+
+
+def _part(part: Part) -> dict[str, str]:
+    return {"name": part.name, "value": part.value, "writtenBy": part.writer}
+
+
+def _body(request: ExplainedRequest) -> dict[str, Any] | None:
+    if not request.body and not request.body_mask:
+        return None
+    shown = request.body[:SHOWN_BYTES]
+    document: dict[str, Any] = {"bytes": len(request.body), "writtenBy": request.body_writer or None}
+    try:
+        document["text"] = shown.decode("utf-8", "strict" if len(shown) == len(request.body) else "ignore")
+    except UnicodeDecodeError:
+        document["base64"] = b64encode(shown).decode()
+    if request.body_mask:
+        document["credentialAdds"] = request.body_mask
+    return document
+
+
+async def explain(call: Call) -> Answer:
+    """What would become of the request that the body describes."""
+    proxy = owned(call.house.directory.proxies, call, "proxyId")
+    wanted: Wanted = structure(call.document, Wanted, "")
+    running = run_deferred(call.house.explaining.explain(proxy, described(wanted, proxy)))
+    explanation = await call.presence.while_here(running)
+    return Answer(200, {"explain": document_of(explanation), "message": "Success"})
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        template="/clients/{clientId}/proxies/{proxyId}/explain",
+        handler=explain,
+        tries=True,
+        help="What would become of a request: each step's verdict, and what would be sent. Nothing is sent or counted.",
+    ),
+)

@@ -1,0 +1,138 @@
+"""`ExplainedRequest`: the request that would go to a target, with whatever its credential wrote masked.
+
+Belongs here: who wrote which part, and masking. Does not: finding out what would be sent (explaining.py).
+
+What is masked is told by origin, not by looking like a secret: the Exchange remembers who wrote each header and
+parameter. Where the credential's plugin changed a path, query or body in another way, the change is not shown at all.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from attrs import field, frozen
+
+from rrgate.exchange import Exchange
+from rrgate.messages import TargetRequest
+from rrgate.names import fold_parameter
+from rrgate.route import Route
+
+CALLER: Final = "caller"
+GATEWAY: Final = "gateway"
+"""Who wrote a part that no plugin wrote."""
+
+
+@frozen
+class Part:
+    """A header or parameter, and who wrote it: a plugin, the caller, or the gateway. `raw`: as it stands in a query."""
+
+    name: str
+    value: str = field(repr=False)
+    writer: str
+    raw: str = field(default="", repr=False)
+
+
+@frozen
+class ExplainedRequest:
+    """What would be sent, masked. `body`: as it is before the credential's plugin. `body_mask`: what stands for that
+    which it adds, or nothing."""
+
+    method: str
+    url: str = field(repr=False)
+    parameters: tuple[Part, ...]
+    headers: tuple[Part, ...]
+    body: bytes = field(repr=False)
+    body_writer: str
+    body_mask: str
+
+
+@frozen
+class Before:
+    """A request as it stood when the credential's plugin got it."""
+
+    path: bytes
+    query: bytes
+    body: bytes
+    body_writer: str
+
+
+def before_credential(ex: Exchange, callers: bytes) -> Before:
+    """`ex.to_target` as it stands now. `callers`: the body that the caller describes."""
+    request = ex.to_target
+    return Before(request.path, request.query, _body(request, callers), request.body_writer)
+
+
+def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | None) -> ExplainedRequest:
+    """What would be sent of `ex`. `hops`: the name of our loop counter. `callers`: the body that the caller describes.
+
+    `before`: None if no credential's plugin ran.
+    """
+    route, request = ex.route, ex.to_target
+    assert route is not None
+    credential = route.target_credential
+    secret_writer = "" if credential is None or before is None else _writer_of(route)
+    mask = "" if credential is None else f"[MASKED:{credential.fingerprint}]"
+    if before is None:
+        before = before_credential(ex, callers)
+    # A signer may write it in another spelling.
+    same_path = unquote_to_bytes(request.path) == unquote_to_bytes(before.path)
+    path = request.path.decode("latin-1") if same_path else f"/{mask}"
+    parameters = _parameters(request, before, secret_writer, mask)
+    query = "&".join(part.raw for part in parameters)
+    scheme = "https" if route.endpoint.tls else "http"
+    url = f"{scheme}://{route.authority.decode('latin-1')}{path}{request.query_mark.decode()}{query}"
+    body = _body(request, callers)
+    return ExplainedRequest(
+        request.method.decode("latin-1"),
+        url,
+        parameters,
+        _headers(request, route, secret_writer, mask, (hops, str(ex.hops + 1))),
+        before.body,
+        before.body_writer or (CALLER if before.body else ""),
+        mask if body != before.body else "",
+    )
+
+
+def _writer_of(route: Route) -> str:
+    """The name under which the credential's plugin writes."""
+    return next((step.plugin for step in route.chain.prepare if step.kind.name == "CREDENTIAL"), "")
+
+
+def _body(request: TargetRequest, callers: bytes) -> bytes:
+    if request.body is not None:
+        return request.body
+    return b"" if request.stream is None else callers
+
+
+def _parameters(request: TargetRequest, before: Before, secret_writer: str, mask: str) -> tuple[Part, ...]:
+    known = [_plain(part) for part in before.query.split(b"&")]
+    parts = []
+    for part in request.query.split(b"&") if request.query else ():
+        name, _, value = part.partition(b"=")
+        injected = request.injected_query.get(fold_parameter(name))
+        writer = CALLER if injected is None else injected[1]
+        hidden = writer == secret_writer if injected is not None else _plain(part) not in known
+        if hidden and secret_writer:
+            parts.append(Part(name.decode("latin-1"), mask, secret_writer, f"{name.decode('latin-1')}={mask}"))
+        else:
+            parts.append(Part(name.decode("latin-1"), value.decode("latin-1"), writer, part.decode("latin-1")))
+    return tuple(parts)
+
+
+def _plain(part: bytes) -> bytes:
+    return unquote_to_bytes(part.replace(b"+", b" "))
+
+
+def _headers(
+    request: TargetRequest, route: Route, secret_writer: str, mask: str, hops: tuple[str, str]
+) -> tuple[Part, ...]:
+    parts = [Part("Host", route.authority.decode("latin-1"), GATEWAY)]
+    for folded, name, value in request.fields:
+        if folded not in request.injected:
+            parts.append(Part(name.decode("latin-1"), value.decode("latin-1"), CALLER))
+    for name, value, writer in request.injected.values():
+        hidden = bool(secret_writer) and writer == secret_writer
+        parts.append(Part(name.decode("latin-1"), mask if hidden else value.decode("latin-1"), writer))
+    parts.append(Part(*hops, GATEWAY))
+    return tuple(parts)

@@ -1,0 +1,220 @@
+"""`Explainer`: what would become of a request, found out by the real chain, with nothing sent and nothing counted.
+
+Belongs here: running the pipeline on a request that nobody sent, and what each step said. Does not: the form in which
+it is published (core/explain.py), what of it is masked (explained_request.py).
+
+The pipeline is the one that serves requests; what it is given differs: a Route whose steps tell what they say, an
+upstream that takes the request down in place of sending it, and no log. So what is explained cannot drift from what is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from attrs import define, evolve, field
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+
+from rrgate.api import Denied, Event, Explained, Identity, Kind, Reply
+from rrgate.body import Body
+from rrgate.chain import Chain, Step
+from rrgate.checks import Checks, as_document
+from rrgate.directory import Directory
+from rrgate.exchange import Exchange
+from rrgate.explained_request import Before, ExplainedRequest, before_credential, explained_request
+from rrgate.explanation import Described, Explanation, StepTold
+from rrgate.ids import new_id
+from rrgate.model import Proxy
+from rrgate.own_request import NoDoor
+from rrgate.patience import RAISED
+from rrgate.pipeline import Pipeline
+from rrgate.route import Route, past
+from rrgate.steps import WrongAnswer
+from rrgate.upstream import TargetUnreachable
+
+
+class Explainer:
+    """One object a gateway; on the reactor's thread."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        *,
+        prefix: str,
+        regions: frozenset[str],
+        tell: Callable[[Event], object] = lambda event: None,
+    ) -> None:
+        """As for the Pipeline."""
+        self._directory = directory
+        self._clock = clock
+        self._wall = wall
+        self._prefix = prefix
+        self._regions = regions
+        self._tell = tell
+
+    async def explain(self, proxy: Proxy, described: Described) -> Explanation:
+        """What would become of `described` if `described.identity` sent it to `proxy`. Ends within plugins' patience.
+
+        Cancelling ends it.
+        """
+        run = _Run(self._directory, f"{self._prefix}hops", self._wall(), described.body)
+        pipeline = Pipeline(
+            cast(Directory, run),
+            run,
+            run,
+            self._clock,
+            self._wall,
+            prefix=self._prefix,
+            regions=self._regions,
+            held_bytes=0,
+            pages={},
+            admit=lambda ex: None,
+            tell=self._tell,
+        )
+        ex = Exchange(
+            new_id(),
+            described.method,
+            f"/api/{proxy.id}".encode() + described.target,
+            described.fields,
+            Body.of(described.body),
+            len(described.body),
+            False,
+            described.address,
+            self._clock.seconds(),
+            self._wall(),
+            NoDoor(),
+        )
+        ex.identity = described.identity
+        await pipeline.serve(ex)
+        sent = run.request is not None
+        return Explanation(
+            run.request,
+            None if sent else ex.final_status,
+            "" if sent else ex.code,
+            "" if sent else ex.message,
+            all(step.outcome != "not-run" for step in run.steps),
+            tuple(run.steps),
+            ex.deciding_rule,
+            tuple(ex.warnings),
+            as_document(ex.checks & ~Checks.REQUEST_SENT),
+        )
+
+
+@define
+class _Run:
+    """One explanation under way; what the pipeline has in place of its directory, upstream and log."""
+
+    _directory: Directory
+    _hops: str
+    _now: float
+    _body: bytes = field(repr=False)
+    steps: list[StepTold] = field(factory=list)
+    request: ExplainedRequest | None = None
+    _before: Before | None = None
+
+    # The directory.
+
+    def find(self, path: bytes) -> tuple[Route, bytes] | None:
+        """The real Route, with steps that tell what they say."""
+        found = self._directory.find(path)
+        return None if found is None else (evolve(found[0], chain=self._telling(found[0])), found[1])
+
+    def when_ended(self, tell: Callable[[str], None]) -> None:
+        """Nothing streams."""
+
+    # The upstream.
+
+    async def send(self, ex: Exchange) -> None:
+        """Take down what would be sent."""
+        self.request = explained_request(ex, self._hops, self._body, self._before)
+        raise TargetUnreachable("nothing is sent where a request is explained")
+
+    # The log.
+
+    def put(self, ex: Exchange) -> None:
+        """Nothing is logged."""
+
+    def shown(self, ex: Exchange) -> dict[str, object]:
+        """Nobody asks: no plugin is told of a record."""
+        return {}
+
+    # The steps.
+
+    def _telling(self, route: Route) -> Chain:
+        chain = route.chain
+        instead = {step.mark: step for step in chain.explain}
+        told = [self._told(step, instead.get(step.mark)) for step in chain.authenticate if step.kind is not Kind.CALLER]
+        # Nobody shows a credential here, so what is asked of it comes where it would be read.
+        told.append(Step(self._caller(route), False, "caller", "authenticate", 0))
+        return Chain(
+            authorize=(*told, *(self._told(step, instead.get(step.mark)) for step in chain.authorize)),
+            body_needed=chain.body_needed,
+            prepare=tuple(self._told(step, instead.get(step.mark)) for step in chain.prepare),
+            on_request_body=tuple(step for step in chain.on_request_body if self._changes_bodies(step)),
+            body_limit=chain.body_limit,
+        )
+
+    def _caller(self, route: Route) -> Callable[[Exchange], Denied | None]:
+        def caller(ex: Exchange) -> Denied | None:
+            credential = route.proxy_credential
+            name = "" if credential is None else credential.auth_type
+            reason = ""
+            if credential is None:
+                reason = "the proxy's caller credential is not there"
+            elif not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE:
+                reason = "the caller's credential is switched off"
+            elif past(route.caller_expires, self._now):
+                reason = "the caller's credential has expired"
+            self.steps.append(StepTold(name, "authenticate", "denied" if reason else "assumed", reason))
+            return Denied(reason) if reason else None
+
+        return caller
+
+    def _told(self, step: Step, explain: Step | None) -> Step:
+        async def told(ex: Exchange) -> Any:
+            if step.kind is Kind.CREDENTIAL and step.phase == "prepare":
+                self._before = before_credential(ex, self._body)
+            notes: tuple[Mapping[str, object], ...] = ()
+            answer: Any
+            try:
+                if explain is not None:
+                    explained = await _got(explain.call(ex, step.phase))
+                    if type(explained) is not Explained:
+                        raise WrongAnswer(f"{step.plugin}.explain answered a {type(explained).__name__}")
+                    answer, notes = explained.answer, explained.notes
+                elif step.pure:
+                    answer = await _got(step.call(ex))
+                else:
+                    self.steps.append(StepTold(step.plugin, step.phase, "not-run"))
+                    return None
+            except CancelledError:
+                raise
+            except RAISED:
+                self.steps.append(StepTold(step.plugin, step.phase, "failed"))
+                raise
+            if type(answer) is Identity:
+                answer = None
+            self.steps.append(StepTold(step.plugin, step.phase, *_outcome(answer), notes))
+            return answer
+
+        return evolve(step, call=told, is_async=True)
+
+    def _changes_bodies(self, step: Step) -> bool:
+        if not step.pure:
+            self.steps.append(StepTold(step.plugin, step.phase, "not-run"))
+        return step.pure
+
+
+async def _got(answer: Any) -> Any:
+    return await answer if hasattr(answer, "__await__") else answer
+
+
+def _outcome(answer: object) -> tuple[str, str]:
+    if type(answer) is Denied:
+        return "denied", answer.reason
+    if type(answer) is Reply:
+        return "answered", answer.message
+    return "passed", ""
