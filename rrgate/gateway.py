@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -19,40 +18,31 @@ from twisted.web.iweb import IAgent
 
 from rrgate.agent import GatewayAgent
 from rrgate.api import Identity, Page
-from rrgate.authorizing import Authorizations
-from rrgate.background import BACKGROUND_SECONDS, Background
 from rrgate.boot import BootHooks
-from rrgate.compiling import Compiler
 from rrgate.core.authorization import show_authorization
-from rrgate.core.house import CoreHouse
 from rrgate.core.pages import core_takes, page_routes
 from rrgate.core.site import core_site
 from rrgate.core.upkeep import Upkeep
-from rrgate.core.user_limit import UserLimit
-from rrgate.credential_state import CredentialState
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.exchange import Exchange
-from rrgate.explaining import Explainer
 from rrgate.gateway_metrics import gateway_metrics
 from rrgate.messages import Reply
 from rrgate.metrics.listener import metrics_site
-from rrgate.metrics.outside_calls import CountedCalls, Outcomes
+from rrgate.metrics.outside_calls import Outcomes
 from rrgate.model import Client, Credential
+from rrgate.opened_core import open_house
+from rrgate.opened_plugins import open_compiler
 from rrgate.opened_state import open_state
 from rrgate.pages import gateway_pages, gateway_takes, overload
-from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
-from rrgate.shared import Shared
-from rrgate.store.unsealing import Unsealer
 from rrgate.token_watch import TokenWatch
 from rrgate.trial import Trials
 from rrgate.waiting import run_deferred
 from rrgate.watchdog import Watchdog
 from rrgate.way_out import open_way_out
-from rrgate.wire.callers import TrustedProxies
 from rrgate.wire.guard import Opened
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
@@ -124,31 +114,21 @@ class Gateway(Service):
 
     def _open(self) -> None:
         settings, reactor = self.settings, self.reactor
-        state = open_state(settings, reactor, self.wall, self.boot, self._opened.append, self._client)
+        state = self._state = open_state(settings, reactor, self.wall, self.boot, self._opened.append, self._client)
         self.store, self.request_log, self.journal = state.store, state.request_log, state.journal
-        self._counters = state.counters
         out = open_way_out(settings, reactor, self._opened_for, self._opened.append)
         self.guard, self.pool = out.guard, out.pool
-        shared = Shared()
-        self._opened.append(shared.close)
-        background = Background(self.boot.tell)
-        wait = min(settings.drain_timeout, BACKGROUND_SECONDS)
-        self._opened.append(lambda: run_deferred(background.close(reactor, wait)))
-        compiler = self._compiler = Compiler(
+        compiler = self._compiler = open_compiler(
+            settings,
             self.registry,
-            Unsealer(state.secrets),
             reactor,
             self.wall,
-            prefix=settings.header_prefix,
-            query_credentials=settings.query_credentials,
-            allow_anonymous=settings.allow_anonymous_proxies,
-            http=lambda client_id, plugin: CountedCalls(out.outside.for_tenant(client_id), plugin, self._outcomes),
-            state=partial(CredentialState, self.store, settings.data, reactor, self._show_authorization),
-            background=background.start,
-            tell=self.boot.tell,
-            patience=Patience(reactor, settings.plugin_timeout),
-            shared=shared,
-            counters=self._counters,
+            self.boot,
+            state=state,
+            outside=out.outside,
+            outcomes=self._outcomes,
+            show_authorization=self._show_authorization,
+            closed_by=self._opened.append,
         )
         self.directory = Directory(
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
@@ -193,33 +173,20 @@ class Gateway(Service):
         if settings.listen:
             port = self._opened_port(settings.listen, self.listener)
             self.public_url = settings.public_url or url_of(port, settings.listen)
-        house = self._house = CoreHouse(
+        house = self._house = open_house(
+            settings,
+            self.registry,
+            self.reactor,
+            self.wall,
+            self.boot,
+            state=self._state,
             directory=self.directory,
-            store=self.store,
-            request_log=self.request_log,
-            registry=self.registry,
+            compiler=self._compiler,
             trials=self._trials,
-            authorizing=Authorizations(self._compiler, self.boot.tell),
-            explaining=Explainer(
-                self.directory,
-                self.reactor,
-                self.wall,
-                prefix=settings.header_prefix,
-                regions=frozenset(settings.regions),
-                tell=self.boot.tell,
-            ),
-            core_public_url=settings.core_public_url,
-            wall=self.wall,
-            hosts=frozenset(self._names(settings.core_listen)),
+            metrics=self.metrics,
             public_url=self.public_url,
+            hosts=self._names(settings.core_listen),
             is_ready=lambda: self._ready,
-            metrics=self.metrics.text,
-            allow_anonymous=settings.allow_anonymous_proxies,
-            open_clients=settings.open_clients,
-            log_retention_days=settings.log_retention_days,
-            address_of=TrustedProxies(settings.trusted_proxies).told_of,
-            counters=self._counters,
-            user_limit=UserLimit(self._counters, settings.core_requests_per_minute),
         )
         if settings.core_listen:
             site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))

@@ -124,7 +124,13 @@ FLOORS = (
         "rrgate.wire",
     },
     # What the composition root opens, part by part.
-    {"rrgate.gateway_metrics", "rrgate.opened_state", "rrgate.way_out"},
+    {
+        "rrgate.gateway_metrics",
+        "rrgate.opened_core",
+        "rrgate.opened_plugins",
+        "rrgate.opened_state",
+        "rrgate.way_out",
+    },
     # The composition root.
     {"rrgate.gateway"},
     # What starts it, a host's door to it, and what an operator does beside it.

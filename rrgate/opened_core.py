@@ -1,0 +1,71 @@
+"""`open_house`: what the Core API of a gateway works with, out of the gateway's parts and settings.
+
+Belongs here: which part is what in `CoreHouse`. Does not: the routes (core/), the listener (gateway.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from twisted.internet.interfaces import IReactorTime
+
+from rrgate.authorizing import Authorizations
+from rrgate.boot import BootHooks
+from rrgate.compiling import Compiler
+from rrgate.core.house import CoreHouse
+from rrgate.core.user_limit import UserLimit
+from rrgate.directory import Directory
+from rrgate.explaining import Explainer
+from rrgate.metrics.exposition import Metrics
+from rrgate.opened_state import OpenedState
+from rrgate.registry import Registry
+from rrgate.settings import Settings
+from rrgate.trial import Trials
+from rrgate.wire.callers import TrustedProxies
+
+
+def open_house(
+    settings: Settings,
+    registry: Registry,
+    clock: IReactorTime,
+    wall: Callable[[], float],
+    boot: BootHooks,
+    *,
+    state: OpenedState,
+    directory: Directory,
+    compiler: Compiler,
+    trials: Trials,
+    metrics: Metrics,
+    public_url: str,
+    hosts: Collection[str],
+    is_ready: Callable[[], bool],
+) -> CoreHouse:
+    """`public_url`: where callers reach the gateway. `hosts`: names under which the Core API is served."""
+    return CoreHouse(
+        directory=directory,
+        store=state.store,
+        request_log=state.request_log,
+        registry=registry,
+        trials=trials,
+        authorizing=Authorizations(compiler, boot.tell),
+        explaining=Explainer(
+            directory,
+            clock,
+            wall,
+            prefix=settings.header_prefix,
+            regions=frozenset(settings.regions),
+            tell=boot.tell,
+        ),
+        core_public_url=settings.core_public_url,
+        wall=wall,
+        hosts=frozenset(hosts),
+        public_url=public_url,
+        is_ready=is_ready,
+        metrics=metrics.text,
+        allow_anonymous=settings.allow_anonymous_proxies,
+        open_clients=settings.open_clients,
+        log_retention_days=settings.log_retention_days,
+        address_of=TrustedProxies(settings.trusted_proxies).told_of,
+        counters=state.counters,
+        user_limit=UserLimit(state.counters, settings.core_requests_per_minute),
+    )
