@@ -73,7 +73,7 @@ class Attempts:
 def _place(address: str) -> str:
     """What counts as one address: of IPv6 a whole /64, which is what a single host is given."""
     try:
-        parsed = ip_address(address.partition("%")[0])
+        parsed = ip_address(address)
     except ValueError:
         return address
     if parsed.version == 4:

@@ -112,3 +112,17 @@ async def test_behind_a_trusted_proxy_it_is_the_callers_address(core: Core) -> N
     for forwarded, status in (("192.0.2.2", 200), ("192.0.2.1", 429), ("198.51.100.1", 200)):
         told = await core.ask("GET", "/clients", headers={"X-Forwarded-For": forwarded})
         assert told.status == status
+
+
+def test_whose_word_is_taken() -> None:
+    told_of = TrustedProxies(["10.0.0.0/8"]).told_of
+    for peer, forwarded, expected in (
+        ("192.0.2.9", [b"198.51.100.1"], "192.0.2.9"),
+        ("::ffff:192.0.2.9", [b"198.51.100.1"], "192.0.2.9"),
+        ("10.0.0.1", [b"198.51.100.1"], "198.51.100.1"),
+        ("::ffff:10.0.0.1", [b"203.0.113.5", b"198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("unix", [b"198.51.100.1"], "unix"),
+    ):
+        assert told_of(peer, forwarded) == expected, (peer, forwarded)
+    assert TrustedProxies([]).told_of("127.0.0.1", [b"198.51.100.1"]) == "127.0.0.1"

@@ -110,8 +110,18 @@ async def test_what_holds_comes_from_limit_ceiling_and_plan(core: Core) -> None:
     assert await put(ceilings={"requestsPerMinute": 200}) == (40, 200)
     assert await put(limits={"requestsPerMinute": None}) == (200, 200)
     assert await put(ceilings={"requestsPerMinute": None}) == (100, 100)
-    assert await put(plan="business") == (None, None)
+    # What is changed together is judged together.
     assert await put(plan="team", limits={"requestsPerMinute": 1000}) == (1000, 1000)
+    assert await put(plan="business") == (1000, None)
+
+
+def test_what_holds_of_days() -> None:
+    day = Configuration(limit_per_day=7)
+    assert [evolve(day, ceiling_per_day=most).requests_per_day for most in (None, 5, 9)] == [7, 5, 7]
+    assert Configuration(ceiling_per_day=5).requests_per_day == 5
+    kept = Configuration(log_retention_days=30)
+    assert [kept.retention_days(gateway) for gateway in (7, 90)] == [7, 30]
+    assert Configuration().retention_days(90) == 90
 
 
 @pytest_twisted.ensureDeferred

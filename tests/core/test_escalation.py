@@ -85,6 +85,11 @@ async def test_inviting(core: Core) -> None:
 @pytest_twisted.ensureDeferred
 async def test_an_invite_goes_with_the_roles_of_who_made_it(core: Core) -> None:
     await peopled(core)
+    invite = await core.make("invites", {"inviteRoles": ["user"]}, token="u-adam")
+    core.directory.put_member("adam", "acme", ("user",))
+    body = {"inviteCode": invite["inviteCode"]}
+    assert (await core.ask("POST", "/invites/accept", body, token="u-bob")).status == 404
+    core.directory.put_member("adam", "acme", ("admin",))
     invite = await core.make("invites", {"inviteRoles": ["admin"]}, token="u-adam")
     # He is put out, and comes back by another account.
     assert (await core.ask("DELETE", "/clients/acme/members/adam")).status == 200

@@ -234,5 +234,13 @@ async def test_there_is_a_most_and_they_go_with_their_client(core: Core) -> None
         await invited(core)
     told = await core.ask("POST", WHERE, {"inviteRoles": ["user"]})
     assert told.status == 409
+    kept, acme = dict(core.directory.invites), core.directory.clients["acme"]
     assert (await core.ask("DELETE", "/clients/acme")).status == 200
+    assert core.directory.invites == {}
+    # Whoever drops a client alone drops them, too.
+    for invite in kept.values():
+        core.directory.put(invite)
+    core.directory.drop(core.directory.clients["other"])
+    assert core.directory.invites == kept
+    core.directory.drop(acme)
     assert core.directory.invites == {}

@@ -114,7 +114,9 @@ async def test_of_a_client_that_is_not_ones_own(core: Core, route: Route) -> Non
         await watched.same(404, token, theirs, mine | {"clientId": "other"}, elsewhere(mine))
     operators = isinstance(route.needs, Or) and route.needs.who is Who.OPERATOR
     for token in ("u-olga", "u-olga-as-owner", "u-olga-in-acme"):
-        if not (operators and token == "u-olga"):
+        if operators and token == "u-olga":
+            await watched.same(404, token, mine | {"clientId": "nowhere"}, elsewhere(mine))
+        else:
             await watched.same(404, token, *nowhere, theirs)
 
 

@@ -128,6 +128,7 @@ async def test_a_token_ends_by_time(core: Core) -> None:
         ({"tokenName": "x", "tokenClientId": "nothing"}, ["tokenClientId"]),
         ({"tokenName": "x", "tokenClientId": 5}, ["tokenClientId"]),
         ({"tokenName": "x", "tokenExpiresAt": "2025-12-12T05:26:57Z"}, ["tokenExpiresAt"]),
+        ({"tokenName": "x", "tokenExpiresAt": "2025-12-12T05:26:57.621Z"}, ["tokenExpiresAt"]),
         ({"tokenName": "x", "tokenExpiresAt": 5, "tokenRole": "Owner"}, ["tokenExpiresAt", "tokenRole"]),
         ({"tokenName": "x", "userToken": "u-mine", "sKey": "y"}, ["userToken", "sKey"]),
         ({"tokenName": "x", "tokenHash": "y"}, ["tokenHash"]),

@@ -83,3 +83,52 @@ async def test_what_was_answered_survives(core: Core, tmp_path: Path) -> None:
     assert (inventory.clients, inventory.members, inventory.credentials, inventory.proxies) == ((), (), (), ())
     await store.close()
     await request_log.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_people_survive_and_an_invite_is_used_up_with_what_it_gives(core: Core, tmp_path: Path) -> None:
+    from twisted.internet import reactor
+
+    data = tmp_path / "state"
+    data.mkdir(mode=0o700)
+    Store.create(data).close()
+    store = AsyncStore.open(data, reactor)  # type: ignore[arg-type]
+    alice = core.directory.users["alice"]
+    token = evolve(next(iter(core.directory.token_by_hash.values())), token_hash=store.secrets.token_hash("u-alice"))
+    await store.save(alice, token)
+    directory = Directory(no_route)
+    directory.put(alice)
+    directory.put(token)
+    core._port.factory.house = evolve(core.house, directory=directory, store=store)
+    (client,) = (await core.ask("POST", "/clients", {"clientName": "Real"})).document["clients"]
+    where = f"/clients/{client['sKey']}"
+    await core.ask("PUT", f"{where}/configuration", {"plan": "team", "allowedNetworks": ["10.0.0.0/8:443"]})
+    invites = [await core.make("invites", {"inviteRoles": ["admin"]}, client["sKey"]) for _ in range(3)]
+    codes = [{"inviteCode": each["inviteCode"]} for each in invites]
+    told = await core.ask("POST", "/users", {**codes[0], "userFirstName": "Eve"}, token=None)
+    assert told.status == 200, told.raw
+    eve, text = told.document["users"][0], told.document["tokens"][0]["userToken"]
+    assert (await core.ask("POST", "/users", codes[0], token=None)).status == 404
+    assert (await core.ask("POST", "/invites/accept", codes[1])).status == 200
+    wrong = {"inviteCode": codes[2]["inviteCode"][:-1]}
+    assert (await core.ask("POST", "/invites/accept", wrong)).status == 404
+    body = {"tokenName": "narrow", "tokenRole": "user", "tokenClientId": client["sKey"]}
+    assert (await core.ask("POST", f"/users/{eve['sKey']}/tokens", body, token=text)).status == 200
+    gone = await core.ask("GET", f"/users/{eve['sKey']}/tokens", token=text)
+    assert len(gone.document["tokens"]) == 2
+    await store.close()
+
+    again = Store.open(data)
+    inventory = again.load()
+    assert set(inventory.users) == set(directory.users.values())
+    assert set(inventory.tokens) == set(directory.token_by_hash.values())
+    assert inventory.clients == tuple(directory.clients.values())
+    assert {(each.user_id, each.client_id): each.roles for each in inventory.members} == directory.members
+    assert inventory.invites == tuple(directory.invites.values())
+    assert [(each.id, each.tries) for each in inventory.invites] == [(invites[2]["sKey"], 1)]
+    again.delete(*inventory.clients)
+    assert again.load().invites == ()
+    again.close()
+    for file in data.iterdir():
+        for secret in (text, *(code["inviteCode"].partition(".")[2] for code in codes)):
+            assert secret.encode() not in file.read_bytes()
