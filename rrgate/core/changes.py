@@ -62,7 +62,9 @@ def changed(house: CoreHouse, noun: R, changes: Mapping[str, Any]) -> R:
 
 def is_in_force(house: CoreHouse, noun: Resource) -> bool:
     """Whether nothing would change if `noun` were saved."""
-    return _present(house, noun) == noun
+    present = _present(house, noun)
+    # Not `==`, to which true in additional data is 1.
+    return present is noun or (isinstance(noun, Member) and present == noun)
 
 
 def _present(house: CoreHouse, noun: Resource) -> Resource | None:

@@ -122,8 +122,11 @@ CHECKS: dict[str, list[tuple[str, str]]] = {
         ("        await call.configure", "        call.configure"),
     ],
     "rrgate/core/changes.py": [
-        ("    if all(getattr(noun, name) == value for name, value in changes.items()):\n        return noun\n", ""),
-        ("    return _present(house, noun) == noun\n", "    return False\n"),
+        ("    if all(same_json(getattr(noun, name), value)", "    if all(getattr(noun, name) == value"),
+        ("    if all(same_json(getattr(noun, name), value)", "    if False and all(same_json(getattr(noun, name), value)"),
+        ("    return present is noun or (", "    return ("),
+        ("or (isinstance(noun, Member) and present == noun)", ""),
+        ("present is noun or (isinstance(noun, Member) and present == noun)", "present == noun"),
         ('        case User() | Token():\n            return ""\n', ""),
         ("return None if roles is None else evolve(noun, roles=roles)", "return None"),
     ],

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from attrs import frozen
+from attrs import evolve, frozen
 
-from rrgate.core.changes import KINDS
+from rrgate.core.changes import KINDS, changed, is_in_force
 from rrgate.core.members import NAMES
 from rrgate.core.proxies import PARTS
 from rrgate.core.routes import Route
@@ -146,9 +146,9 @@ def the_one(document: Any) -> Any:
 @every_writing_route
 @pytest_twisted.ensureDeferred
 async def test_one_truthful_entry(core: Core, route: Route) -> None:
-    where, body, path, changed = await asked(core, route)
+    where, body, path, known = await asked(core, route)
     before = None
-    if changed:
+    if known:
         before = await read(core, path)
     earlier = len(core.store.entries)
     core.seconds += 7
@@ -159,7 +159,7 @@ async def test_one_truthful_entry(core: Core, route: Route) -> None:
     kind = [part for part in route.template.split("/") if part and not part.startswith("{")][-1]
     kind = "members" if route.template.startswith("/clients/") and kind == "users" else kind
     after = None if entry.action == "delete" else the_one(told.document)
-    noun_id = changed or after["sKey"]
+    noun_id = known or after["sKey"]
     assert (entry.action, entry.kind, entry.noun_id) == (EXAMPLES[name_of(route)].action, kind, noun_id)
     assert (entry.user_id, entry.token_id, entry.via) == ("alice", "t-alice", name_of(route))
     assert entry.client_id == {"clients": noun_id, "users": "", "tokens": ""}.get(kind, "acme")
@@ -290,3 +290,15 @@ async def test_no_entry_where_nothing_changes(core: Core, route: Route) -> None:
         assert the_one(told.document) == before
     assert len(core.store.entries) == earlier
     assert core.store.kept == kept
+
+
+@pytest_twisted.ensureDeferred
+async def test_true_is_not_one_even_within_a_millisecond(core: Core) -> None:
+    made = await core.make("proxies", await core.make_parts())
+    one = evolve(core.directory.proxies[made["sKey"]], additional_data={"a": 1})
+    core.directory.put(one)
+    assert changed(core.house, one, {"additional_data": {"a": 1}}) is one
+    true = changed(core.house, one, {"additional_data": {"a": True}})
+    assert true == one
+    assert not is_in_force(core.house, true)
+    assert is_in_force(core.house, one)
