@@ -30,7 +30,7 @@ def document_schema(class_: type[Any]) -> Schema:
     and `secret`, whose fields are `writeOnly`. Classes that hold themselves are under `$defs`. Raises TypeError for
     annotations that name nothing.
     """
-    maker = _Maker()
+    maker = SchemaMaker()
     schema = maker.of_class(class_)
     if maker.found:
         # One that holds itself is told of once, and pointed at.
@@ -55,8 +55,11 @@ _PLAIN: Final[Mapping[Any, Schema]] = {
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 
 
-class _Maker:
-    """Makes one document. `found`: the classes that hold themselves, which have to be pointed at."""
+class SchemaMaker:
+    """Makes one document. `found`: the classes that hold themselves, which have to be pointed at.
+
+    Whoever points at other classes too overrides `of_class`, and begins a class's own schema with `fields_of`.
+    """
 
     def __init__(self) -> None:
         self.found: dict[type[Any], Schema] = {}
@@ -101,7 +104,7 @@ class _Maker:
             raise TypeError(f"{class_.__name__} has a field whose type names nothing: {error}") from None
         self._open.append(class_)
         try:
-            schema = self._fields(class_)
+            schema = self.fields_of(class_)
         finally:
             self._open.pop()
         if class_ in self._pointed_at:
@@ -109,17 +112,19 @@ class _Maker:
             return {"$ref": f"#/$defs/{class_.__name__}"}
         return schema
 
-    def _fields(self, class_: type[Any]) -> Schema:
+    def fields_of(self, class_: type[Any]) -> Schema:
+        """The schema of an attrs class whose types are resolved, wherever it is put."""
         fields = [attribute for attribute in attrs.fields(class_) if attribute.init]
         schema: Schema = {
             "type": "object",
-            "properties": {published_name(attribute): self._field(attribute) for attribute in fields},
+            "properties": {published_name(attribute): self.of_attribute(attribute) for attribute in fields},
             "additionalProperties": False,
         }
         required = [published_name(attribute) for attribute in fields if attribute.default is NOTHING]
         return self._with(schema, "required", required)
 
-    def _field(self, attribute: attrs.Attribute[Any]) -> Schema:
+    def of_attribute(self, attribute: attrs.Attribute[Any]) -> Schema:
+        """The schema of one of its fields."""
         schema = self.of(attribute.type) if attribute.type is not None else {}
         if help := attribute.metadata.get("help"):
             schema["description"] = help
@@ -129,7 +134,7 @@ class _Maker:
         if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
             # One that needs the object, or may draw lots for a secret, has nothing to tell beforehand.
             default = NOTHING if default.takes_self or "writeOnly" in schema else default.factory()
-        if default is not NOTHING and (shown := _as_json(default)) is not NOTHING:
+        if default is not NOTHING and (shown := as_json(default)) is not NOTHING:
             schema["default"] = shown
         return schema
 
@@ -152,19 +157,19 @@ class _Maker:
         return {"anyOf": members}
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A default as it would stand in a document; NOTHING for what cannot."""
     if value is None or isinstance(value, str | bool | int | float):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, Enum):
-        return _as_json(value.value)
+        return as_json(value.value)
     if isinstance(value, Mapping):
-        return _all({str(name): _as_json(each) for name, each in value.items()})
+        return _all({str(name): as_json(each) for name, each in value.items()})
     if isinstance(value, list | tuple | set | frozenset):
-        return _all([_as_json(each) for each in value])
+        return _all([as_json(each) for each in value])
     if attrs.has(type(value)):
         fields = [attribute for attribute in attrs.fields(type(value)) if attribute.init]
-        return _all({published_name(each): _as_json(getattr(value, each.name)) for each in fields})
+        return _all({published_name(each): as_json(getattr(value, each.name)) for each in fields})
     return NOTHING
 
 

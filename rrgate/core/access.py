@@ -134,6 +134,8 @@ MAY: Final[Mapping[str, Needs]] = {
     "GET /metrics": Who.OPERATOR,
     "GET /healthz": Who.ANYBODY,
     "GET /readyz": Who.ANYBODY,
+    "GET /openapi.json": Who.ANYBODY,
+    "GET /docs": Who.ANYBODY,
 }
 """Every route of the Core API, in the order of its documentation. Whoever adds a route adds its line here."""
 

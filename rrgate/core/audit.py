@@ -9,6 +9,7 @@ from rrgate.api import Problem
 from rrgate.core.answers import Answer, listed, not_right
 from rrgate.core.queries import PAGING
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import AuditEntry, Success
 from rrgate.store.audit import place
 
 
@@ -36,6 +37,7 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/audit",
         handler=list_entries,
+        success=Success(name="audit", of=AuditEntry),
         parameters=(*PAGING, "resourceId", "createdAfter", "createdBefore"),
         help="Every change of the client and of what belongs to it, newest first.",
     ),

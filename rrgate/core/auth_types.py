@@ -11,6 +11,7 @@ from rrgate.api import Plugin, Side
 from rrgate.core.answers import Answer, listed
 from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import AuthType, Success
 from rrgate.schemas import document_schema
 
 
@@ -41,6 +42,7 @@ ROUTES = (
         method="GET",
         template="/auth-types",
         handler=list_auth_types,
+        success=Success(name="authTypes", of=AuthType),
         help="The installed auth types, each with the JSON Schema of its `credentialSecret`.",
     ),
 )

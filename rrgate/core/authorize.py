@@ -22,6 +22,7 @@ from rrgate.core.changes import Actor, authorizing, saving
 from rrgate.core.checking import owned
 from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Link, Message, Success
 from rrgate.core.under_way import MINUTES, Asked, TooMany, new_state
 from rrgate.model import Credential, Side
 from rrgate.model.times import format_milliseconds
@@ -159,6 +160,8 @@ ROUTES = (
         method="POST",
         template="/clients/{clientId}/credentials/{credentialId}/authorize",
         handler=authorize,
+        success=Success(name="authorize", of=Link, listed=False),
+        statuses=(409, 429),
         tries=True,
         bodiless=True,
         help="A link by which a person authorizes the credential at its provider.",
@@ -167,6 +170,7 @@ ROUTES = (
         method="GET",
         template="/oauth2/start/{nonce}",
         handler=start,
+        success=Success(of=Message, status=303, pages=True),
         bare=True,
         help="That link: sends the browser to the provider. Works once, for 10 minutes.",
     ),
@@ -174,6 +178,7 @@ ROUTES = (
         method="GET",
         template=CALLBACK,
         handler=come_back,
+        success=Success(media_type="text/html", pages=True),
         bare=True,
         any_query=True,
         help="Where the provider sends the browser back to: the redirect URI to register there.",

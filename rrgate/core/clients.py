@@ -13,6 +13,7 @@ from rrgate.core.changes import changed
 from rrgate.core.house import CoreHouse, members_of
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import ClientMember
 from rrgate.ids import new_id
 from rrgate.model import Client, Member
 from rrgate.model.documents import Extra, publish, read_changes, read_new
@@ -21,7 +22,14 @@ FIRST_ROLES = ("owner", "admin")
 """Of whoever creates a client."""
 
 
-EXTRAS = (Extra("clientMembers", "an array of objects", help="Who belongs to it: `userId`, and `roles`."),)
+EXTRAS = (
+    Extra(
+        "clientMembers",
+        "an array of objects",
+        help="Who belongs to it: `userId`, and `roles`.",
+        shape=tuple[ClientMember, ...],
+    ),
+)
 
 
 def document_of(house: CoreHouse, client: Client) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from rrgate.core.authentication import acts_as_operator
 from rrgate.core.checking import gathered
 from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Success
 from rrgate.json_text import same_json
 from rrgate.model import Client, Configuration
 from rrgate.model.documents import read_field
@@ -159,11 +160,14 @@ def check_region(client: Client, field: str, region: object) -> None:
         raise ConfigError(Problem(field, f"must be one of this client's allowedRegions: {allowed}"))
 
 
+_SUCCESS: Final = Success(name=NAME, of=Configuration, listed=False)
+
 ROUTES = (
     Route(
         method="GET",
         template="/clients/{clientId}/configuration",
         handler=show_configuration,
+        success=_SUCCESS,
         help="What holds for all of its proxies.",
     ),
     Route(
@@ -171,6 +175,7 @@ ROUTES = (
         template="/clients/{clientId}/configuration",
         handler=update_configuration,
         noun=Configuration,
+        success=_SUCCESS,
         help="Change any of it; each field is set by owners or by operators.",
     ),
 )

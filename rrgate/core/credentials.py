@@ -31,6 +31,7 @@ EXTRAS = (
         written=True,
         required=True,
         help="The secret, as its auth type wants it. Write only: it is never answered.",
+        example={"key": "X-Api-Key", "value": "what-the-provider-gave-you"},
     ),
 )
 

@@ -17,6 +17,8 @@ from rrgate.api import Fields, Identity, Problem, fold, is_token
 from rrgate.core.answers import Answer
 from rrgate.core.checking import owned, refuse_if
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Explanation as ShownExplanation
+from rrgate.core.shapes import Success
 from rrgate.explained_request import ExplainedRequest, Part
 from rrgate.explanation import Described, Explanation, StepTold
 from rrgate.model import Proxy
@@ -39,7 +41,7 @@ class Assumed:
 
 
 @frozen
-class Wanted:
+class WantedExplanation:
     """The body of the route. `path`: behind the proxy's address, with the query. `body`: text; or `body_base64`."""
 
     method: str = "GET"
@@ -51,7 +53,7 @@ class Wanted:
     address: str = "127.0.0.1"
 
 
-def described(wanted: Wanted, proxy: Proxy) -> Described:
+def described(wanted: WantedExplanation, proxy: Proxy) -> Described:
     """`wanted` as the pipeline takes requests. Raises ConfigError with everything that no request could have."""
     problems: list[Problem] = []
     if not is_token(wanted.method.encode("utf-8", "replace")):
@@ -165,7 +167,7 @@ def _body(request: ExplainedRequest) -> dict[str, Any] | None:
 async def explain(call: Call) -> Answer:
     """What would become of the request that the body describes."""
     proxy = owned(call.house.directory.proxies, call, "proxyId")
-    wanted: Wanted = structure(call.document, Wanted, "")
+    wanted: WantedExplanation = structure(call.document, WantedExplanation, "")
     running = run_deferred(call.house.explaining.explain(proxy, described(wanted, proxy)))
     explanation = await call.presence.while_here(running)
     return Answer(200, {"explain": document_of(explanation), "message": "Success"})
@@ -176,6 +178,8 @@ ROUTES = (
         method="POST",
         template="/clients/{clientId}/proxies/{proxyId}/explain",
         handler=explain,
+        noun=WantedExplanation,
+        success=Success(name="explain", of=ShownExplanation, listed=False),
         tries=True,
         help="What would become of a request: each step's verdict, and what would be sent. Nothing is sent or counted.",
     ),

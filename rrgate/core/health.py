@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rrgate.core.answers import Answer, Refused
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Status, Success
 
 
 async def healthz(call: Call) -> Answer:
@@ -26,6 +27,7 @@ ROUTES = (
         method="GET",
         template="/healthz",
         handler=healthz,
+        success=Success(of=Status),
         bare=True,
         help="200 while the process lives.",
     ),
@@ -33,6 +35,8 @@ ROUTES = (
         method="GET",
         template="/readyz",
         handler=readyz,
+        success=Success(of=Status),
+        statuses=(503,),
         bare=True,
         help="200 while the gateway serves, 503 while it starts or drains.",
     ),

@@ -20,6 +20,7 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.members import document_of as member_document
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Joined, Message, Success
 from rrgate.core.tokens import SHOWN_ONCE, token_for
 from rrgate.ids import new_id
 from rrgate.model import Invite, Member, User
@@ -33,7 +34,12 @@ LONGEST_CODE: Final = 200
 CODE: Final = "inviteCode"
 
 EXTRAS: Final = (
-    Extra(CODE, "a string", help="What makes one a member, once. In the answer to POST alone, and kept nowhere."),
+    Extra(
+        CODE,
+        "a string",
+        help="What makes one a member, once. In the answer to POST alone, and kept nowhere.",
+        once=True,
+    ),
 )
 JOINING: Final = (Extra(CODE, "a string", help="The code of an invite.", written=True, required=True),)
 
@@ -211,12 +217,20 @@ ROUTES = (
         method="POST",
         template="/invites/accept",
         handler=accept,
+        noun=Nothing,
+        extras=JOINING,
+        success=Success(name="members", of=Member),
+        statuses=(404,),
         help="Become a member by the code of an invite; roles that you have stay.",
     ),
     Route(
         method="POST",
         template="/invites/decline",
         handler=decline,
+        noun=Nothing,
+        extras=JOINING,
+        success=Success(of=Message),
+        statuses=(404, 429),
         help="End an invite by its code.",
     ),
     Route(
@@ -224,6 +238,9 @@ ROUTES = (
         template="/users",
         handler=join,
         noun=User,
+        extras=JOINING,
+        success=Success(name="users", of=User, also=Joined),
+        statuses=(404, 429),
         help="Become a user, and a member, by the code of an invite; the answer shows a token once.",
     ),
 )

@@ -14,6 +14,7 @@ from rrgate.core.answers import Answer, conflict, deleted, listed, missing, show
 from rrgate.core.house import CoreHouse, members_of
 from rrgate.core.queries import PAGING, page_by_id
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Success
 from rrgate.model import Member
 from rrgate.model.documents import Extra, publish, read_changes
 
@@ -82,11 +83,13 @@ def _check_last_owner(house: CoreHouse, member: Member, *, stays: bool) -> None:
 
 def _routes(plural: str, like: str) -> tuple[Route, ...]:
     template = f"/clients/{{clientId}}/{plural}"
+    success = Success(name=plural, of=Member)
     return (
         Route(
             method="GET",
             template=template,
             handler=list_members,
+            success=success,
             parameters=PAGING,
             help=f"The members of a client, by their ids{like}.",
         ),
@@ -94,6 +97,7 @@ def _routes(plural: str, like: str) -> tuple[Route, ...]:
             method="PUT",
             template=f"{template}/{{userId}}",
             handler=update_member,
+            success=success,
             noun=Member,
             help=f"Change a member's roles{like}.",
         ),

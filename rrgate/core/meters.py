@@ -15,6 +15,7 @@ from rrgate.core.checking import gathered, owned
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import MeterCounts
 from rrgate.ids import new_id
 from rrgate.model import Meter, Proxy
 from rrgate.model.documents import Extra, publish, read_changes, read_new
@@ -24,7 +25,12 @@ from rrgate.names import is_token
 
 COUNTS = "meterCounts"
 EXTRAS = (
-    Extra(COUNTS, "an object", help="What was counted in the `minute`, `hour`, `day` and `month` that it is, in UTC."),
+    Extra(
+        COUNTS,
+        "an object",
+        help="What was counted in the `minute`, `hour`, `day` and `month` that it is, in UTC.",
+        shape=MeterCounts,
+    ),
 )
 _PREDICATES = "predicates"
 _WINDOWS = ("minute", "hour", "day", "month")

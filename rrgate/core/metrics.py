@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rrgate.core.answers import Answer
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Success
 from rrgate.metrics.exposition import CONTENT_TYPE
 
 
@@ -20,6 +21,7 @@ ROUTES = (
         method="GET",
         template="/metrics",
         handler=metrics,
+        success=Success(media_type="text/plain"),
         bare=True,
         help="Figures of this process for Prometheus.",
     ),

@@ -12,8 +12,10 @@ from rrgate.api import Problem
 from rrgate.core.access import Role
 from rrgate.core.answers import Answer, missing, not_right, shown
 from rrgate.core.checking import owned
+from rrgate.core.log_shapes import RequestDetail, RequestRecord, Requests
 from rrgate.core.queries import PAGING
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Success
 from rrgate.store.request_log import Ended
 
 STATES: Final[Mapping[str, Ended]] = {"succeeded": "well", "failed": "badly"}
@@ -85,6 +87,7 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/proxies/{proxyId}/requests",
         handler=list_requests,
+        success=Success(name="requests", of=RequestRecord, also=Requests),
         parameters=(*PAGING, "processedAfter", "processedBefore", "status", "method", "state"),
         help="The requests that a proxy has had, newest first.",
     ),
@@ -92,6 +95,7 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/proxies/{proxyId}/requests/{requestId}",
         handler=show_request,
+        success=Success(name="requests", of=RequestDetail),
         help="One request, with the flat view besides.",
     ),
 )

@@ -16,7 +16,9 @@ from rrgate.core.changes import Actor, Resource, authorizing, configuring, delet
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
+from rrgate.core.shapes import Success
 from rrgate.model import Client, Credential, Member, Target, Token, User
+from rrgate.model.documents import Extra
 
 
 @frozen(kw_only=True)
@@ -123,9 +125,11 @@ class Route:
     """`needs`: who may call it; if not given, what the table in access.py says.
 
     `parameters`: the query parameters it knows; another is refused. `noun`: the class of the body's fields, for the
-    documentation. `bare`: not served under `/api/…` too. `any_query`: it reads the query itself, from `raw_query`.
-    `tries`: a POST that changes no noun, and so does not run alone. `bodiless`: a POST without a body, or with an
-    object that has no members.
+    documentation; `extras`: those that are no attributes, where they are others than the noun's; `success`: what it
+    answers, where that is not the noun that its path ends with; `statuses`: with which it answers besides those that
+    follow from the rest (openapi/operations.py). `bare`: not served under `/api/…` too. `any_query`: it reads the query
+    itself, from `raw_query`. `tries`: a POST that changes no noun, and so does not run alone. `bodiless`: a POST
+    without a body, or with an object that has no members.
     """
 
     method: str
@@ -135,6 +139,9 @@ class Route:
     needs: Needs = Factory(lambda self: needs(self.method, self.template), takes_self=True)
     parameters: tuple[str, ...] = ()
     noun: type[Any] | None = None
+    extras: tuple[Extra, ...] | None = None
+    success: Success | None = None
+    statuses: tuple[int, ...] = ()
     bare: bool = False
     any_query: bool = False
     tries: bool = False

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from attrs import frozen
-
 from rrgate.core import (
     audit,
     auth_types,
@@ -17,6 +15,7 @@ from rrgate.core import (
     clients,
     configuration,
     credentials,
+    docs,
     explain,
     health,
     invites,
@@ -32,9 +31,18 @@ from rrgate.core import (
     trials,
     users,
 )
+from rrgate.core.openapi.document import openapi_document
+from rrgate.core.openapi.nouns import PublishedNoun
 from rrgate.core.routes import Route
 from rrgate.model import Client, Credential, Invite, Member, Meter, Proxy, Rule, Target, Token, User
-from rrgate.model.documents import Extra
+
+__all__ = ["NOUNS", "ROUTES", "PublishedNoun", "document"]
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of all that is here."""
+    return openapi_document(ROUTES, NOUNS)
+
 
 ROUTES: Final[tuple[Route, ...]] = (
     *users.ROUTES,
@@ -57,17 +65,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *auth_types.ROUTES,
     *metrics.ROUTES,
     *health.ROUTES,
+    *docs.docs_routes(document),
 )
-
-
-@frozen
-class PublishedNoun:
-    """A kind of object: its plural in answers, its class, and its fields that are no attributes."""
-
-    plural: str
-    noun: type[Any]
-    extras: tuple[Extra, ...] = ()
-
 
 NOUNS: Final = (
     PublishedNoun("users", User),

@@ -12,8 +12,11 @@ from typing import Final
 from rrgate.api import Problem
 from rrgate.core.answers import Answer, not_right
 from rrgate.core.checking import owned
+from rrgate.core.log_shapes import Span as ShownSpan
+from rrgate.core.log_shapes import Spans
 from rrgate.core.queries import MOST
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Success
 from rrgate.store.counts import INTERVALS, span_of
 from rrgate.store.telemetry import Span
 from rrgate.telemetry_view import telemetry_shown
@@ -54,7 +57,12 @@ async def _shown(call: Call, scope: str, proxy_id: str | None) -> Answer:
     return Answer(200, {"message": "Success", "interval": name, "telemetry": documents})
 
 
-_route = partial(Route, method="GET", parameters=("interval", "startDate", "endDate", "limit"))
+_route = partial(
+    Route,
+    method="GET",
+    parameters=("interval", "startDate", "endDate", "limit"),
+    success=Success(name="telemetry", of=ShownSpan, also=Spans),
+)
 
 ROUTES = (
     _route(

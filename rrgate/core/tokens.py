@@ -24,7 +24,7 @@ MOST_TOKENS: Final = 100
 SHOWN_ONCE: Final = "userToken"
 
 EXTRAS: Final = (
-    Extra(SHOWN_ONCE, "a string", help="The token itself. In the answer to POST alone, and kept nowhere."),
+    Extra(SHOWN_ONCE, "a string", help="The token itself. In the answer to POST alone, and kept nowhere.", once=True),
 )
 
 

@@ -6,7 +6,7 @@ Belongs here: what may be tried with what, and the published form of what came o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -17,6 +17,8 @@ from rrgate.core.authentication import role_in
 from rrgate.core.binding import first_use
 from rrgate.core.checking import gathered, owned, refuse_if
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Success
+from rrgate.core.shapes import Trial as ShownTrial
 from rrgate.model import Credential, Side, Target
 from rrgate.model.urls import test_path as checked_path
 from rrgate.structuring import structure
@@ -24,7 +26,7 @@ from rrgate.trial import TooManyTrials, Trial
 
 
 @frozen
-class Wanted:
+class WantedTrial:
     """The body of a credential's test. `path`: the target's `targetTestPath` if it is left out."""
 
     target_id: str
@@ -81,7 +83,7 @@ async def try_target(call: Call) -> Answer:
 
 async def try_credential(call: Call) -> Answer:
     credential = owned(call.house.directory.credentials, call, "credentialId")
-    wanted: Wanted = structure(call.document, Wanted, "")
+    wanted: WantedTrial = structure(call.document, WantedTrial, "")
     target = call.house.directory.targets.get(wanted.target_id)
     problems: list[Problem] = []
     if credential.side is not Side.TARGET:
@@ -138,11 +140,15 @@ async def bound(call: Call, credential: Credential, target: Target) -> Credentia
         house.writing.release()
 
 
+_SUCCESS: Final = Success(name="test", of=ShownTrial, listed=False)
+
 ROUTES = (
     Route(
         method="POST",
         template="/clients/{clientId}/targets/{targetId}/test",
         handler=try_target,
+        success=_SUCCESS,
+        statuses=(409, 429),
         tries=True,
         bodiless=True,
         help="Call a target's `targetTestPath`, without a credential.",
@@ -151,6 +157,9 @@ ROUTES = (
         method="POST",
         template="/clients/{clientId}/credentials/{credentialId}/test",
         handler=try_credential,
+        noun=WantedTrial,
+        success=_SUCCESS,
+        statuses=(409, 429),
         tries=True,
         help="Call a path of a target with a credential.",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from rrgate.core.answers import Answer, shown
 from rrgate.core.changes import changed
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Success
 from rrgate.model import User
 from rrgate.model.documents import publish, read_changes
 
@@ -24,7 +25,13 @@ async def update_user(call: Call) -> Answer:
 
 
 ROUTES = (
-    Route(method="GET", template="/users/me", handler=show_user, help="You."),
+    Route(
+        method="GET",
+        template="/users/me",
+        handler=show_user,
+        success=Success(name="users", of=User),
+        help="You.",
+    ),
     Route(
         method="GET", template="/users/{userId}", handler=show_user, help="You, by your id; other users answer 404."
     ),

@@ -18,7 +18,7 @@ class Client:
 
     id: str = published("sKey", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
-    name: str = published("clientName", check=name, help="A name for people, 1 to 200 characters.")
+    name: str = published("clientName", check=name, help="A name for people, 1 to 200 characters.", example="Acme Ltd")
     configuration: Configuration = Configuration()
     created_at: Milliseconds = published("clientCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("clientUpdatedAt", writable=Writable.NEVER)

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from rrgate.model.published import published
+from rrgate.model.published import asks, published
 from rrgate.model.values import between, one_of, region
 from rrgate.settings.values import Network, allowed_network
 
@@ -29,12 +29,14 @@ LONGEST_RETENTION: Final = 3650
 _limit = between(1, MOST_REQUESTS)
 
 
+@asks(maxItems=MOST_ENTRIES)
 def _regions(value: Sequence[str]) -> tuple[str, ...]:
     if len(value) > MOST_ENTRIES:
         raise ValueError(f"must be at most {MOST_ENTRIES} regions")
     return tuple(dict.fromkeys(region(each) for each in value))
 
 
+@asks(maxItems=MOST_ENTRIES)
 def opened_networks(value: Sequence[str]) -> tuple[str, ...]:
     """Networks, each with the one port that is meant or for all, as `allow_networks` has them, in one spelling."""
     if len(value) > MOST_ENTRIES:

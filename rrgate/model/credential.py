@@ -34,14 +34,24 @@ class Credential:
     id: str = published("sKey", writable=Writable.NEVER)
     client_id: str = published("clientId", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
-    name: str = published("credentialName", check=name, help="A name for people, 1 to 200 characters.")
+    name: str = published(
+        "credentialName", check=name, help="A name for people, 1 to 200 characters.", example="Stripe Token"
+    )
     side: Side = published(
-        "credentialType", writable=Writable.ON_CREATION, help="`proxy`: callers show it; `target`: we show it."
+        "credentialType",
+        writable=Writable.ON_CREATION,
+        help="`proxy`: callers show it; `target`: we show it.",
+        example="target",
     )
     auth_type: str = published(
-        "credentialAuthType", writable=Writable.ON_CREATION, help="The auth type, as an installed plugin spells it."
+        "credentialAuthType",
+        writable=Writable.ON_CREATION,
+        help="The auth type, as an installed plugin spells it.",
+        example="key",
     )
-    region: str = published("credentialRegion", writable=Writable.ON_CREATION, check=region, help="Its region.")
+    region: str = published(
+        "credentialRegion", writable=Writable.ON_CREATION, check=region, help="Its region.", example="us-east-1"
+    )
     active: bool = published("credentialActive", default=True, help="Whether it works.")
     default_rule_effect: str = published(
         "credentialDefaultRuleEffect",
@@ -61,6 +71,7 @@ class Credential:
         default=None,
         check=allowed_hosts,
         help="Hosts that it may be sent to; null until it is first used with a target.",
+        example=["api.stripe.com"],
     )
     needs_authorization: bool = published(
         "credentialNeedsAuthorization",

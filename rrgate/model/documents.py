@@ -29,7 +29,8 @@ IGNORED_ON_CREATION: Final = frozenset({"clientId", "userId", "parentId"})
 class Extra:
     """A published field that is no attribute of its noun, such as `credentialSecret` or `proxyURL`.
 
-    `type`: in words. `written`: whether callers write it (and then never read it), or only read it.
+    `type`: in words. `written`: whether callers write it (and then never read it), or only read it. `shape`: its type,
+    where the words say too little for a schema. `once`: answered by POST alone. `example`: for the documentation.
     """
 
     name: str
@@ -37,6 +38,9 @@ class Extra:
     help: str
     written: bool = False
     required: bool = False
+    shape: Any = None
+    once: bool = False
+    example: Any = None
 
 
 def publish(noun: Any, **derived: Any) -> dict[str, Any]:

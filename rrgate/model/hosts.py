@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import idna
 from attrs import frozen
 
+from rrgate.model.published import asks
 from rrgate.model.urls import check_authority
 
 MOST_HOSTS: Final = 50
@@ -61,6 +62,7 @@ def allows(entries: Sequence[str], address: Address) -> bool:
     return False
 
 
+@asks(minItems=1, maxItems=MOST_HOSTS)
 def allowed_hosts(value: Sequence[str]) -> tuple[str, ...]:
     """A list of `host`, `host:port`, `*.name` or `*.name:port`, each once and in order."""
     if not 1 <= len(value) <= MOST_HOSTS:

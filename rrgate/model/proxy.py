@@ -23,9 +23,15 @@ class Proxy:
     id: str = published("sKey", writable=Writable.NEVER)
     client_id: str = published("clientId", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
-    name: str = published("proxyName", check=name, help="A name for people, 1 to 200 characters.")
+    name: str = published(
+        "proxyName", check=name, help="A name for people, 1 to 200 characters.", example="Stripe Proxy"
+    )
     region: str = published(
-        "proxyRegion", writable=Writable.ON_CREATION, check=region, help="Its region, and that of its parts."
+        "proxyRegion",
+        writable=Writable.ON_CREATION,
+        check=region,
+        help="Its region, and that of its parts.",
+        example="us-east-1",
     )
     proxy_credential_id: str = published("proxyProxyCredentialId", help="What callers show.")
     target_id: str = published("proxyTargetId", help="Where requests go.")
@@ -39,7 +45,11 @@ class Proxy:
         help="`allow` or `deny` where no rule matches.",
     )
     alias: str | None = published(
-        "proxyAlias", default=None, check=alias, help="A second address, unique within the client."
+        "proxyAlias",
+        default=None,
+        check=alias,
+        help="A second address, unique within the client.",
+        example="payment-gateway",
     )
     additional_headers: Mapping[str, str] = published(
         "proxyAdditionalHeaders",

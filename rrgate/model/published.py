@@ -6,9 +6,9 @@ Belongs here: the one function that marks fields, and reading the marks. Does no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 from attrs import NOTHING, field, frozen
@@ -19,6 +19,27 @@ Milliseconds = Annotated[int, "since the epoch"]
 Check = Callable[[Any], Any]
 """Takes a value of the right type and answers the value to keep. Raises ValueError with a text that tells what would
 be right and holds no value."""
+
+C = TypeVar("C", bound=Check)
+_ASKED: Final[dict[Check, Mapping[str, Any]]] = {}
+
+
+def asks(**keywords: Any) -> Callable[[C], C]:
+    """Tells of a check what it asks for in words of JSON Schema, such as `maxLength=200`, for the documentation.
+
+    It may refuse more than they say, never take what they refuse.
+    """
+
+    def told(check: C) -> C:
+        _ASKED[check] = keywords
+        return check
+
+    return told
+
+
+def asked(check: Check | None) -> Mapping[str, Any]:
+    """What `asks` told of it; nothing of a check that tells nothing."""
+    return {} if check is None else _ASKED.get(check, {})
 
 
 class Writable(Enum):
@@ -32,6 +53,7 @@ class Writable(Enum):
 METADATA = "rrgate.published"
 CHECK = "rrgate.check"
 BY_PLUGIN = "rrgate.by_plugin"
+EXAMPLE = "rrgate.example"
 
 
 def published(
@@ -43,14 +65,16 @@ def published(
     help: str = "",
     check: Check | None = None,
     by_plugin: bool = False,
+    example: Any = NOTHING,
     **settings: Any,
 ) -> Any:
     """An attrs field that the Core API shows as `name`.
 
     `help` is a sentence for the documentation. `by_plugin`: the core itself does nothing with it, so another value
-    than the default is taken only where an installed plugin serves it (`Plugin.serves`).
+    than the default is taken only where an installed plugin serves it (`Plugin.serves`). `example`: a value for the
+    documentation, as it is published.
     """
-    metadata = {METADATA: (name, writable, help), CHECK: check, BY_PLUGIN: by_plugin}
+    metadata = {METADATA: (name, writable, help), CHECK: check, BY_PLUGIN: by_plugin, EXAMPLE: example}
     if factory is not None:
         return field(factory=factory, metadata=metadata, **settings)
     return field(default=default, metadata=metadata, **settings)
@@ -70,6 +94,7 @@ class PublishedField:
     required: bool
     default: Any
     """What it is when a new noun's document leaves it out; nothing where `required`."""
+    example: Any = NOTHING
 
 
 _FIELDS: dict[type[Any], tuple[PublishedField, ...]] = {}
@@ -103,6 +128,7 @@ def _read_marks(noun: type[Any]) -> tuple[PublishedField, ...]:
                 by_plugin=attribute.metadata[BY_PLUGIN],
                 required=default is NOTHING,
                 default=default,
+                example=attribute.metadata[EXAMPLE],
             )
         )
     return tuple(found)

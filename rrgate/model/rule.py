@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from attrs import frozen
 
 from rrgate.config_values import Problem
-from rrgate.model.published import Milliseconds, Writable, published
+from rrgate.model.published import Milliseconds, Writable, asks, published
 from rrgate.model.values import effect
 
 LONGEST_PATTERN: Final = 1024
@@ -92,6 +92,7 @@ class TokenCheck:
     presence: Presence = "must_exist"
 
 
+@asks(minItems=1)
 def known_methods(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """Names of methods that the gateway forwards, in capitals, each once."""
     if value is None:
@@ -104,18 +105,21 @@ def known_methods(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return methods
 
 
+@asks(minimum=0, maximum=1000)
 def _priority(value: int) -> int:
     if not 0 <= value <= 1000:
         raise ValueError("must be from 0 to 1000")
     return value
 
 
+@asks(maxLength=LONGEST_NOTES)
 def _notes(value: str) -> str:
     if len(value) > LONGEST_NOTES:
         raise ValueError(f"must have at most {LONGEST_NOTES} characters")
     return value
 
 
+@asks(pattern=f"^[{FLAGS}]*$")
 def flags(value: str) -> str:
     """Letters of `imsguy`, each at most once."""
     if len(set(value)) != len(value) or not set(value) <= set(FLAGS):
@@ -123,6 +127,7 @@ def flags(value: str) -> str:
     return value
 
 
+@asks(maxItems=MOST_CHECKS)
 def few(value: tuple[Any, ...]) -> tuple[Any, ...]:
     """At most 20 checks."""
     if len(value) > MOST_CHECKS:
@@ -145,9 +150,14 @@ class Rule:
         "priority", default=0, check=_priority, help="0 to 1000; of several that match, the greatest is reported."
     )
     methods: tuple[str, ...] | None = published(
-        "methods", default=None, check=known_methods, help="For which methods; all if null."
+        "methods", default=None, check=known_methods, help="For which methods; all if null.", example=["DELETE"]
     )
-    path: PathCheck | None = published("path", default=None, help="What the path must or must not match.")
+    path: PathCheck | None = published(
+        "path",
+        default=None,
+        help="What the path must or must not match.",
+        example={"path": {"pattern": "^/admin"}, "presence": "must_exist"},
+    )
     headers: tuple[NamedCheck, ...] = published(
         "headers", factory=tuple, check=few, help="Headers that must or must not be there; at most 20."
     )

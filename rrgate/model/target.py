@@ -18,10 +18,21 @@ class Target:
     id: str = published("sKey", writable=Writable.NEVER)
     client_id: str = published("clientId", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
-    name: str = published("targetName", check=name, help="A name for people, 1 to 200 characters.")
-    region: str = published("targetRegion", writable=Writable.ON_CREATION, check=region, help="Its region.")
-    base_url: str = published("targetBaseURL", check=base_url, help="http or https; no user info, query or fragment.")
-    test_path: str | None = published("targetTestPath", default=None, check=test_path, help="A path to try it by.")
+    name: str = published(
+        "targetName", check=name, help="A name for people, 1 to 200 characters.", example="Stripe API"
+    )
+    region: str = published(
+        "targetRegion", writable=Writable.ON_CREATION, check=region, help="Its region.", example="us-east-1"
+    )
+    base_url: str = published(
+        "targetBaseURL",
+        check=base_url,
+        help="http or https; no user info, query or fragment.",
+        example="https://api.stripe.com",
+    )
+    test_path: str | None = published(
+        "targetTestPath", default=None, check=test_path, help="A path to try it by.", example="/v1/customers"
+    )
     default_rule_effect: str = published(
         "targetDefaultRuleEffect",
         default="allow",

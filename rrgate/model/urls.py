@@ -12,6 +12,8 @@ from typing import Final
 
 import idna
 
+from rrgate.model.published import asks
+
 LONGEST_URL: Final = 2000
 
 _URL: Final = re.compile(r"(https?)://([^/?#]*)([^?#]*)\Z", re.IGNORECASE)
@@ -23,6 +25,7 @@ _PATH: Final = re.compile(r"[A-Za-z0-9\-._~%!$&'()*+,;=:@/]*\Z")
 _QUERY: Final = re.compile(r"[A-Za-z0-9\-._~%!$&'()*+,;=:@/?]*\Z")
 
 
+@asks(maxLength=LONGEST_URL, pattern="^[Hh][Tt][Tt][Pp][Ss]?://")
 def base_url(value: str) -> str:
     """An absolute http or https URL: host, perhaps a port and a path; no user info, query or fragment.
 
@@ -47,6 +50,7 @@ def base_url(value: str) -> str:
     return value
 
 
+@asks(maxLength=LONGEST_URL, pattern="^/")
 def test_path(value: str) -> str:
     """A path that is sent to a target as it stands, perhaps with a query."""
     if not value.startswith("/") or len(value) > LONGEST_URL:

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from rrgate.model.published import Milliseconds, Writable, published
+from rrgate.model.published import Milliseconds, Writable, asks, published
 from rrgate.model.values import name, one_of, text
 
 ROLES: Final = ("owner", "admin", "user")
@@ -23,6 +23,7 @@ def new_token() -> str:
     return f"u-{secrets.token_urlsafe(32)}"
 
 
+@asks(minItems=1, items={"enum": list(ROLES)})
 def roles(value: Sequence[str]) -> tuple[str, ...]:
     """One or more roles, each once, the greatest first."""
     if not value or not set(value) <= set(ROLES):

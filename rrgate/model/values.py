@@ -14,7 +14,7 @@ from typing import Final
 from cryptography import x509
 
 from rrgate.ids import UUID_FORM
-from rrgate.model.published import Check
+from rrgate.model.published import Check, asks
 from rrgate.model.urls import base_url, test_path
 from rrgate.names import NOT_INJECTABLE, fold, is_token
 
@@ -47,6 +47,7 @@ RESERVED_ALIASES: Final = frozenset(
 )
 
 
+@asks(minLength=1, maxLength=LONGEST_NAME, pattern=r"\S")
 def name(value: str) -> str:
     """1 to 200 characters, not all of them blank, none a control character or half of a surrogate pair."""
     if not 1 <= len(value) <= LONGEST_NAME or not value.strip():
@@ -59,6 +60,7 @@ def name(value: str) -> str:
 def text(most: int) -> Check:
     """A check for text of 1 to `most` characters for people, in which lines may end; other controls are none."""
 
+    @asks(minLength=1, maxLength=most, pattern=r"\S")
     def check(value: str) -> str:
         if not 1 <= len(value) <= most or not value.strip():
             raise ValueError(f"must have 1 to {most} characters, not all of them blank, or be null")
@@ -69,6 +71,7 @@ def text(most: int) -> Check:
     return check
 
 
+@asks(pattern="^[a-z0-9][a-z0-9-]{0,62}$")
 def region(value: str) -> str:
     """A name such as `us-east-1`: letters a–z, digits and `-`."""
     if not _REGION.match(value):
@@ -76,6 +79,7 @@ def region(value: str) -> str:
     return value
 
 
+@asks(pattern="^[a-z0-9][a-z0-9-]{0,62}$")
 def alias(value: str) -> str:
     """A name that can stand in a path beside ids and our own first segments (gateway-api.md 2)."""
     if not _ALIAS.match(value):
@@ -90,6 +94,7 @@ def alias(value: str) -> str:
 def one_of(*options: str) -> Check:
     """A check for one of a few words."""
 
+    @asks(enum=list(options))
     def check(value: str) -> str:
         if value not in options:
             raise ValueError("must be one of " + ", ".join(options))
@@ -104,6 +109,7 @@ effect = one_of("allow", "deny")
 def between(least: float, most: float) -> Check:
     """A check for a number within these bounds, both included."""
 
+    @asks(minimum=least, maximum=most)
     def check(value: float) -> float:
         if not least <= value <= most:
             raise ValueError(f"must be from {least} to {most}")
@@ -112,6 +118,7 @@ def between(least: float, most: float) -> Check:
     return check
 
 
+@asks(minimum=1, maximum=LARGEST_SIZE)
 def size(value: int) -> int:
     """A number of bytes, at least one."""
     if not 1 <= value <= LARGEST_SIZE:
@@ -119,6 +126,7 @@ def size(value: int) -> int:
     return value
 
 
+@asks(maxItems=MOST_HEADER_NAMES)
 def header_names(value: Sequence[str]) -> tuple[str, ...]:
     """Names of header fields that may cross the gateway, each once."""
     if len(value) > MOST_HEADER_NAMES:
@@ -132,6 +140,7 @@ def header_names(value: Sequence[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
+@asks(maxItems=MOST_NETWORKS)
 def networks(value: Sequence[str]) -> tuple[str, ...]:
     """Networks or single addresses, each kept as `address/bits`."""
     if len(value) > MOST_NETWORKS:
@@ -152,6 +161,7 @@ def networks(value: Sequence[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
+@asks(maxLength=LARGEST_BUNDLE)
 def certificates(value: str) -> str:
     """One or more certificates in PEM."""
     if len(value) > LARGEST_BUNDLE:

@@ -19,6 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.web.client import Agent
 
 from rrgate.api import AuthorizationRefused, AuthorizationRequest
+from rrgate.checks import Checks, as_document
 from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
 from rrgate.counters import Counters
@@ -207,7 +208,7 @@ class Explaining:
 
     async def explain(self, proxy: Proxy, described: Described) -> Explanation:
         """As `rrgate.explaining.Explainer`."""
-        return Explanation(None, 403, "proxy-access-denied", "no", True, (), "", (), {})
+        return Explanation(None, 403, "proxy-access-denied", "no", True, (), "", (), as_document(Checks.NONE))
 
 
 class Authorizing:
