@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,16 +175,27 @@ def start_rrgate(
 
 
 def start_gateway(
-    folder: Path, target: Part, name: str, arguments: tuple[str, ...] = ()
+    folder: Path,
+    target: Part,
+    name: str,
+    arguments: tuple[str, ...] = (),
+    *,
+    settings: Sequence[str] = (),
+    again: Core | None = None,
 ) -> tuple[subprocess.Popen[bytes], int, Core]:
-    """A gateway as `twistd` runs it, which may dial `target` alone: its process, its port, and its Core API."""
+    """A gateway as `twistd` runs it, which may dial `target` alone: its process, its port, and its Core API.
+
+    `settings`: further ones, as `NAME=VALUE`. `again`: the Core API of one that was stopped, whose state it has.
+    """
     binaries = Path(sys.executable).parent
     data = folder / name
-    ids = json.loads(
-        subprocess.run(
+    if again is None:
+        told = subprocess.run(
             [binaries / "rrgate", "init", "--data", data, "--json"], check=True, capture_output=True
         ).stdout
-    )
+        client, token = json.loads(told)["clientId"], json.loads(told)["userToken"]
+    else:
+        client, token = again.base.rpartition("/")[2], again.token
     port, core_port = free_port(), free_port()
     process = subprocess.Popen(
         [
@@ -193,11 +204,12 @@ def start_gateway(
             "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=4096",
             "--core-listen", f"tcp:{core_port}:interface=127.0.0.1",
             "--allow-network", f"127.0.0.1/32:{target.port}",
+            *(word for setting in settings for word in ("--set", setting)),
         ],
         env={**os.environ, "PYTHONPATH": ""},
     )  # fmt: skip
     wait_for(core_port)
-    return process, port, Core(f"http://127.0.0.1:{core_port}/clients/{ids['clientId']}", ids["userToken"])
+    return process, port, Core(f"http://127.0.0.1:{core_port}/clients/{client}", token)
 
 
 @frozen

@@ -7,6 +7,7 @@ request.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from rrgate.model import Credential, Proxy, Side, Target
@@ -78,6 +79,11 @@ SCOPE_CHECKS: Final[Mapping[Scope, int]] = {
 
 def as_document(checks: int) -> dict[str, bool]:
     """`validationData`: every check by name; one that was not reached is false."""
+    return _as_document(checks).copy()
+
+
+@lru_cache(maxsize=1024)
+def _as_document(checks: int) -> dict[str, bool]:
     return {name: bool(checks >> place & 1) for place, name in enumerate(NAMES)}
 
 

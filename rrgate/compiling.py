@@ -30,6 +30,7 @@ from rrgate.configuring import holds_secrets
 from rrgate.counting_values import CountsRequests, NothingCounted
 from rrgate.directory import Directory
 from rrgate.model import Client, Credential, Parts, Proxy, Target
+from rrgate.model.path_template import compiled_template
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
@@ -144,6 +145,7 @@ class Compiler:
             passed_headers=consumes.headers & passed,
             cut_parameters=consumes.parameters if caller is not None else None,
             caller_expires=_seconds(caller_side),
+            log_path=None if proxy.log_path_template is None else compiled_template(proxy.log_path_template),
             keeps_bodies=client.configuration.log_bodies,
         )
 

@@ -20,6 +20,7 @@ from rrgate.exchange import Exchange
 from rrgate.json_text import json_text
 from rrgate.kept_bodies import KeptBodies
 from rrgate.messages import Fields, Identity, first
+from rrgate.model.path_template import masked
 from rrgate.redaction import Kept, answer_headers_kept, location_shown, parameters_kept, request_headers_kept
 from rrgate.route import Route
 from rrgate.store.request_log import LogRow
@@ -169,6 +170,9 @@ def encode(seen: Snapshot, country: str = UNKNOWN) -> LogRow:
         proxy_id, client_id, user_id = proxy.id, proxy.client_id, proxy.user_id
         path = origin_path or b"/"
     location = first(response_fields, b"location") if response_fields is not None and sent_at else None
+    if route is not None and route.log_path is not None:
+        path = masked(path, route.log_path)
+        location = None if location is None else masked(location, route.log_path)
     # In the order of Facts; a plain tuple, because orjson writes no others, and making one would cost 0.6 µs.
     facts = (
         wall_started,

@@ -5,6 +5,8 @@ Belongs here: its data, and what they alone say of it. Does not: how it is built
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from attrs import field, frozen
 
@@ -63,6 +65,8 @@ class Route:
     caller_expires: float | None
     """Seconds since the epoch from when on the caller's credential no longer works, or None."""
     target_expires: float | None
+    log_path: Any = None
+    """What of paths the request log does not show (`rrgate.model.path_template`), or None."""
     keeps_bodies: bool = False
     """Its client's request log holds bodies."""
     allowed_hosts: tuple[str, ...] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rrgate.store.counts import INTERVALS, Counts, Sums, moment_of
+from rrgate.store.counts import INTERVALS, Counts, moment_of
 from rrgate.store.telemetry import Span
 
 Document = dict[str, Any]
@@ -29,43 +29,43 @@ def telemetry_shown(scope: str, interval: str, spans: Sequence[Span], proxy_id: 
 def _maps(counts: Counts) -> Document:
     number: dict[str, int] = {}
     successes: dict[str, int] = {}
-    errors: dict[str, int] = {}
     microseconds: dict[str, int] = {}
+    code_counts: dict[str, int] = {}
+    code_times: dict[str, float] = {}
     for key, (many, time) in counts.codes.items():
         code, _, source = key.partition(":")
+        status = int(code)
+        code_counts[key] = many
+        code_times[key] = time / 1_000_000
         number[source] = number.get(source, 0) + many
         microseconds[source] = microseconds.get(source, 0) + time
-        status = int(code)
-        good = 200 <= status < 400 or status == _SWITCHED
-        successes[source] = successes.get(source, 0) + (many if good else 0)
-        errors[source] = errors.get(source, 0) + (0 if good else many)
+        good = many if 200 <= status < 400 or status == _SWITCHED else 0
+        successes[source] = successes.get(source, 0) + good
+    country_counts: dict[str, int] = {}
+    country_times: dict[str, float] = {}
+    country_averages: dict[str, float] = {}
+    for key, (many, time) in counts.countries.items():
+        country_counts[key] = many
+        country_times[key] = time / 1_000_000
+        country_averages[key] = round(time / many / 1_000_000, 4)
+    errors = {source: many - successes[source] for source, many in number.items()}
     return {
         "countMap": number,
         "successCountMap": successes,
         "errorCountMap": errors,
         "totalResponseTimeMap": {source: time / 1_000_000 for source, time in microseconds.items()},
-        "codeCountMap": _numbers(counts.codes),
-        "codeTotalRTMap": _seconds(counts.codes),
-        "countryCountMap": _numbers(counts.countries),
-        "countryTotalRTMap": _seconds(counts.countries),
+        "codeCountMap": code_counts,
+        "codeTotalRTMap": code_times,
+        "countryCountMap": country_counts,
+        "countryTotalRTMap": country_times,
         "averageResponseTimeMap": {
             source: round(time / number[source] / 1_000_000, 4) for source, time in microseconds.items()
         },
         "successRateMap": _rates(successes, number),
         "errorRateMap": _rates(errors, number),
-        "countryAverageRTMap": {
-            key: round(time / many / 1_000_000, 4) for key, (many, time) in counts.countries.items()
-        },
+        "countryAverageRTMap": country_averages,
         "ewmaResponseTime": round(counts.average, 6),
     }
-
-
-def _numbers(sums: Sums) -> dict[str, int]:
-    return {key: number for key, (number, _) in sums.items()}
-
-
-def _seconds(sums: Sums) -> dict[str, float]:
-    return {key: time / 1_000_000 for key, (_, time) in sums.items()}
 
 
 def _rates(some: Mapping[str, int], of: Mapping[str, int]) -> dict[str, float]:

@@ -19,6 +19,7 @@ from rrgate.checks import NAMES, Checks
 from rrgate.exchange import Exchange
 from rrgate.json_text import WrittenNumber
 from rrgate.messages import Identity, TargetResponse
+from rrgate.model.path_template import compiled_template
 from rrgate.names import fold
 from rrgate.record import encode, snapshot
 from rrgate.record_view import published
@@ -42,6 +43,7 @@ def route(**changes: Any) -> Any:
         "cut_headers": frozenset({b"authorization", b"content-length"}),
         "cut_parameters": frozenset({b"authorization", b"appid"}),
         "own_prefix": b"requestrocket-",
+        "log_path": None,
     }
     return SimpleNamespace(**{**known, **changes})
 
@@ -163,6 +165,15 @@ def test_a_whole_record() -> None:
 def test_the_row_has_what_is_looked_up() -> None:
     row = encode(snapshot(forwarded()))
     assert row[:6] == ("p1", "r1", "c1", 1_700_000_000_250, "GET", 302)
+
+
+def test_parts_of_a_path_are_masked_by_a_template() -> None:
+    ex = forwarded(route=route(log_path=compiled_template("/users/([^/]+)")), origin_path=b"/users/ann/cards")
+    assert ex.response is not None
+    ex.response.fields = fields((b"Location", b"https://h/users/ann?next=1"))
+    record, detail = documents(ex)
+    assert record["proxyData"]["apiPath"] == detail["path"] == "/users/[REDACTED]/cards"
+    assert record["targetData"]["location"] == "https://h/users/[REDACTED]"
 
 
 def test_without_a_proxy() -> None:

@@ -36,6 +36,11 @@ def shown(plural: str, *documents: Mapping[str, Any]) -> Answer:
     return Answer(200, {plural: list(documents), "message": "Success"})
 
 
+def ready(content: bytes) -> Answer:
+    """Success: a document that is JSON already."""
+    return Answer(200, {}, (("Content-Type", "application/json"),), content)
+
+
 def listed(plural: str, documents: Iterable[Mapping[str, Any]], next_cursor: str | None) -> Answer:
     """Success: a page of a list."""
     document: dict[str, Any] = {plural: list(documents), "message": "Success"}

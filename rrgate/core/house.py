@@ -99,6 +99,7 @@ class ReadingLog(Protocol):
         status: int | None = None,
         method: str | None = None,
         ended: Ended | None = None,
+        shown: Callable[[dict[str, Any]], Any] = ...,
     ) -> Deferred[RequestPage]: ...
     def detail(
         self, proxy_id: str, request_id: str, *, bodies: bool = False

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+
 from rrgate.api import Problem
 from rrgate.core.access import Role
-from rrgate.core.answers import Answer, missing, not_right, shown
+from rrgate.core.answers import Answer, missing, not_right, ready, shown
 from rrgate.core.checking import owned
 from rrgate.core.log_shapes import RequestDetail, RequestRecord, Requests
 from rrgate.core.queries import PAGING
@@ -31,10 +33,10 @@ def sees_everything(call: Call) -> bool:
     return call.role is not None and call.role >= Role.ADMIN
 
 
-def visible(call: Call, record: Mapping[str, Any]) -> dict[str, Any]:
+def visible(call: Call, record: dict[str, Any]) -> dict[str, Any]:
     """A record as the caller may read it: bodies and claims are for admins and owners."""
     if sees_everything(call):
-        return dict(record)
+        return record
     return {name: value for name, value in record.items() if name not in HIDDEN_FROM_USERS}
 
 
@@ -59,19 +61,17 @@ async def list_requests(call: Call) -> Answer:
             status=status,
             method=method.upper() if method is not None else None,
             ended=None if state is None else STATES[state],
+            # On the reader's thread: a thousand records are 2 MB.
+            shown=lambda record: orjson.dumps(visible(call, record)),
         )
     except ValueError:
         raise not_right([Problem("cursor", "must be the nextCursor of an earlier answer")]) from None
     page = await found
-    document: dict[str, Any] = {
-        "message": "Success",
-        "totalRequests": len(page.requests),
-        "limitReached": page.next_cursor is not None,
-        "requests": [visible(call, record) for record in page.requests],
-    }
-    if page.next_cursor is not None:
+    more = page.next_cursor is not None
+    document = {"message": "Success", "totalRequests": len(page.requests), "limitReached": more}
+    if more:
         document["nextCursor"] = page.next_cursor
-    return Answer(200, document)
+    return ready(b'%b,"requests":[%b]}' % (orjson.dumps(document)[:-1], b",".join(page.requests)))
 
 
 async def show_request(call: Call) -> Answer:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+import orjson
+
 from rrgate.api import Problem
-from rrgate.core.answers import Answer, not_right
+from rrgate.core.answers import Answer, not_right, ready
 from rrgate.core.checking import owned
 from rrgate.core.log_shapes import Span as ShownSpan
 from rrgate.core.log_shapes import Spans
@@ -50,11 +52,12 @@ async def _shown(call: Call, scope: str, proxy_id: str | None) -> Answer:
     last = _FOREVER if end is None else end
     limit = query.number("limit", 1, MOST) or USUALLY
 
-    def shown(spans: Sequence[Span]) -> list[dict[str, object]]:
-        return telemetry_shown(scope, name, spans, proxy_id)
+    def shown(spans: Sequence[Span]) -> bytes:
+        documents = telemetry_shown(scope, name, spans, proxy_id)
+        # On the reader's thread: a thousand spans are some MB.
+        return orjson.dumps({"message": "Success", "interval": name, "telemetry": documents})
 
-    documents = await call.house.request_log.telemetry(scope, interval, first, last, limit, shown)
-    return Answer(200, {"message": "Success", "interval": name, "telemetry": documents})
+    return ready(await call.house.request_log.telemetry(scope, interval, first, last, limit, shown))
 
 
 _route = partial(

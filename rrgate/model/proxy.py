@@ -12,6 +12,7 @@ from attrs import frozen
 
 from rrgate.model.configuration import MOST_REQUESTS
 from rrgate.model.cors import CorsPolicy
+from rrgate.model.path_template import path_template
 from rrgate.model.published import Milliseconds, Writable, published
 from rrgate.model.values import alias, between, effect, header_names, name, networks, one_of, region, size
 
@@ -137,6 +138,13 @@ class Proxy:
         check=networks,
         by_plugin=True,
         help="Networks that callers may come from. Empty: any, but only loopback where callers show no credential.",
+    )
+    log_path_template: str | None = published(
+        "logPathTemplate",
+        default=None,
+        check=path_template,
+        help="A pattern on RE2. In place of what its groups match in a path, or of all it matches if it has none, the "
+        "request log has `[REDACTED]`.",
     )
     created_at: Milliseconds = published("proxyCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("proxyUpdatedAt", writable=Writable.NEVER)

@@ -67,3 +67,10 @@ def step_0004_bodies(database: Database) -> None:
         "CREATE TABLE bodies (request_id TEXT PRIMARY KEY NOT NULL REFERENCES requests (request_id) ON DELETE CASCADE, "
         "client_id TEXT NOT NULL, sealed BLOB NOT NULL) STRICT"
     )
+
+
+@migrations()
+def step_0005_searching_without_rows(database: Database) -> None:
+    """What lists follow has what is searched for: 0.4 µs more to write a row, a tenth to look at one."""
+    database.execute("DROP INDEX idx_requests_proxy_id_processed_at_id")
+    database.execute("CREATE INDEX requests_newest ON requests (proxy_id, processed_at, id, status, method)")

@@ -6,8 +6,6 @@ queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,6 +21,7 @@ from rrgate.store.counts import Tallied
 from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
+from rrgate.store.searching import Conditions, cursor_of, place_of
 from rrgate.store.telemetry import Span, add_fresh
 from rrgate.store.thread import WorkThread
 from rrgate.store.tidying import Tidying
@@ -73,7 +72,7 @@ Opened = Callable[[BodyRow], Document]
 class RequestPage:
     """Records, newest first; `next_cursor` leads to the next page, and is None on the last."""
 
-    requests: tuple[Document, ...]
+    requests: tuple[Any, ...]
     next_cursor: str | None
 
 
@@ -95,23 +94,6 @@ def _append(rows: int) -> str:
 _AT_ONCE: Final = 100
 _APPEND_MANY: Final = _append(_AT_ONCE)
 _APPEND_ONE: Final = _append(1)
-
-
-class _Conditions:
-    """SQL that rows fulfil, and its values."""
-
-    def __init__(self, first: str = "", *values: Any) -> None:
-        self._conditions = [first] if first else []
-        self.values = [*values]
-
-    def __str__(self) -> str:
-        return " AND ".join(self._conditions)
-
-    def add(self, condition: str, *values: Any) -> None:
-        """One more; not if a value is None."""
-        if None not in values:
-            self._conditions.append(condition)
-            self.values.extend(values)
 
 
 class RequestLog:
@@ -191,31 +173,32 @@ class RequestLog:
         status: int | None = None,
         method: str | None = None,
         ended: Ended | None = None,
+        shown: Callable[[Document], Any] = lambda record: record,
     ) -> Deferred[RequestPage]:
         """Records of a proxy, newest first; `''` for requests that found no proxy.
 
         `after`, `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ROWS`. `cursor`: from the page
         before, opaque. `ended`: well is a status below 400. No page looks through more than `MOST_LOOKED_AT` rows, so
-        that a rare `method` may come in several, each of which may have few records, or none. Raises ValueError at
-        once for a limit or cursor that is none.
+        that a rare `method` may come in several, each of which may have few records, or none. `shown` makes of each
+        what is answered, on the reader's thread. Raises ValueError at once for a limit or cursor that is none.
         """
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
-        within = _Conditions("proxy_id = ?", proxy_id)
+        within = Conditions("proxy_id = ?", proxy_id)
         within.add("processed_at > ?", after)
         within.add("processed_at < ?", before)
         if status is not None and status != USUAL_STATUS:
             # Spelled out, so that SQLite sees that the index of unusual ones has them all.
             within.add(f"status = {int(status)} AND status <> {USUAL_STATUS}")
         if cursor is not None:
-            within.add("(processed_at, id) < (?, ?)", *_place(cursor))
-        wanted = _Conditions()
+            within.add("(processed_at, id) < (?, ?)", *place_of(cursor))
+        wanted = Conditions()
         if status == USUAL_STATUS:
             wanted.add("status = ?", status)
         if ended is not None:
             wanted.add("status < 400" if ended == "well" else "status >= 400")
         wanted.add("method = ?", method)
-        return self._thread.call(self._page, within, wanted, limit)
+        return self._thread.call(self._page, within, wanted, limit, shown)
 
     def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[Document | None]:
         """One record with the flat view that the single view adds, or None if there is no such request.
@@ -240,15 +223,18 @@ class RequestLog:
         """Close both connections; the writing thread must have ended. May be called again."""
         return self._thread.close(self._close)
 
-    def _page(self, within: _Conditions, wanted: _Conditions, limit: int) -> RequestPage:
+    def _page(
+        self, within: Conditions, wanted: Conditions, limit: int, shown: Callable[[Document], Any]
+    ) -> RequestPage:
         connection = self._reader.conn
         newest = "ORDER BY processed_at DESC, id DESC"
         looked_at = f"SELECT id, processed_at, status, method FROM requests WHERE {within} {newest} LIMIT ?"
-        if not wanted.values and str(wanted) == "":
+        if not str(wanted):
             sql, values = f"SELECT id, {_COLUMNS} FROM requests WHERE {within} {newest} LIMIT ?", [*within.values]
         else:
-            # What is looked at is bounded, whatever is found; only what is found is read whole.
-            found = f"SELECT id FROM ({looked_at}) WHERE {wanted} {newest} LIMIT ?"
+            # What is looked at is bounded, whatever is found; only what is found is read whole. No order in between:
+            # for that of a subquery with a limit SQLite keeps to, and for its own it would look at all of them.
+            found = f"SELECT id FROM ({looked_at}) WHERE {wanted} LIMIT ?"
             sql = f"SELECT id, {_COLUMNS} FROM requests WHERE id IN ({found}) {newest}"
             values = [*within.values, MOST_LOOKED_AT, *wanted.values]
         rows = connection.execute(sql, (*values, limit + 1)).fetchall()
@@ -256,15 +242,16 @@ class RequestLog:
         if len(rows) > limit:
             del rows[limit:]
             last_id, *last = rows[-1]
-            following = _cursor(LogRow(*last).processed_at, last_id)
+            following = cursor_of(LogRow(*last).processed_at, last_id)
         elif str(wanted):
             # Where the next page goes on, if this one did not see all there is.
             behind = connection.execute(
                 f"SELECT processed_at, id FROM requests WHERE {within} {newest} LIMIT 1 OFFSET ?",
                 (*within.values, MOST_LOOKED_AT - 1),
             ).fetchone()
-            following = None if behind is None else _cursor(*behind)
-        return RequestPage(tuple(self._published(LogRow(*row))[0] for _, *row in rows), following)
+            following = None if behind is None else cursor_of(*behind)
+        published = self._published
+        return RequestPage(tuple([shown(published(LogRow(*row))[0]) for _, *row in rows]), following)
 
     def _detail(self, proxy_id: str, request_id: str, bodies: bool) -> Document | None:
         row = self._reader.conn.execute(
@@ -282,18 +269,3 @@ class RequestLog:
         # The writer last: closing the last connection is what folds the WAL into the file, and a reader may not.
         self._reader.close()
         self._writer.close()
-
-
-def _cursor(processed_at: int, row_id: int) -> str:
-    return base64.urlsafe_b64encode(f"{processed_at}.{row_id}".encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> tuple[int, int]:
-    try:
-        processed_at, _, row_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).partition(b".")
-        place = int(processed_at), int(row_id)
-    except (ValueError, binascii.Error):
-        place = (-1, -1)
-    if not (0 <= place[0] < 1 << 63 and 0 <= place[1] < 1 << 63):
-        raise ValueError("cursor: must be the nextCursor of an earlier answer")
-    return place

@@ -121,10 +121,11 @@ class MemoryLog:
         self.asked: dict[str, Any] = {}
 
     def list(self, proxy_id: str, **asked: Any) -> Deferred[RequestPage]:
+        shown = asked.pop("shown")
         self.asked = asked
         if asked["cursor"] == "bad":
             raise ValueError("cursor")
-        records = self.records[: asked["limit"]]
+        records = [shown(record) for record in self.records[: asked["limit"]]]
         return succeed(RequestPage(tuple(records), "more" if len(self.records) > asked["limit"] else None))
 
     def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[dict[str, Any] | None]:

@@ -1,0 +1,141 @@
+"""How fast a long request log is read, and what removing of it costs traffic: `python -m bench.log [--rows N]`.
+
+Belongs here: the questions, and the rounds of traffic. Does not: what is in the log (history.py), load (load.py).
+It needs about 1.1 GB and a minute for each million rows; nginx and wrk for the traffic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import load, parts
+from bench.history import DAYS, fill
+from bench.load import Load
+from bench.parts import CALLER_KEY, TARGET_TOKEN, Core, Missing, Part
+
+TIMES = 50
+"""Each question is asked so often."""
+FOREVER = "log_retention_days=3650"
+
+
+def main() -> int:
+    """Fill, ask, remove, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.log", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--removed", type=int, default=1_000_000, help="rows, roughly, that are removed under traffic")
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--folder", type=Path, help="where the state is made; a temporary folder otherwise")
+    given = parser.parse_args()
+    console = Console(width=120)
+    with tempfile.TemporaryDirectory(prog := "rrgate-bench-log", dir=given.folder) as name:
+        folder = Path(name)
+        started: list[Part] = []
+        try:
+            target = parts.start_target(folder)
+            started.append(target)
+            process, port, core = parts.start_gateway(folder, target, "log", settings=(FOREVER,))
+            caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY})
+            towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})
+            proxy = core.proxy(caller, core.target(f"http://127.0.0.1:{target.port}"), towards)
+            Part("log", process, port, "", {}).stop()
+            began = time.monotonic()
+            some = fill(folder / "log", core.base.rpartition("/")[2], proxy, given.rows)
+            size = sum(each.stat().st_size for each in (folder / "log").glob("log.db*"))
+            console.print(f"{given.rows:,} rows: {size / 1e9:.1f} GB, {time.monotonic() - began:.0f} s")
+
+            def start(setting: str) -> tuple[Part, Core]:
+                process, port, now = parts.start_gateway(folder, target, "log", settings=(setting,), again=core)
+                part = Part("log", process, port, f"/api/{proxy}/rows", {"X-API-Key": CALLER_KEY})
+                started.append(part)
+                return part, now
+
+            part, now = start(FOREVER)
+            console.print(_asked(now, proxy, some))
+            console.print(_traffic(part, given.seconds, folder, "nothing is removed"))
+            started.pop().stop()
+            days = DAYS - DAYS * min(given.removed, given.rows) // given.rows
+            part, _ = start(f"log_retention_days={max(1, days)}")
+            console.print(_traffic(part, given.seconds, folder, "removing"))
+        except Missing as missing:
+            print(f"{prog}: {missing}", file=sys.stderr)
+            return 1
+        finally:
+            for each in reversed(started):
+                each.stop()
+    return 0
+
+
+def _questions(proxy: str, some: Sequence[str]) -> dict[str, list[str]]:
+    """By name, paths below the client, each asked in turn."""
+
+    def at(days: float) -> str:
+        return quote((datetime.now(UTC) - timedelta(days=days)).isoformat())
+
+    requests = f"/proxies/{proxy}/requests"
+    days = (1, 17.3, 44, 80)
+    found = {
+        "list, the newest 100": [f"{requests}?limit=100"],
+        "list, 100 in the middle": [f"{requests}?limit=100&processedBefore={at(each)}" for each in days],
+        "list, 1000 (no limit given)": [requests],
+        "detail": [f"{requests}/{each}" for each in some[:: max(1, len(some) // TIMES)]],
+        "status=504 (1 in 1000)": [f"{requests}?limit=100&status=504&processedBefore={at(each)}" for each in days],
+        "status=503 (none)": [f"{requests}?limit=100&status=503"],
+        "status=200": [f"{requests}?limit=100&status=200&processedBefore={at(each)}" for each in days],
+        "method=DELETE (1 in 100)": [f"{requests}?limit=100&method=DELETE&processedBefore={at(each)}" for each in days],
+        "method=PATCH (none)": [f"{requests}?limit=100&method=PATCH"],
+        "state=failed": [f"{requests}?limit=100&state=failed&processedBefore={at(each)}" for each in days],
+    }
+    for interval in ("minute", "hour", "day", "month"):
+        found[f"telemetry, 100 by {interval}"] = [
+            f"/proxies/{proxy}/telemetry?interval={interval}",
+            f"/telemetry?interval={interval}",
+        ]
+    found["telemetry, 1000 by minute"] = [f"/proxies/{proxy}/telemetry?interval=minute&limit=1000"]
+    return found
+
+
+def _asked(core: Core, proxy: str, some: Sequence[str]) -> Table:
+    table = Table(title="Asked over HTTP, on one connection")
+    for heading in ("question", "median ms", "most ms", "objects"):
+        table.add_column(heading, justify="left" if heading == "question" else "right")
+    parsed = urlsplit(core.base)
+    assert parsed.hostname is not None
+    connection = http.client.HTTPConnection(parsed.hostname, parsed.port)
+    for name, paths in _questions(proxy, some).items():
+        took, content = [], b""
+        for number in range(TIMES + 1):
+            began = time.perf_counter()
+            connection.request("GET", parsed.path + paths[number % len(paths)], headers={"Authorization": core.token})
+            answer = connection.getresponse()
+            content = answer.read()
+            took.append((time.perf_counter() - began) * 1000)
+            assert answer.status == 200, content
+        del took[0]
+        objects = content.count(b'"pKey"')
+        table.add_row(name, f"{statistics.median(took):.1f}", f"{max(took):.1f}", str(objects))
+    connection.close()
+    return table
+
+
+def _traffic(part: Part, seconds: int, folder: Path, title: str) -> str:
+    load.run(part, Load(32, 2), folder)
+    rounds = [load.run(part, Load(32, seconds), folder) for _ in range(3)]
+    p99 = ", ".join(f"{each.p99:.1f}" for each in rounds)
+    cpu = statistics.median(each.cpu for each in rounds)
+    return f"{title}: p99 {p99} ms, {cpu:.0f} µs of CPU a request, 32 connections, {seconds} s each"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
