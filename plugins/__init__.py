@@ -17,6 +17,7 @@ from rrgate_plugins.cors import Cors
 from rrgate_plugins.custom import Custom
 from rrgate_plugins.custom_token import CustomToken
 from rrgate_plugins.data_injection import DataInjection
+from rrgate_plugins.filters import AnswerFilters
 from rrgate_plugins.header_injection import HeaderInjection
 from rrgate_plugins.hmac_signature import Hmac
 from rrgate_plugins.jwt_verify import JwtVerify
@@ -56,5 +57,6 @@ def rrgate_plugins() -> list[type[Plugin]]:
         RequestSize,
         ResponseSize,
         RuleChecks,
+        AnswerFilters,
         *tracing_plugins(os.environ),
     ]

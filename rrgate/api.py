@@ -34,7 +34,20 @@ from rrgate.messages import (
     TargetRequest,
     TargetResponse,
 )
-from rrgate.model import Client, Credential, Meter, Parts, Proxy, Rule, RuleScope, Scope, Side, Target
+from rrgate.model import (
+    Client,
+    Credential,
+    Filter,
+    FilterScope,
+    Meter,
+    Parts,
+    Proxy,
+    Rule,
+    RuleScope,
+    Scope,
+    Side,
+    Target,
+)
 from rrgate.model.rule import NamedCheck, PathCheck, Pattern
 from rrgate.names import NEVER_TO_TARGET, NOT_INJECTABLE, fold, fold_parameter, is_token
 from rrgate.outside_values import CallsOutside, OutsideAnswer, OutsideError
@@ -84,6 +97,8 @@ __all__ = [
     "Explained",
     "Explains",
     "Fields",
+    "Filter",
+    "FilterScope",
     "Identity",
     "InjectionError",
     "KeepsState",
@@ -168,6 +183,9 @@ class Plugin:
     judges: ClassVar[frozenset[str]] = frozenset()
     """The kinds of checks of rules (`Rule.checks`) that this plugin carries out, for one that judges by rules. The Core
     API refuses a rule whose checks no single installed plugin carries out."""
+    filters: ClassVar[frozenset[str]] = frozenset()
+    """The same for one that filters answers (`Filter`). It filters all of a proxy's, by all their checks, or raises
+    ConfigError in `for_proxy`."""
     measures: ClassVar[frozenset[str]] = frozenset()
     """The types of meters (`Meter.type`) that this plugin carries out, of `request_count` and `response_value`. It
     carries out all of a proxy's, or raises ConfigError in `for_proxy`."""
@@ -211,6 +229,11 @@ class Plugin:
 
         Called when a rule is saved, for each plugin whose `judges` has all the kinds of its checks.
         """
+
+    @classmethod
+    def check_filter(cls, filter: Filter) -> None:
+        """The same for a filter, with fields such as `jsonPaths.0`, for each plugin whose `filters` has all the kinds
+        of its checks."""
 
     @classmethod
     def check_meter(cls, meter: Meter) -> None:

@@ -219,6 +219,8 @@ class Compiler:
                         members.append(Member(self._objects.of_proxy(plugin, config, proxy), plugin.kind))
             if not all(each.idle for each in parts.scopes) and not any(member.plugin.judges for member in members):
                 raise ConfigError(Problem("proxy", "has rules, or a default that denies, and nothing installed judges"))
+            if parts.filters and not any(member.plugin.filters for member in members):
+                raise ConfigError(Problem("proxy", "has filters, and nothing installed filters answers"))
             measured = frozenset[str]().union(*(member.plugin.measures for member in members))
             if any(meter.type not in measured for meter in parts.meters):
                 raise ConfigError(Problem("proxy", "has meters, and nothing installed carries them out"))

@@ -12,6 +12,8 @@ from typing import Any
 from rrgate.model import (
     Client,
     Credential,
+    Filter,
+    FilterScope,
     Invite,
     Member,
     Meter,
@@ -19,7 +21,6 @@ from rrgate.model import (
     Proxy,
     Rule,
     RuleScope,
-    Scope,
     Side,
     Target,
     Token,
@@ -27,11 +28,13 @@ from rrgate.model import (
 )
 from rrgate.model.belonging import Belonging
 from rrgate.model.configuration import Opened, opened
+from rrgate.model.filter import in_force
 from rrgate.model.meter import metering
+from rrgate.model.parts import scope_of
 from rrgate.model.rule import in_order
 from rrgate.route import Route
 
-Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Meter
+Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Filter | Meter
 
 
 class Directory:
@@ -63,8 +66,15 @@ class Directory:
         self.targets: dict[str, Target] = {}
         self.proxies: dict[str, Proxy] = {}
         self._rules: Belonging[Rule] = Belonging()
+        self._filters: Belonging[Filter] = Belonging()
         self._meters: Belonging[Meter] = Belonging()
+        self._belonging: dict[type[Any], Belonging[Any]] = {
+            Rule: self._rules,
+            Filter: self._filters,
+            Meter: self._meters,
+        }
         self.rules = self._rules.by_id
+        self.filters = self._filters.by_id
         self.meters = self._meters.by_id
         self._aliases: dict[tuple[str, str], str] = {}
         self._proxies_of: dict[str, set[str]] = {}
@@ -145,11 +155,8 @@ class Directory:
                 if noun.alias is not None:
                     self._aliases[noun.client_id, noun.alias] = noun.id
                 self._tell_if_ended(was, noun)
-            case Rule():
-                self._rules.put(noun)
-                self._forget_routes_with(noun.parent_id)
-            case Meter():
-                self._meters.put(noun)
+            case Rule() | Filter() | Meter():
+                self._belonging[type(noun)].put(noun)
                 self._forget_routes_with(noun.parent_id)
 
     def drop(self, noun: Noun) -> None:
@@ -184,11 +191,8 @@ class Directory:
                 self._drop_what_belongs_to(noun.id)
                 was = self.proxies.pop(noun.id, None)
                 self._tell_if_ended(was)
-            case Rule():
-                self._rules.drop(noun)
-                self._forget_routes_with(noun.parent_id)
-            case Meter():
-                self._meters.drop(noun)
+            case Rule() | Filter() | Meter():
+                self._belonging[type(noun)].drop(noun)
                 self._forget_routes_with(noun.parent_id)
 
     def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None:
@@ -216,18 +220,18 @@ class Directory:
         """The meters of a proxy, active or not, in no particular order."""
         return self._meters.of(proxy_id)
 
-    def belonging_to(self, parent_id: str) -> list[Rule | Meter]:
+    def filters_of(self, parent_id: str) -> list[Filter]:
+        """The same for filters."""
+        return self._filters.of(parent_id)
+
+    def belonging_to(self, parent_id: str) -> list[Rule | Filter | Meter]:
         """All that goes with a credential, target or proxy."""
-        return [*self._rules.of(parent_id), *self._meters.of(parent_id)]
+        return [noun for nouns in self._belonging.values() for noun in nouns.of(parent_id)]
 
     def rule_scope(self, parent: Credential | Target | Proxy) -> RuleScope:
         """What `parent`, which need not be in force, says of requests."""
-        if isinstance(parent, Credential):
-            scope = Scope.PROXY_CREDENTIAL if parent.side is Side.PROXY else Scope.TARGET_CREDENTIAL
-        else:
-            scope = Scope.PROXY if isinstance(parent, Proxy) else Scope.TARGET
         return RuleScope(
-            scope=scope,
+            scope=scope_of(parent),
             parent_id=parent.id,
             default_effect=parent.default_rule_effect,
             rules=in_order(self.rules_of(parent.id)),
@@ -242,6 +246,7 @@ class Directory:
         caller = self._own_credential(proxy, proxy.proxy_credential_id, Side.PROXY)
         towards = self._own_credential(proxy, proxy.target_credential_id, Side.TARGET)
         judging = (caller, towards, proxy, target)
+        filtering = (towards, target, caller, proxy)
         return Parts(
             client=self.clients[proxy.client_id],
             proxy=proxy,
@@ -250,6 +255,11 @@ class Directory:
             target_credential=towards,
             anonymous=caller is not None and self._anonymous(caller),
             scopes=tuple(self.rule_scope(part) for part in judging if part is not None),
+            filters=tuple(
+                FilterScope(scope=scope_of(part), parent_id=part.id, filters=filters)
+                for part in filtering
+                if part is not None and (filters := in_force(self.filters_of(part.id)))
+            ),
             meters=metering(self.meters_of(proxy.id)),
         )
 
@@ -275,8 +285,8 @@ class Directory:
             self._routes.pop(proxy_id.encode(), None)
 
     def _drop_what_belongs_to(self, parent_id: str) -> None:
-        self._rules.drop_all_of(parent_id)
-        self._meters.drop_all_of(parent_id)
+        for nouns in self._belonging.values():
+            nouns.drop_all_of(parent_id)
 
     def _unlink(self, proxy_id: str) -> None:
         self._routes.pop(proxy_id.encode(), None)

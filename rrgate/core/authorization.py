@@ -52,8 +52,8 @@ async def end_temporary(house: CoreHouse) -> None:
         try:
             credential = directory.credentials.get(credential_id)
             if credential is not None and _is_over(house, credential):
-                rules = directory.rules_of(credential_id)
-                await house.delete(*rules, credential, audit=[deleting(house, _ENDED, credential, rules)])
+                gone = directory.belonging_to(credential_id)
+                await house.delete(*gone, credential, audit=[deleting(house, _ENDED, credential, gone)])
         except Exception:  # noqa: BLE001 - it shows nobody anything, whether it is removed or not
             log.failure("credential {id}, which nobody authorized, could not be removed", id=credential_id)
         finally:

@@ -13,14 +13,14 @@ from attrs import evolve, frozen
 from rrgate.core.house import CoreHouse
 from rrgate.ids import new_id
 from rrgate.json_text import same_json
-from rrgate.model import Client, Credential, Invite, Member, Meter, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Filter, Invite, Member, Meter, Proxy, Rule, Target, Token, User
 from rrgate.model.documents import publish
 from rrgate.store import AuditEntry
 from rrgate.store.audit import Action
 
-Resource = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Meter
+Resource = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Filter | Meter
 
-R = TypeVar("R", User, Client, Credential, Target, Proxy, Rule, Meter)
+R = TypeVar("R", User, Client, Credential, Target, Proxy, Rule, Filter, Meter)
 
 KINDS: Final[Mapping[type[Any], str]] = {
     User: "users",
@@ -32,6 +32,7 @@ KINDS: Final[Mapping[type[Any], str]] = {
     Target: "targets",
     Proxy: "proxies",
     Rule: "rules",
+    Filter: "filters",
     Meter: "meters",
 }
 """What the log calls them: their plural in answers, which is also the name of a mapping in the Directory by id, but for

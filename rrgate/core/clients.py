@@ -88,8 +88,9 @@ async def delete_client(call: Call) -> Answer:
     # Proxies first: at no moment does one stand there without what it names.
     rules = [each for each in directory.rules.values() if each.client_id == client.id]
     invites = [each for each in directory.invites.values() if each.client_id == client.id]
+    filters = [each for each in directory.filters.values() if each.client_id == client.id]
     meters = [each for each in directory.meters.values() if each.client_id == client.id]
-    await call.delete(client, (*invites, *rules, *meters, *proxies, *targets, *credentials))
+    await call.delete(client, (*invites, *rules, *filters, *meters, *proxies, *targets, *credentials))
     return deleted("Client")
 
 

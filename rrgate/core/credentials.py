@@ -154,7 +154,7 @@ def _previous_until(credential: Credential, document: Mapping[str, Any], changes
 async def delete_credential(call: Call) -> Answer:
     # Always works: a secret that has leaked must be stopped at once, whatever still uses it.
     credential = owned(call.house.directory.credentials, call, "credentialId")
-    await call.delete(credential, call.house.directory.rules_of(credential.id))
+    await call.delete(credential, call.house.directory.belonging_to(credential.id))
     return deleted("Credential")
 
 

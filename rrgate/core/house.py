@@ -19,7 +19,21 @@ from rrgate.core.user_limit import UserLimit
 from rrgate.counting_values import NothingCounted
 from rrgate.directory import Noun
 from rrgate.explanation import Described, Explanation
-from rrgate.model import Client, Credential, Invite, Meter, Parts, Proxy, Rule, RuleScope, Side, Target, Token, User
+from rrgate.model import (
+    Client,
+    Credential,
+    Filter,
+    Invite,
+    Meter,
+    Parts,
+    Proxy,
+    Rule,
+    RuleScope,
+    Side,
+    Target,
+    Token,
+    User,
+)
 from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.inventory import Noun as StoredNoun
 from rrgate.store.request_log import Ended, RequestPage
@@ -41,6 +55,7 @@ class Nouns(Protocol):
     targets: dict[str, Target]
     proxies: dict[str, Proxy]
     rules: dict[str, Rule]
+    filters: dict[str, Filter]
     meters: dict[str, Meter]
 
     def put(self, noun: Noun) -> None: ...
@@ -48,8 +63,9 @@ class Nouns(Protocol):
     def proxies_of(self, client_id: str) -> list[Proxy]: ...
     def proxies_using(self, part_id: str) -> list[Proxy]: ...
     def rules_of(self, parent_id: str) -> list[Rule]: ...
+    def filters_of(self, parent_id: str) -> list[Filter]: ...
     def meters_of(self, proxy_id: str) -> list[Meter]: ...
-    def belonging_to(self, parent_id: str) -> list[Rule | Meter]: ...
+    def belonging_to(self, parent_id: str) -> list[Rule | Filter | Meter]: ...
     def rule_scope(self, parent: Credential | Target | Proxy) -> RuleScope: ...
     def parts(self, proxy: Proxy) -> Parts | None: ...
 

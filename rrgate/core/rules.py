@@ -174,8 +174,7 @@ class RulesOf:
         )
 
 
-ROUTES = (
-    *RulesOf("credentials", "credential", "credentialId").routes(),
-    *RulesOf("targets", "target", "targetId").routes(),
-    *RulesOf("proxies", "proxy", "proxyId").routes(),
-)
+CREDENTIALS = RulesOf("credentials", "credential", "credentialId")
+TARGETS = RulesOf("targets", "target", "targetId")
+PROXIES = RulesOf("proxies", "proxy", "proxyId")
+ROUTES = (*CREDENTIALS.routes(), *TARGETS.routes(), *PROXIES.routes())

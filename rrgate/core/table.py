@@ -17,6 +17,7 @@ from rrgate.core import (
     credentials,
     docs,
     explain,
+    filters,
     health,
     invites,
     members,
@@ -34,7 +35,7 @@ from rrgate.core import (
 from rrgate.core.openapi.document import openapi_document
 from rrgate.core.openapi.nouns import PublishedNoun
 from rrgate.core.routes import Route
-from rrgate.model import Client, Credential, Invite, Member, Meter, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Filter, Invite, Member, Meter, Proxy, Rule, Target, Token, User
 
 __all__ = ["NOUNS", "ROUTES", "PublishedNoun", "document"]
 
@@ -55,6 +56,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *targets.ROUTES,
     *proxies.ROUTES,
     *rules.ROUTES,
+    *filters.ROUTES,
     *meters.ROUTES,
     *explain.ROUTES,
     *trials.ROUTES,
@@ -78,5 +80,6 @@ NOUNS: Final = (
     PublishedNoun("targets", Target, client_certificates.EXTRAS),
     PublishedNoun("proxies", Proxy, proxies.EXTRAS),
     PublishedNoun("rules", Rule, rules.EXTRAS),
+    PublishedNoun("filters", Filter),
     PublishedNoun("meters", Meter, meters.EXTRAS),
 )

@@ -114,7 +114,7 @@ async def delete_target(call: Call) -> Answer:
         raise conflict(
             "targetId", f"{len(using)} proxies use this target; point them elsewhere first, or add ?force=true"
         )
-    await call.delete(target, house.directory.rules_of(target.id))
+    await call.delete(target, house.directory.belonging_to(target.id))
     return deleted("Target")
 
 

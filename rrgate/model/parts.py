@@ -1,6 +1,7 @@
 """`Parts`: a proxy and everything that it joins, as one value.
 
-Belongs here: its fields. Does not: finding them (directory.py), or what plugins make of them.
+Belongs here: its fields, and which scope each part is. Does not: finding them (directory.py), or what plugins make of
+them.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from attrs import frozen
 
 from rrgate.model.client import Client
-from rrgate.model.credential import Credential
+from rrgate.model.credential import Credential, Side
+from rrgate.model.filter import FilterScope
 from rrgate.model.meter import Meter
 from rrgate.model.proxy import Proxy
-from rrgate.model.rule import RuleScope
+from rrgate.model.rule import RuleScope, Scope
 from rrgate.model.target import Target
 
 
@@ -29,5 +31,15 @@ class Parts:
     """Callers show no credential (`Plugin.anonymous`)."""
     scopes: tuple[RuleScope, ...] = ()
     """The rules of each part that is there: of the proxy credential, target credential, proxy and target."""
+    filters: tuple[FilterScope, ...] = ()
+    """The filters of each part that has any, in the order in which they are applied: of the target credential, target,
+    proxy credential and proxy."""
     meters: tuple[Meter, ...] = ()
     """The active meters of the proxy, as they were created."""
+
+
+def scope_of(part: Credential | Target | Proxy) -> Scope:
+    """On whose behalf the rules and filters of a part are."""
+    if isinstance(part, Credential):
+        return Scope.PROXY_CREDENTIAL if part.side is Side.PROXY else Scope.TARGET_CREDENTIAL
+    return Scope.PROXY if isinstance(part, Proxy) else Scope.TARGET

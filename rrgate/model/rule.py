@@ -113,7 +113,8 @@ def _priority(value: int) -> int:
 
 
 @asks(maxLength=LONGEST_NOTES)
-def _notes(value: str) -> str:
+def notes(value: str) -> str:
+    """At most 2,000 characters."""
     if len(value) > LONGEST_NOTES:
         raise ValueError(f"must have at most {LONGEST_NOTES} characters")
     return value
@@ -173,7 +174,7 @@ class Rule:
     regex_flags: str | None = published(
         "regexFlags", default=None, check=flags, help="`flags` of the patterns that have none of their own."
     )
-    notes: str | None = published("notes", default=None, check=_notes, help="For people; at most 2000 characters.")
+    notes: str | None = published("notes", default=None, check=notes, help="For people; at most 2000 characters.")
     active: bool = published("active", default=True, help="Whether it is looked at.")
     report: bool = published("report", default=False, help="Tell the operator's log when it matches; decide nothing.")
     created_at: Milliseconds = published("ruleCreatedAt", writable=Writable.NEVER)

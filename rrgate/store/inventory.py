@@ -10,9 +10,9 @@ from itertools import chain
 
 from attrs import field, frozen
 
-from rrgate.model import Client, Credential, Invite, Member, Meter, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Filter, Invite, Member, Meter, Proxy, Rule, Target, Token, User
 
-Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Meter
+Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Filter | Meter
 """What can be saved and deleted."""
 
 
@@ -28,6 +28,7 @@ class Inventory:
     targets: tuple[Target, ...] = ()
     proxies: tuple[Proxy, ...] = ()
     rules: tuple[Rule, ...] = ()
+    filters: tuple[Filter, ...] = ()
     invites: tuple[Invite, ...] = ()
     meters: tuple[Meter, ...] = ()
 
@@ -42,6 +43,7 @@ class Inventory:
             self.targets,
             self.proxies,
             self.rules,
+            self.filters,
             self.invites,
             self.meters,
         )

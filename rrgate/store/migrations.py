@@ -198,3 +198,12 @@ def step_0012_meters(database: Database) -> None:
     _table(database, "meters", {**columns, "document": str}, "id", ForeignKey("meters", "client_id", "clients", "id"))
     database.table("meters").create_index(["client_id"])
     database.table("meters").create_index(["parent_id"])
+
+
+@migrations()
+def step_0013_filters(database: Database) -> None:
+    """Filters of credentials, targets and proxies, as rules are kept."""
+    columns = {"id": str, "client_id": str, "user_id": str, "parent_id": str, "created_at": int, "updated_at": int}
+    _table(database, "filters", {**columns, "document": str}, "id", ForeignKey("filters", "client_id", "clients", "id"))
+    database.table("filters").create_index(["client_id"])
+    database.table("filters").create_index(["parent_id"])

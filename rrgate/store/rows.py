@@ -13,7 +13,7 @@ from attrs import frozen
 from cattrs import BaseValidationError, Converter
 
 from rrgate.json_text import json_text, read_json
-from rrgate.model import Client, Credential, Invite, Member, Meter, Proxy, Rule, Target, Token, User
+from rrgate.model import Client, Credential, Filter, Invite, Member, Meter, Proxy, Rule, Target, Token, User
 from rrgate.store.errors import StoreError
 from rrgate.store.inventory import Noun
 
@@ -87,6 +87,7 @@ TABLES: tuple[NounTable[Any], ...] = (
     NounTable(Proxy, "proxies", ("id", "client_id", "user_id", "alias", *_STAMPS)),
     NounTable(Invite, "invites", ("id", "client_id", "user_id", "selector", "code_hash", *_STAMPS)),
     NounTable(Rule, "rules", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
+    NounTable(Filter, "filters", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
     NounTable(Meter, "meters", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
 )
 """Every table of nouns; the names are those of the attributes of Inventory."""

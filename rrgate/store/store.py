@@ -147,15 +147,15 @@ class Store:
     def delete(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> None:
         """Remove `nouns` by their ids, and write `audit`, all or none; those that are not there are passed over.
 
-        With a user go his tokens and memberships; with a credential, target or proxy its rules and meters; with a
-        client its members and its data key, so that whatever was sealed for it is beyond reading. Raises Conflict if a
-        client still has credentials, targets or proxies that are not among `nouns`; StoreError if the disk does not
-        take it.
+        With a user go his tokens and memberships; with a credential, target or proxy its rules, filters and meters;
+        with a client its members and its data key, so that whatever was sealed for it is beyond reading. Raises
+        Conflict if a client still has credentials, targets or proxies that are not among `nouns`; StoreError if the
+        disk does not take it.
         """
         clients = [noun.id for noun in nouns if isinstance(noun, Client)]
         parents = [(noun.id,) for noun in nouns if isinstance(noun, Credential | Target | Proxy)]
         with _told(), transaction(self._database) as connection:
-            for owned in ("rules", "meters"):
+            for owned in ("rules", "filters", "meters"):
                 connection.executemany(f"DELETE FROM {owned} WHERE parent_id = ?", parents)
             for noun in nouns:
                 table = table_of(noun)

@@ -27,7 +27,7 @@ from rrgate.counters import Counters
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.ids import new_id
-from rrgate.model import Client, Credential, Meter, Proxy, Rule, Side, Target
+from rrgate.model import Client, Credential, Filter, Meter, Proxy, Rule, Side, Target
 from rrgate.model.documents import read_new
 from rrgate.model.rule_documents import third_spelling
 from rrgate.patience import Patience
@@ -253,6 +253,12 @@ class MemoryGateway:
         rule = Rule(id=new_id(), parent_id=parent.id, **self._common(), **read_new(Rule, third_spelling(document)))
         self.directory.put(rule)
         return rule
+
+    def filter(self, parent: Credential | Target | Proxy, document: Mapping[str, Any]) -> Filter:
+        """The same for a filter, such as `{"effect": "destroy", "jsonPaths": ["$..password"]}`."""
+        made = Filter(id=new_id(), parent_id=parent.id, **self._common(), **read_new(Filter, third_spelling(document)))
+        self.directory.put(made)
+        return made
 
     def meter(self, proxy: Proxy, document: Mapping[str, Any]) -> Meter:
         """The same for a meter, such as `{"meterName": "m", "meterType": "request_count"}`, with checks in the third

@@ -32,8 +32,12 @@ async def made(core: Core, client: str = "acme", owner: str = "alice", member: s
     }
     for kind in ("credentials", "targets", "proxies"):
         parent = ids[{"credentials": "credentialId", "targets": "targetId", "proxies": "proxyId"}[kind]]
-        told = await core.ask("POST", f"/clients/{client}/{kind}/{parent}/rules", {"effect": "deny"}, token=token)
+        of_parent = f"/clients/{client}/{kind}/{parent}"
+        told = await core.ask("POST", f"{of_parent}/rules", {"effect": "deny"}, token=token)
         ids[f"ruleId of {kind}"] = told.document["rules"][0]["sKey"]
+        document = {"effect": "destroy", "jsonPaths": ["$.a"]}
+        told = await core.ask("POST", f"{of_parent}/filters", document, token=token)
+        ids[f"filterId of {kind}"] = told.document["filters"][0]["sKey"]
     told = await core.ask("POST", f"/clients/{client}/proxies/{proxy['sKey']}/meters", METER, token=token)
     ids["meterId"] = told.document["meters"][0]["sKey"]
     invite = await core.make("invites", {"inviteRoles": ["user"]}, client, token)
@@ -46,10 +50,11 @@ async def made(core: Core, client: str = "acme", owner: str = "alice", member: s
 
 def path(route: Route, ids: Ids) -> str:
     """Where `route` is, with these ids."""
-    # Every kind of parent has a rule of its own; who belongs to a client is not who asks.
-    kind = route.template.split("/")[3] if "/rules" in route.template else ""
+    # Every kind of parent has a rule and a filter of its own; who belongs to a client is not who asks.
+    kind = route.template.split("/")[3] if "/rules" in route.template or "/filters" in route.template else ""
+    of_kind = {name: ids.get(f"{name} of {kind}", "") for name in ("ruleId", "filterId")}
     user = ids.get("memberId", "") if route.template.startswith("/clients/") else ids.get("userId", "")
-    return route.template.format(**{**ids, "ruleId": ids.get(f"ruleId of {kind}", ""), "userId": user})
+    return route.template.format(**{**ids, **of_kind, "userId": user})
 
 
 def names_in(route: Route) -> list[str]:

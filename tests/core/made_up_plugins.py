@@ -13,6 +13,7 @@ from attrs import frozen
 from rrgate.api import (
     ConfigError,
     Exchange,
+    Filter,
     Kind,
     Meter,
     Parts,
@@ -115,6 +116,22 @@ class Judging(Plugin):
         return {rule.id: [f"one of {count}"] for rule in scope.rules if rule.effect == "allow"}
 
 
+class Filtering(Plugin):
+    """Filters answers by the JSONPaths and all checks but those of the query; `$.bad` is bad."""
+
+    name = "filtering"
+    kind = Kind.FILTER
+    filters = frozenset({"methods", "path", "headers"})
+
+    @classmethod
+    def check_filter(cls, filter: Filter) -> None:
+        problems = [
+            Problem(f"jsonPaths.{place}", "is bad") for place, path in enumerate(filter.json_paths) if path == "$.bad"
+        ]
+        if problems:
+            raise ConfigError(*problems)
+
+
 class Measuring(Plugin):
     """Carries out meters of requests; of header values the name `X-Bad` is bad."""
 
@@ -131,7 +148,7 @@ class Measuring(Plugin):
 class MadeUp:
     @hookimpl
     def rrgate_plugins(self) -> Sequence[type[Plugin]]:
-        return (Key, Bearer, Headers, Query, Judging, Measuring)
+        return (Key, Bearer, Headers, Query, Judging, Measuring, Filtering)
 
 
 def registry() -> Registry:

@@ -27,6 +27,9 @@ DERIVED = frozenset({"proxyURL", "clientMembers", "warnings", "userToken", "invi
 """Published fields that are worked out and not kept, or shown once."""
 
 
+FILTER = {"effect": "destroy", "jsonPaths": ["$..password"]}
+
+
 @frozen
 class Example:
     """A request that succeeds. `body`: as it is, or the parts of a proxy where it is a str. `query`: behind `?`."""
@@ -70,6 +73,15 @@ EXAMPLES = {
     "POST /clients/{clientId}/proxies/{proxyId}/rules": Example({"effect": "deny"}, action="create"),
     "PUT /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Example({"path": "^/a"}),
     "DELETE /clients/{clientId}/proxies/{proxyId}/rules/{ruleId}": Example(action="delete"),
+    "POST /clients/{clientId}/credentials/{credentialId}/filters": Example(FILTER, action="create"),
+    "PUT /clients/{clientId}/credentials/{credentialId}/filters/{filterId}": Example({"path": "^/a"}),
+    "DELETE /clients/{clientId}/credentials/{credentialId}/filters/{filterId}": Example(action="delete"),
+    "POST /clients/{clientId}/targets/{targetId}/filters": Example(FILTER, action="create"),
+    "PUT /clients/{clientId}/targets/{targetId}/filters/{filterId}": Example({"effect": "retain"}),
+    "DELETE /clients/{clientId}/targets/{targetId}/filters/{filterId}": Example(action="delete"),
+    "POST /clients/{clientId}/proxies/{proxyId}/filters": Example(FILTER, action="create"),
+    "PUT /clients/{clientId}/proxies/{proxyId}/filters/{filterId}": Example({"jsonPaths": ["$.b"]}),
+    "DELETE /clients/{clientId}/proxies/{proxyId}/filters/{filterId}": Example(action="delete"),
     "POST /clients/{clientId}/proxies/{proxyId}/meters": Example(METER, action="create"),
     "PUT /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Example({"limits": {"day": 5}}),
     "DELETE /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Example(action="delete"),

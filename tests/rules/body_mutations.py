@@ -3,6 +3,7 @@
     python -m tests.rules.body_mutations [word]      (from the root; only mutations whose line holds `word`)
 
 Belongs here: which checks there are, as replacements of text, and what must notice. Does not: the tests themselves.
+Bounds on time alone are not here: without them the same requests pass, later.
 """
 
 # ruff: noqa: E501 - a mutation is read best on a line
@@ -36,11 +37,8 @@ READING = [
     ('body.decode("utf-8")', 'body.decode("latin-1")'),
     ("arrays_as_values=False))", "arrays_as_values=True))"),
     ("arrays_as_values=True))", "arrays_as_values=False))"),
-    ("        count += 1\n        if count > MOST_PARTS:\n            raise Doubtful\n        return _Number", "        return _Number"),
-    ("        count += 1\n        if count > MOST_PARTS:\n            raise Doubtful\n        found", "        found"),
     ("        if len(found) != len(pairs):", "        if False:"),
     ("parse_constant=_no_constant", "parse_constant=_Number"),
-    ('if text.count("[") > MOST_PARTS and', "if False and"),
     ('and _STRING.sub("", text).count("[") > MOST_PARTS', ""),
     ('_STRING.sub("", text)', 'text.replace(\'"\', "")'),
     ("        if len(inner) > LONGEST_PATH:", "        if False:"),

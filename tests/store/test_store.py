@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet import defer
 
-from rrgate.model import Client, Credential, Proxy, Rule, Side, Target, Token, User
+from rrgate.model import Client, Credential, Filter, Proxy, Rule, Side, Target, Token, User
 from rrgate.model.rule import BodyCheck, NamedCheck, PathCheck, Pattern, TokenCheck
 from rrgate.store import AsyncStore, Conflict, Inventory, Member, Store, StoreError
 from rrgate.store.rows import check_tables
@@ -122,6 +122,24 @@ def test_rules_go_with_their_parent_and_no_others(
     assert store.load().rules == ()
 
 
+@pytest.mark.parametrize("parent", ["proxy", "target", "credential"])
+def test_filters_go_with_their_parent_and_no_others(
+    store: Store, nouns: SimpleNamespace, credential: Callable[..., Credential], parent: str
+) -> None:
+    parents = {"proxy": nouns.proxy, "target": nouns.target, "credential": credential(store)}
+    stamps = {"client_id": nouns.client.id, "user_id": nouns.user.id, "created_at": 1, "updated_at": 1}
+    filters = [
+        Filter(id=name, parent_id=noun.id, effect="destroy", json_paths=("$.a",), **stamps)
+        for name, noun in parents.items()
+    ]
+    store.save(nouns.user, nouns.client, *parents.values(), *filters)
+    assert store.load().filters == tuple(filters)
+    store.delete(parents[parent])
+    assert {each.id for each in store.load().filters} == {*parents} - {parent}
+    store.delete(nouns.client, *parents.values())
+    assert store.load().filters == ()
+
+
 def test_what_json_cannot_hold_is_refused(store: Store, nouns: SimpleNamespace) -> None:
     with pytest.raises(ValueError, match="JSON"):
         store.save(nouns.user, nouns.client, attrs.evolve(nouns.proxy, additional_data={"a": float("nan")}))
@@ -217,6 +235,24 @@ any_noun = st.one_of(
         notes=st.none() | names,
         active=st.booleans(),
         report=st.booleans(),
+    ),
+    st.builds(
+        Filter,
+        **stamps,
+        client_id=st.just("c"),
+        user_id=st.just("u"),
+        parent_id=ids,
+        effect=names,
+        json_paths=st.lists(names).map(tuple),
+        methods=st.none() | st.lists(names).map(tuple),
+        path=st.none() | st.builds(PathCheck, patterns, presences),
+        headers=checks(NamedCheck),
+        query=checks(NamedCheck),
+        body=checks(BodyCheck),
+        token=checks(TokenCheck),
+        regex_flags=st.none() | names,
+        notes=st.none() | names,
+        active=st.booleans(),
     ),
     st.builds(User, **stamps, operator=st.booleans()),
     st.builds(Client, **stamps, user_id=ids, name=names),

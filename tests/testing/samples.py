@@ -271,6 +271,17 @@ SAMPLES: dict[str, dict[str, Any]] = {
         },
         "bad_configs": [("proxyDefaultRuleEffect", {"proxyDefaultRuleEffect": "perhaps"})],
     },
+    "answer-filters": {
+        "filters": [
+            {"effect": "destroy", "jsonPaths": ["$..password"], "path": "^/a"},
+            {"effect": "retain", "jsonPaths": ["$.a"], "path": "^/a", "body": [{"jsonPath": "^b$"}]},
+        ],
+        "good": {
+            "one that is not filtered": Ask(),
+            "one that is, of which nothing comes": Ask("HEAD", "/a"),
+            "one whose body is looked at": Ask("POST", "/b", {"Content-Type": "application/json"}, b'{"b": 1}'),
+        },
+    },
     "header-injection": {
         "settings": {"proxyAdditionalHeaders": {"X-Added": "yes"}},
         "bad_configs": [

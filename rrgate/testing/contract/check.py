@@ -65,6 +65,7 @@ def check_plugin(
     config: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     rules: Iterable[Mapping[str, Any]] = (),
+    filters: Iterable[Mapping[str, Any]] = (),
     meters: Iterable[Mapping[str, Any]] = (),
     good: Asks | Mapping[str, Asks] | None = None,
     bad: Mapping[str, Asks] | None = None,
@@ -82,7 +83,7 @@ def check_plugin(
     - `config`: for auth types, a good `credentialSecret`, its secrets of 16 characters or more.
     - `settings`: for others, the published settings of a proxy on which it works.
     - `rules`: rules of that proxy, as the Core API takes them, for those that judge by rules.
-    - `meters`: meters of that proxy, in the same way, for those that carry meters out.
+    - `filters`, `meters`: those of that proxy, in the same way, for plugins that carry them out.
     - `good`: a request that is let through (`Ask`), or several by name: each way in which a credential can be shown.
       Where it depends on the time or the proxy's address, a function that makes it for an `Occasion`.
     - `bad`: requests that are refused, by what is wrong with them.
@@ -100,6 +101,7 @@ def check_plugin(
     samples = Samples(
         plugin=plugin,
         rules=tuple(rules),
+        filters=tuple(filters),
         meters=tuple(meters),
         bad_configs=tuple(bad_configs),
         accepted=accepted,

@@ -163,6 +163,8 @@ def parts_with(samples: Samples, settings: Mapping[str, Any]) -> Parts:
     if settings is samples.settings:
         for rule in samples.rules:
             gateway.rule(proxy, rule)
+        for each in samples.filters:
+            gateway.filter(proxy, each)
         for meter in samples.meters:
             gateway.meter(proxy, meter)
     parts = gateway.directory.parts(proxy)

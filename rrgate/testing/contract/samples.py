@@ -115,6 +115,7 @@ class Samples:
     config: Mapping[str, Any] = field(factory=dict, repr=False)
     settings: Mapping[str, Any] = field(factory=dict)
     rules: tuple[Mapping[str, Any], ...] = ()
+    filters: tuple[Mapping[str, Any], ...] = ()
     meters: tuple[Mapping[str, Any], ...] = ()
     good: Mapping[str, Asks] = field(factory=Ask, converter=_named)
     bad: Mapping[str, Asks] = field(factory=dict)

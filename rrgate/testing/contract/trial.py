@@ -94,6 +94,8 @@ class Trial:
         )
         for rule in samples.rules:
             self.gateway.rule(self.proxy, rule)
+        for document in samples.filters:
+            self.gateway.filter(self.proxy, document)
         for meter in samples.meters:
             self.gateway.meter(self.proxy, meter)
 
