@@ -482,6 +482,22 @@ def test_what_is_wrong_with_a_filter_is_told_by_place() -> None:
     assert [problem.field for problem in raised.value.problems] == ["jsonPaths.1", "jsonPaths.2"]
 
 
+def test_the_request_log_keeps_what_was_answered(gateway: Filtered) -> None:
+    memory = gateway.gateway
+    proxy = gateway.proxy([destroy("$.a")])
+    directory = memory.directory
+    client = directory.clients[proxy.client_id]
+    directory.put(evolve(client, configuration=evolve(client.configuration, log_bodies=True)))
+    try:
+        memory.target.says = Says(200, b'{"a": "secret", "b": 1}', JSON)
+        assert memory.call("GET", proxy).answer.body == b'{"b":1}'
+        kept = memory.requests[-1].kept
+        assert kept is not None
+        assert bytes(kept.answer) == b'{"b":1}'
+    finally:
+        directory.put(client)
+
+
 MOST = Bounds(1_000_000, 1_000_000, 1_000_000)
 
 

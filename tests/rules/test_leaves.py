@@ -333,6 +333,18 @@ def test_a_body_over_the_bound_goes_on_where_rules_let_it(asked: Asked) -> None:
     assert asked.passes(rules[:1], long[:3] + long[-1:], default="deny")
 
 
+def test_no_more_of_a_body_is_held_than_is_looked_at(asked: Asked) -> None:
+    before = len(asked.gateway.target.bytes)
+    call = asked.ask([deny(body=[leaf("^a$")], report=True)], None, {**JSON, "Transfer-Encoding": "chunked"})
+    chunk = b"c350\r\n" + b"x" * 50_000 + b"\r\n"
+    for _ in range(LARGEST_BODY // 50_000):
+        call.send(chunk)
+    assert len(asked.gateway.target.bytes) == before
+    call.send(chunk)
+    assert len(asked.gateway.target.bytes) > before + LARGEST_BODY
+    call.leave()
+
+
 def test_a_body_in_chunks_that_was_held_is_bounded_like_any_other(asked: Asked) -> None:
     rules = [deny(body=[leaf("^b$")], report=True)]
     before = len(asked.gateway.target.received)
