@@ -510,7 +510,7 @@ NAMES = st.sampled_from(["$..a", "$..b", "$.a", "$['b']", "$..['a','b']", "$..a.
 
 
 @given(DOCUMENTS, st.lists(NAMES, min_size=1, max_size=3), st.lists(PATHS, max_size=2))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_what_is_destroyed_by_name_is_not_left(document: Any, destroyed: list[str], retained: list[str]) -> None:
     left = left_of(document, retained, destroyed)
     for path in destroyed:
@@ -518,7 +518,7 @@ def test_what_is_destroyed_by_name_is_not_left(document: Any, destroyed: list[st
 
 
 @given(DOCUMENTS, st.lists(PATHS, max_size=2), st.lists(PATHS, max_size=2))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_all_that_is_left_was_there_and_was_not_named(document: Any, retained: list[str], destroyed: list[str]) -> None:
     """By marking every value with where it is."""
 
@@ -544,7 +544,7 @@ def test_all_that_is_left_was_there_and_was_not_named(document: Any, retained: l
 
 
 @given(st.binary(max_size=100) | st.text(alphabet='{}[],:"ab0123.eE- \\u', max_size=50).map(str.encode))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_no_body_breaks_it(body: bytes) -> None:
     for coding in (b"", b"gzip"):
         try:

@@ -221,7 +221,7 @@ PATHS = PATHS.filter(lambda path: path.count("..") <= MOST_DESCENDANTS)
 
 
 @given(DOCUMENTS, PATHS)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_it_selects_what_the_library_does(document: Any, path: str) -> None:
     theirs = JSONPathEnvironment().find(path, document).values()
     assert set(sorted_(selected(path, document))) == set(sorted_(theirs))

@@ -460,6 +460,7 @@ PATTERNS = ["^a", "b$", "^$", "[0-9]", r"\bx", "a|b", ".", "^[^a]", r"a\nb", "(?
 
 
 @given(DOCUMENTS)
+@settings(deadline=None)
 def test_every_leaf_has_its_path(document: Any) -> None:
     found = leaves_of_body(json.dumps(document).encode())
     assert found is not None
@@ -467,7 +468,7 @@ def test_every_leaf_has_its_path(document: Any) -> None:
 
 
 @given(DOCUMENTS, st.sampled_from(PATTERNS))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_looking_at_all_paths_at_once_leaves_out_none(document: Any, pattern: str) -> None:
     found = leaves_of_body(json.dumps(document).encode())
     among = compiled_for_lines(Pattern(pattern), None)
@@ -477,7 +478,7 @@ def test_looking_at_all_paths_at_once_leaves_out_none(document: Any, pattern: st
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='{}[],:"0123456789eE+-.a\\u ', max_size=60).map(str.encode))
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 def test_no_body_breaks_it(body: bytes) -> None:
     found = leaves_of_body(body)
     if found is not None and body:
