@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from rrgate.model.published import Milliseconds, Writable, published
+from rrgate.model.published import Milliseconds, Writable, asks, published
 from rrgate.model.rule import (
     BodyCheck,
     NamedCheck,
@@ -34,6 +34,7 @@ LONGEST_JSON_PATH: Final = 512
 """Characters."""
 
 
+@asks(minItems=1, maxItems=MOST_JSON_PATHS)
 def _json_paths(value: tuple[str, ...]) -> tuple[str, ...]:
     if not 1 <= len(value) <= MOST_JSON_PATHS:
         raise ValueError(f"must be 1 to {MOST_JSON_PATHS} JSONPaths")
@@ -63,7 +64,10 @@ class Filter:
         help="`retain`: nothing but what the paths name is answered; `destroy`: all but that.",
     )
     json_paths: tuple[str, ...] = published(
-        "jsonPaths", check=_json_paths, help="RFC 9535, without `match` and `search`; 1 to 50."
+        "jsonPaths",
+        check=_json_paths,
+        help="RFC 9535, without `match` and `search`; 1 to 50.",
+        example=["$..password"],
     )
     methods: tuple[str, ...] | None = published(
         "methods", default=None, check=known_methods, help="For which methods; all if null."

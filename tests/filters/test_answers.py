@@ -480,6 +480,9 @@ def test_what_is_wrong_with_a_filter_is_told_by_place() -> None:
     with pytest.raises(ConfigError) as raised:
         AnswerFilters.check_filter(evolve(made, json_paths=("$.a", "$.b[", "$..a..b..c")))
     assert [problem.field for problem in raised.value.problems] == ["jsonPaths.1", "jsonPaths.2"]
+    with pytest.raises(ConfigError) as raised:
+        AnswerFilters.check_filter(memory.filter(memory.proxy(), destroy("$.a", path="(?=a)")))
+    assert [problem.field for problem in raised.value.problems] == ["path.path.pattern"]
 
 
 def test_the_request_log_keeps_what_was_answered(gateway: Filtered) -> None:
