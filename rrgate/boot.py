@@ -47,6 +47,8 @@ class BootHooks:
         self._clock = clock
         self._log = CarefulLogger("rrgate.boot")
         self._told: dict[tuple[str, str], float] = {}
+        self.notify: Callable[[Event], None] = lambda event: None
+        """Is given each event that is told. Never raises."""
         self.events: Counter[str] = Counter()
         """How many of each kind there were, told or not."""
 
@@ -131,6 +133,7 @@ class BootHooks:
                 return False
         self._told[key] = now
         self._log.warn("{kind}: {message}", kind=event.kind, message=event.message, subject=event.subject)
+        self.notify(event)
         for origin, call in self._registry.hooks(hookspecs.rrgate_event):
             self._call(hookspecs.rrgate_event, origin, call, event=event)
         return True

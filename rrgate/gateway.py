@@ -31,6 +31,7 @@ from rrgate.messages import Reply
 from rrgate.metrics.listener import metrics_site
 from rrgate.metrics.outside_calls import Outcomes
 from rrgate.model import Client, Credential
+from rrgate.notifier import Notifier
 from rrgate.opened_core import open_house
 from rrgate.opened_plugins import open_compiler
 from rrgate.opened_state import open_state
@@ -136,6 +137,9 @@ class Gateway(Service):
         self._clients = self.directory.clients
         for noun in state.inventory.everything():
             self.directory.put(noun)
+        self._notifier = Notifier(self.store, self.directory, self.wall, reactor)
+        self._opened.append(self._notifier.close)
+        self.boot.notify = self._notifier.event
         regions = frozenset(settings.regions)
         self._trials = Trials(compiler, out.trial_pool, reactor, self.wall, self.boot.tell, regions)
         self._opened.append(self._trials.close)
@@ -183,6 +187,7 @@ class Gateway(Service):
             directory=self.directory,
             compiler=self._compiler,
             trials=self._trials,
+            notifier=self._notifier,
             metrics=self.metrics,
             public_url=self.public_url,
             hosts=self._names(settings.core_listen),

@@ -17,6 +17,7 @@ from rrgate.core.user_limit import UserLimit
 from rrgate.directory import Directory
 from rrgate.explaining import Explainer
 from rrgate.metrics.exposition import Metrics
+from rrgate.notifier import Notifier
 from rrgate.opened_state import OpenedState
 from rrgate.registry import Registry
 from rrgate.settings import Settings
@@ -35,6 +36,7 @@ def open_house(
     directory: Directory,
     compiler: Compiler,
     trials: Trials,
+    notifier: Notifier,
     metrics: Metrics,
     public_url: str,
     hosts: Collection[str],
@@ -67,5 +69,6 @@ def open_house(
         log_retention_days=settings.log_retention_days,
         address_of=TrustedProxies(settings.trusted_proxies).told_of,
         counters=state.counters,
+        notifier=notifier,
         user_limit=UserLimit(state.counters, settings.core_requests_per_minute),
     )

@@ -34,8 +34,11 @@ from rrgate.model import (
     Token,
     User,
 )
+from rrgate.model.notification import Notice, Notification, Receiver
+from rrgate.notice_texts import of_change
 from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.inventory import Noun as StoredNoun
+from rrgate.store.notifications import NotificationPage
 from rrgate.store.request_log import Ended, RequestPage
 from rrgate.store.telemetry import Span
 from rrgate.trial import Trial
@@ -93,12 +96,31 @@ class Keeping(Protocol):
         self,
         *,
         client_id: str | None,
-        noun_id: str | None,
-        after: int | None,
-        before: int | None,
+        noun_id: str | None = ...,
+        kinds: Collection[str] | None = ...,
+        revision: int | None = ...,
+        revisions: bool = ...,
+        after: int | None = ...,
+        before: int | None = ...,
         limit: int,
-        cursor: str | None,
+        cursor: str | None = ...,
     ) -> Deferred[AuditPage]: ...
+
+
+    def notifications(
+        self, *, type: Receiver, receiver_id: str, reader: str, limit: int, cursor: str | None
+    ) -> Deferred[NotificationPage]: ...
+    def notification(
+        self, *, id: str, type: Receiver, receiver_id: str, reader: str
+    ) -> Deferred[Notification | None]: ...
+    def mark_read(self, id: str, reader: str) -> Deferred[None]: ...
+
+
+class Notifying(Protocol):
+    """What core/ needs of rrgate.notifier.Notifier."""
+
+    def tell(self, notices: Iterable[Notice]) -> None: ...
+    def tidy(self) -> None: ...
 
 
 class ReadingLog(Protocol):
@@ -198,6 +220,7 @@ class CoreHouse:
     trials: Trying
     authorizing: Authorizing
     explaining: Explaining
+    notifier: Notifying
     wall: Callable[[], float]
     hosts: frozenset[str] = field(converter=_host_names)
     public_url: str = field(converter=_without_slash)
@@ -233,17 +256,27 @@ class CoreHouse:
 
         Raises what the store raises; then nothing has changed.
         """
-        await self.store.save(*nouns, gone=gone, audit=audit)
+        entries = list(audit)
+        notices = self._notices(entries)
+        await self.store.save(*nouns, gone=gone, audit=entries)
         for noun in nouns:
             self.directory.put(noun)
         for noun in gone:
             self.directory.drop(noun)
+        self.notifier.tell(notices)
 
     async def delete(self, *nouns: Noun, audit: Iterable[AuditEntry]) -> None:
         """The same for removing them, in this order. A client's members go with it."""
-        await self.store.delete(*nouns, audit=audit)
+        entries = list(audit)
+        notices = self._notices(entries)
+        await self.store.delete(*nouns, audit=entries)
         for noun in nouns:
             self.directory.drop(noun)
+        self.notifier.tell(notices)
+
+    def _notices(self, entries: Iterable[AuditEntry]) -> list[Notice]:
+        """Whom to tell of a change, once it is made, as all stands before."""
+        return [notice for entry in entries for notice in of_change(entry, self.directory)]
 
 
 def host_of(url: str) -> str:

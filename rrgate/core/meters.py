@@ -110,7 +110,7 @@ def _spelled(document: Mapping[str, Any]) -> dict[str, Any]:
     return spelled
 
 
-def _owned(call: Call) -> tuple[Proxy, Meter]:
+def owned_meter(call: Call) -> tuple[Proxy, Meter]:
     """The meter that the path names, and its proxy. Raises Refused with 404 unless the two belong together."""
     proxy = owned(call.house.directory.proxies, call, "proxyId")
     meter = call.house.directory.meters.get(call.ids["meterId"])
@@ -147,12 +147,12 @@ async def create_meter(call: Call) -> Answer:
 
 
 async def show_meter(call: Call) -> Answer:
-    return shown("meters", document_of(call.house, _owned(call)[1]))
+    return shown("meters", document_of(call.house, owned_meter(call)[1]))
 
 
 async def update_meter(call: Call) -> Answer:
     house = call.house
-    _, meter = _owned(call)
+    _, meter = owned_meter(call)
     changes = read_changes(meter, document_of(house, meter), _spelled(call.document))
     meter = changed(house, meter, changes)
     check_meter(house, meter)
@@ -161,7 +161,7 @@ async def update_meter(call: Call) -> Answer:
 
 
 async def delete_meter(call: Call) -> Answer:
-    await call.delete(_owned(call)[1])
+    await call.delete(owned_meter(call)[1])
     return deleted("Meter")
 
 

@@ -1,7 +1,7 @@
 """`Upkeep`: what becomes of nouns when their time is over, without anybody asking.
 
 Belongs here: looking, now and then. Does not: what is to be done (rotation.py, authorization.py,
-invites.py).
+invites.py, notifications.py).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from twisted.internet.task import LoopingCall
 from rrgate.core.authorization import end_temporary
 from rrgate.core.house import CoreHouse
 from rrgate.core.invites import end_invites
+from rrgate.core.notifications import tell_what_expires
 from rrgate.core.rotation import end_overlaps
 from rrgate.waiting import run_deferred
 
 UPKEEP: Final = 60.0
 """Seconds between two looks."""
+LOOKS_AN_HOUR: Final = 60
 
 
 class Upkeep:
@@ -25,6 +27,7 @@ class Upkeep:
 
     def __init__(self, house: CoreHouse, clock: Any) -> None:
         self._house = house
+        self._looks = 0
         self._looking = LoopingCall(lambda: run_deferred(self.look()))
         self._looking.clock = clock
 
@@ -41,3 +44,6 @@ class Upkeep:
         await end_overlaps(self._house)
         await end_temporary(self._house)
         await end_invites(self._house)
+        if self._looks % LOOKS_AN_HOUR == 0:
+            tell_what_expires(self._house)
+        self._looks += 1

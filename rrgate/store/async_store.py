@@ -5,7 +5,7 @@ Belongs here: the same methods as Store, as Deferreds. Does not: any SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,8 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
 from rrgate.model import Token, User
+from rrgate.model.notification import Notice, Notification
 from rrgate.store.audit import AuditEntry, AuditPage
 from rrgate.store.inventory import Inventory, Noun
+from rrgate.store.notifications import NotificationPage
 from rrgate.store.secrets import Secrets
 from rrgate.store.states import Revised
 from rrgate.store.store import Store
@@ -70,6 +72,22 @@ class AsyncStore:
     def audit(self, **wanted: Any) -> Deferred[AuditPage]:
         """See `Store.audit`."""
         return self._thread.call(self._store.audit, **wanted)
+
+    def notify(self, notices: Sequence[Notice], now: int) -> Deferred[None]:
+        """See `Store.notify`."""
+        return self._thread.call(self._store.notify, notices, now)
+
+    def notifications(self, **wanted: Any) -> Deferred[NotificationPage]:
+        """See `Store.notifications`."""
+        return self._thread.call(self._store.notifications, **wanted)
+
+    def notification(self, **wanted: Any) -> Deferred[Notification | None]:
+        """See `Store.notification`."""
+        return self._thread.call(self._store.notification, **wanted)
+
+    def mark_read(self, id: str, reader: str) -> Deferred[None]:
+        """See `Store.mark_read`."""
+        return self._thread.call(self._store.mark_read, id, reader)
 
     def read_state(self, credential_id: str, secret_version: int) -> Deferred[Revised | None]:
         """See `Store.read_state`."""

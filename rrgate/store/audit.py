@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Literal
 
 from attrs import field, frozen
@@ -23,6 +23,9 @@ MOST_ENTRIES: Final = 1000
 
 Action = Literal["create", "change", "delete", "test", "authorize"]
 
+REVISING: Final = ("create", "change", "delete")
+"""Actions whose entries are revisions."""
+
 Document = Mapping[str, Any]
 
 
@@ -33,7 +36,8 @@ class AuditEntry:
     `at`: milliseconds since the epoch. `client_id`: to whom it belongs, `""` for what belongs to no client. `user_id`,
     `token_id`: who asked, `""` for whoever worked on the state itself. `via`: the route or command. `kind`, `noun_id`:
     what was changed, its plural and its id. `before`, `after`: None where there was, or is, nothing. Of a test, which
-    changes nothing, `after` says what was asked for.
+    changes nothing, `after` says what was asked for. `revision`: which change of the noun it is, from 1, as the store
+    has numbered it; None until it is written, and of what changes nothing.
     """
 
     id: str
@@ -47,6 +51,7 @@ class AuditEntry:
     noun_id: str
     before: Document | None = field(default=None, repr=False)
     after: Document | None = field(default=None, repr=False)
+    revision: int | None = field(default=None, eq=False)
 
     def published(self) -> dict[str, Any]:
         """The entry as it is answered and printed."""
@@ -76,7 +81,14 @@ class AuditPage:
 
 
 _COLUMNS = ("id", "at", "client_id", "user_id", "token_id", "via", "action", "kind", "noun_id", "before", "after")
-_INSERT = f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_NEXT = (
+    "SELECT coalesce(max(revision), 0) + 1 FROM audit WHERE client_id = :client_id AND kind = :kind "
+    "AND noun_id = :noun_id"
+)
+_INSERT = (
+    f"INSERT INTO audit ({', '.join(_COLUMNS)}, revision) VALUES ({', '.join(f':{name}' for name in _COLUMNS)}, "
+    f"CASE WHEN :action IN {REVISING} THEN ({_NEXT}) END)"
+)
 
 
 def write_entries(connection: sqlite3.Connection, entries: Iterable[AuditEntry]) -> None:
@@ -89,6 +101,9 @@ def read_entries(
     *,
     client_id: str | None = None,
     noun_id: str | None = None,
+    kinds: Collection[str] | None = None,
+    revision: int | None = None,
+    revisions: bool = False,
     after: int | None = None,
     before: int | None = None,
     limit: int = MOST_ENTRIES,
@@ -96,23 +111,31 @@ def read_entries(
 ) -> AuditPage:
     """A page of entries, newest first: the order in which they were written, whatever the clock did.
 
-    `client_id`: None is everybody's. `after`, `before`: milliseconds since the epoch, exclusive. `limit`: 1 to
-    `MOST_ENTRIES`. `cursor`: from the page before, opaque. Raises ValueError for a cursor that is none.
+    `client_id`: None is everybody's. `revisions`: those alone; `revision`: the one with this number. `after`,
+    `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ENTRIES`. `cursor`: from the page before,
+    opaque. Raises ValueError for a cursor that is none.
     """
     given = (
         ("client_id = ?", client_id),
         ("noun_id = ?", noun_id),
+        ("revision = ?", revision),
         ("at > ?", after),
         ("at < ?", before),
         ("number < ?", None if cursor is None else place(cursor)),
     )
-    conditions = " AND ".join(["TRUE", *(condition for condition, value in given if value is not None)])
-    values = [value for _, value in given if value is not None]
+    wanted = [condition for condition, value in given if value is not None]
+    values: list[object] = [value for _, value in given if value is not None]
+    if revisions:
+        wanted.append("revision IS NOT NULL")
+    if kinds is not None:
+        wanted.append(f"kind IN ({', '.join('?' * len(kinds))})")
+        values += kinds
+    conditions = " AND ".join(["TRUE", *wanted])
     rows = connection.execute(
-        f"SELECT number, {', '.join(_COLUMNS)} FROM audit WHERE {conditions} ORDER BY number DESC LIMIT ?",
+        f"SELECT number, {', '.join(_COLUMNS)}, revision FROM audit WHERE {conditions} ORDER BY number DESC LIMIT ?",
         (*values, limit + 1),
     ).fetchall()
-    following = _cursor(rows[limit - 1][0]) if len(rows) > limit else None
+    following = cursor_of(rows[limit - 1][0]) if len(rows) > limit else None
     return AuditPage(tuple(_entry(row[1:]) for row in rows[:limit]), following)
 
 
@@ -127,13 +150,14 @@ def place(cursor: str) -> int:
     return number
 
 
-def _cursor(number: int) -> str:
+def cursor_of(number: int) -> str:
+    """The cursor that stands for a row's number."""
     return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
 
 
-def _row(entry: AuditEntry) -> tuple[Any, ...]:
-    values = [getattr(entry, name) for name in _COLUMNS[:-2]]
-    return *values, _json(entry.before), _json(entry.after)
+def _row(entry: AuditEntry) -> dict[str, Any]:
+    values = {name: getattr(entry, name) for name in _COLUMNS}
+    return {**values, "before": _json(entry.before), "after": _json(entry.after)}
 
 
 def _json(document: Document | None) -> str | None:
@@ -142,7 +166,7 @@ def _json(document: Document | None) -> str | None:
 
 
 def _entry(row: tuple[Any, ...]) -> AuditEntry:
-    given = dict(zip(_COLUMNS, row, strict=True))
+    given = dict(zip((*_COLUMNS, "revision"), row, strict=True))
     try:
         for name in ("before", "after"):
             given[name] = None if given[name] is None else read_json(given[name])

@@ -207,3 +207,46 @@ def step_0013_filters(database: Database) -> None:
     _table(database, "filters", {**columns, "document": str}, "id", ForeignKey("filters", "client_id", "clients", "id"))
     database.table("filters").create_index(["client_id"])
     database.table("filters").create_index(["parent_id"])
+
+
+@migrations()
+def step_0014_revisions(database: Database) -> None:
+    """What changes something is numbered in the audit log, noun by noun; its entries are the noun's revisions."""
+    database.table("audit").add_column("revision", int)
+    database.execute(
+        "UPDATE audit SET revision = numbered.place FROM (SELECT number, row_number() OVER "
+        "(PARTITION BY client_id, kind, noun_id ORDER BY number) AS place FROM audit "
+        "WHERE action IN ('create', 'change', 'delete')) AS numbered WHERE numbered.number = audit.number"
+    )
+    # Nulls are distinct to SQLite.
+    database.table("audit").create_index(["client_id", "kind", "noun_id", "revision"], unique=True)
+
+
+@migrations()
+def step_0015_notifications(database: Database) -> None:
+    """What operators (neither id), the members of a client, or a user are told; and which user has read what."""
+    texts = ("id", "client_id", "user_id", "cause", "title", "message")
+    _table(
+        database,
+        "notifications",
+        {"number": int, **dict.fromkeys(texts, str), "created_at": int},
+        "number",
+        ForeignKey("notifications", "client_id", "clients", "id", on_delete="CASCADE"),
+        ForeignKey("notifications", "user_id", "users", "id", on_delete="CASCADE"),
+        nullable=frozenset({"number", "client_id", "user_id"}),
+    )
+    notifications = database.table("notifications")
+    notifications.create_index(["id"], unique=True)
+    notifications.create_index(["client_id", "user_id", "number"])
+    notifications.create_index(["user_id"])
+    notifications.create_index(["cause"])
+    notifications.create_index(["created_at"])
+    _table(
+        database,
+        "notification_reads",
+        {"number": int, "user_id": str},
+        ("number", "user_id"),
+        ForeignKey("notification_reads", "number", "notifications", "number", on_delete="CASCADE"),
+        ForeignKey("notification_reads", "user_id", "users", "id", on_delete="CASCADE"),
+    )
+    database.table("notification_reads").create_index(["user_id"])

@@ -14,6 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
+from rrgate.model.notification import Notice, Notification
 from rrgate.store import keyfile
 from rrgate.store.audit import AuditEntry, AuditPage, read_entries, write_entries
 from rrgate.store.database import open_migrated, transaction
@@ -22,6 +23,13 @@ from rrgate.store.folder import DATABASE, KEY_FILE, require_state
 from rrgate.store.inventory import Inventory, Noun
 from rrgate.store.key_source import GivenKeys, KeyRing, key_source
 from rrgate.store.migrations import migrations
+from rrgate.store.notifications import (
+    NotificationPage,
+    find_notification,
+    mark_read,
+    read_notifications,
+    write_notices,
+)
 from rrgate.store.plugin_steps import PluginSteps
 from rrgate.store.rows import TABLES, NounTable, table_of
 from rrgate.store.secrets import HasMasterKeys, Secrets, WrappedKey, new_instance_key
@@ -169,6 +177,26 @@ class Store:
         """A page of the audit log; see `read_entries`."""
         with _told():
             return read_entries(self._connection, **wanted)
+
+    def notify(self, notices: Sequence[Notice], now: int) -> None:
+        """Keep those of `notices` that are due, and remove what is old; see `notifications.write_notices`."""
+        with _told(), transaction(self._database) as connection:
+            write_notices(connection, notices, now)
+
+    def notifications(self, **wanted: Any) -> NotificationPage:
+        """A page of notifications; see `read_notifications`."""
+        with _told():
+            return read_notifications(self._connection, **wanted)
+
+    def notification(self, **wanted: Any) -> Notification | None:
+        """One of them; see `find_notification`."""
+        with _told():
+            return find_notification(self._connection, **wanted)
+
+    def mark_read(self, id: str, reader: str) -> None:
+        """See `notifications.mark_read`."""
+        with _told(), transaction(self._database) as connection:
+            mark_read(connection, id, reader)
 
     def read_state(self, credential_id: str, secret_version: int) -> Revised | None:
         """What is kept of a credential; see `states.read_state`."""

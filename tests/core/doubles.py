@@ -15,7 +15,7 @@ import treq
 from attrs import frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.web.client import Agent
 
 from rrgate.api import AuthorizationRefused, AuthorizationRequest
@@ -26,10 +26,19 @@ from rrgate.counters import Counters
 from rrgate.directory import Directory
 from rrgate.explanation import Described, Explanation
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
+from rrgate.model.notification import Notice, Notification
+from rrgate.notifier import Notifier
 from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
 from rrgate.store.audit import read_entries, write_entries
 from rrgate.store.counts import Counts
 from rrgate.store.migrations import migrations
+from rrgate.store.notifications import (
+    NotificationPage,
+    find_notification,
+    mark_read,
+    read_notifications,
+    write_notices,
+)
 from rrgate.store.request_log import RequestPage
 from rrgate.trial import Trial
 from tests.core.made_up_plugins import registry
@@ -87,6 +96,21 @@ class MemoryStore:
 
     def audit(self, **wanted: Any) -> Deferred[AuditPage]:
         return succeed(read_entries(self._rows.conn, **wanted))
+
+    def notify(self, notices: Sequence[Notice], now: int) -> Deferred[None]:
+        return succeed(write_notices(self._rows.conn, notices, now))
+
+    def notifications(self, **wanted: Any) -> Deferred[NotificationPage]:
+        return succeed(read_notifications(self._rows.conn, **wanted))
+
+    def notification(self, **wanted: Any) -> Deferred[Notification | None]:
+        return succeed(find_notification(self._rows.conn, **wanted))
+
+    def mark_read(self, id: str, reader: str) -> Deferred[None]:
+        if self.error is not None:
+            error, self.error = self.error, None
+            return fail(error)
+        return succeed(mark_read(self._rows.conn, id, reader))
 
     @property
     def entries(self) -> Sequence[AuditEntry]:
@@ -256,6 +280,7 @@ class Core:
         self.directory.put_member("uma", "acme", ("user",))
         self.authorizing = Authorizing()
         self.counters = Counters.alone(lambda: self.seconds)
+        self.notifier = Notifier(self.store, self.directory, lambda: self.seconds, Clock())
         self.house = CoreHouse(
             directory=self.directory,
             store=self.store,
@@ -264,6 +289,7 @@ class Core:
             trials=self.trials,
             authorizing=self.authorizing,
             explaining=Explaining(),
+            notifier=self.notifier,
             core_public_url="https://core.test",
             wall=lambda: self.seconds,
             hosts=frozenset({"127.0.0.1", "gateway.test"}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rrgate.core.routes import Route
+from rrgate.model.notification import Notice, Receiver
 from tests.core.doubles import Core
 
 Ids = dict[str, str]
@@ -29,6 +30,8 @@ async def made(core: Core, client: str = "acme", owner: str = "alice", member: s
         "nonce": "nobody-made-this-link",
         "userId": owner,
         "memberId": member,
+        # A number, not an id: what is of acme has the first, and nothing has what is asked for with the other one's.
+        "revision": "1" if client == "acme" else "7",
     }
     for kind in ("credentials", "targets", "proxies"):
         parent = ids[{"credentials": "credentialId", "targets": "targetId", "proxies": "proxyId"}[kind]]
@@ -44,6 +47,16 @@ async def made(core: Core, client: str = "acme", owner: str = "alice", member: s
     ids["inviteId"], ids["inviteCode"] = invite["sKey"], invite["inviteCode"]
     told = await core.ask("POST", f"/users/{owner}/tokens", {"tokenName": "another"}, token=token)
     ids["tokenId"] = told.document["tokens"][0]["sKey"]
+    receivers: list[tuple[str, Receiver, str]] = [
+        ("system", "system", ""),
+        ("users", "user", owner),
+        ("clients", "client", client),
+    ]
+    for name, kind, receiver in receivers:
+        cause = f"{name} {client}"
+        core.notifier.tell([Notice(type=kind, receiver_id=receiver, cause=cause, title="T", message="M")])
+        found = await core.store.notifications(type=kind, receiver_id=receiver, reader="", limit=1)
+        ids[f"notificationId of {name}"] = found.notifications[0].id
     core.log.records += [{"sKey": ids["requestId"], "pKey": proxy["sKey"], "requestBody": "b", "tokenClaims": {}}]
     return ids
 
@@ -54,7 +67,8 @@ def path(route: Route, ids: Ids) -> str:
     kind = route.template.split("/")[3] if "/rules" in route.template or "/filters" in route.template else ""
     of_kind = {name: ids.get(f"{name} of {kind}", "") for name in ("ruleId", "filterId")}
     user = ids.get("memberId", "") if route.template.startswith("/clients/") else ids.get("userId", "")
-    return route.template.format(**{**ids, **of_kind, "userId": user})
+    whose = f"notificationId of {'system' if '/system' in route.template else route.template.split('/')[1]}"
+    return route.template.format(**{**ids, **of_kind, "notificationId": ids.get(whose, ""), "userId": user})
 
 
 def names_in(route: Route) -> list[str]:

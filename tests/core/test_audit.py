@@ -32,11 +32,13 @@ FILTER = {"effect": "destroy", "jsonPaths": ["$..password"]}
 
 @frozen
 class Example:
-    """A request that succeeds. `body`: as it is, or the parts of a proxy where it is a str. `query`: behind `?`."""
+    """A request that succeeds. `body`: as it is, or the parts of a proxy where it is a str. `query`: behind `?`.
+    `first`: a PUT of the noun before it."""
 
     body: Any = None
     query: str = ""
     action: str = "change"
+    first: Any = None
 
 
 EXAMPLES = {
@@ -85,6 +87,21 @@ EXAMPLES = {
     "POST /clients/{clientId}/proxies/{proxyId}/meters": Example(METER, action="create"),
     "PUT /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Example({"limits": {"day": 5}}),
     "DELETE /clients/{clientId}/proxies/{proxyId}/meters/{meterId}": Example(action="delete"),
+    **{
+        f"POST /clients/{{clientId}}/{noun}/revisions/{{revision}}/restore": Example(first=first)
+        for noun, first in {
+            "credentials/{credentialId}": {"credentialActive": False},
+            "targets/{targetId}": {"targetTimeout": 5},
+            "proxies/{proxyId}": {"proxyActive": False},
+            "credentials/{credentialId}/rules/{ruleId}": {"path": "^/a"},
+            "targets/{targetId}/rules/{ruleId}": {"path": "^/a"},
+            "proxies/{proxyId}/rules/{ruleId}": {"path": "^/a"},
+            "credentials/{credentialId}/filters/{filterId}": {"path": "^/a"},
+            "targets/{targetId}/filters/{filterId}": {"effect": "retain"},
+            "proxies/{proxyId}/filters/{filterId}": {"jsonPaths": ["$.b"]},
+            "proxies/{proxyId}/meters/{meterId}": {"meterActive": False},
+        }.items()
+    },
 }
 """One for each route that writes: whoever adds such a route adds its line here."""
 
@@ -119,10 +136,18 @@ async def asked(core: Core, route: Route) -> tuple[str, Any, str, str]:
     # The same parts once more: what they are bound to is told of already.
     parts = {name: proxy[name] for name in ("proxyName", "proxyRegion", *PARTS)}
     changed = ""
+    template, noun = noun_of(route), path.partition("/revisions/")[0]
     if example.action != "create":
-        last = route.template.rpartition("{")[2].partition("}")[0]
-        changed = path.split("/")[route.template.split("/").index(f"{{{last}}}")]
-    return path + example.query, parts if example.body == "parts" else example.body, path, changed
+        last = template.rpartition("{")[2].partition("}")[0]
+        changed = path.split("/")[template.split("/").index(f"{{{last}}}")]
+    if example.first is not None:
+        assert (await core.ask("PUT", noun, example.first)).status == 200
+    return path + example.query, parts if example.body == "parts" else example.body, noun, changed
+
+
+def noun_of(route: Route) -> str:
+    """The template of the noun that is changed."""
+    return route.template.partition("/revisions/")[0]
 
 
 def kept(document: Any) -> dict[str, Any]:
@@ -168,7 +193,7 @@ async def test_one_truthful_entry(core: Core, route: Route) -> None:
     assert told.status == 200, told.raw
     assert len(core.store.entries) == earlier + 1
     entry = core.store.entries[0]
-    kind = [part for part in route.template.split("/") if part and not part.startswith("{")][-1]
+    kind = [part for part in noun_of(route).split("/") if part and not part.startswith("{")][-1]
     kind = "members" if route.template.startswith("/clients/") and kind == "users" else kind
     after = None if entry.action == "delete" else the_one(told.document)
     noun_id = known or after["sKey"]

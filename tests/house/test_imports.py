@@ -96,6 +96,8 @@ FLOORS = (
         "rrgate.own_request",
         "rrgate.pages",
         "rrgate.metrics",
+        "rrgate.notice_texts",
+        "rrgate.notifier",
         "rrgate.pipeline",
         "rrgate.plugin_objects",
         "rrgate.record",
