@@ -37,8 +37,9 @@ _COUNT_AT: Final = HEADER - 8
 """How many rows are being written; before it lies what each of them was: its place, its minute and its counts."""
 MOST_AT_ONCE: Final = 64
 """Rows that are written at once."""
-_UNDO_AND_COUNT: Final = [Struct("=" + "qq4d" * rows + "q") for rows in range(MOST_AT_ONCE + 1)]
-"""By the number of rows. The count is written last: until then there is nothing to undo."""
+_NOTE: Final = [Struct("=" + "qq4d" * rows + "q").pack_into for rows in range(MOST_AT_ONCE + 1)]
+"""By the number of rows, writes what they were and then the count: until that is there, there is nothing to undo."""
+_NOTED_AT: Final = [_COUNT_AT - rows * _UNDO.size for rows in range(MOST_AT_ONCE + 1)]
 
 COUNTS: Final = Struct("=q4d")
 """What is behind a row's key: the minute of the last count, and the counts of the windows that it lies in."""
@@ -105,8 +106,9 @@ class Memory:
             self._seen += 1
         return found
 
-    def write(self, undo: list[Any], rows: list[tuple[int, Row]]) -> None:
-        """Put each `(place, row)` of `rows` into force: all, or, if this process dies meanwhile, none.
+    def count(self, undo: list[Any], rows: list[tuple[int, Row]], amount: float) -> None:
+        """Write each `(place, row)` of `rows`, with `amount` more in each count: all, or, if this process dies
+        meanwhile, none.
 
         `undo`: place, minute and counts of each as they are, in one list. No place is there twice. Raises CountersError
         for too many.
@@ -115,10 +117,10 @@ class Memory:
         if many > MOST_AT_ONCE:
             raise CountersError(f"at most {MOST_AT_ONCE} counters are counted at once")
         if many:
-            _UNDO_AND_COUNT[many].pack_into(self.header, _COUNT_AT - many * _UNDO.size, *undo, many)
+            _NOTE[many](self.header, _NOTED_AT[many], *undo, many)
             memory = self.rows
             for place, (last, minute, hour, day, month) in rows:
-                _put(memory, place, last, minute, hour, day, month)
+                _put(memory, place, last, minute + amount, hour + amount, day + amount, month + amount)
             self._count[0] = 0
 
     def undo(self) -> None:
