@@ -100,6 +100,13 @@ def test_a_clients_limit_is_for_all_its_proxies_together(gateway: MemoryGateway)
     assert "this client has 5 requests a minute" in answer.document["message"]
 
 
+def test_a_clients_limit_of_a_day_holds_too(gateway: MemoryGateway) -> None:
+    configure(gateway, limit_per_day=2)
+    proxy = gateway.proxy()
+    assert statuses(gateway, proxy, 3) == [200, 200, 429]
+    assert "this client has 2 requests a day" in ask(gateway, proxy).document["message"]
+
+
 def test_a_refusal_by_one_limit_uses_nothing_of_another_up(gateway: MemoryGateway) -> None:
     configure(gateway, limit_per_minute=5)
     narrow, wide = gateway.proxy(proxyMaxRequestsPerMinute=2), gateway.proxy()

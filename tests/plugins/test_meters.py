@@ -244,6 +244,20 @@ def test_only_answers_to_matching_requests_are_measured(gateway: MemoryGateway) 
     assert (counted(gateway, all_of_them), counted(gateway, few)) == (6, 5)
 
 
+@pytest.mark.parametrize("location", [{"location": "body", "path": "$.used"}, {"location": "header", "name": "X-Used"}])
+def test_beside_a_meter_of_all_answers_one_of_few_counts_few(
+    gateway: MemoryGateway, location: dict[str, Any]
+) -> None:
+    proxy = gateway.proxy()
+    all_of_them = gateway.meter(proxy, measuring(location))
+    few = gateway.meter(proxy, measuring(location, **when(path={"path": {"pattern": "^/paid"}})))
+    answer_json(gateway, b'{"used": 5}', ("X-Used", "5"))
+    ask(gateway, proxy, "/free")
+    assert (counted(gateway, all_of_them), counted(gateway, few)) == (5, 0)
+    ask(gateway, proxy, "/paid")
+    assert (counted(gateway, all_of_them), counted(gateway, few)) == (10, 5)
+
+
 def test_targets_are_asked_for_what_can_be_read(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy()
     accepting = {"Accept-Encoding": "br, gzip"}
