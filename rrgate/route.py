@@ -115,7 +115,8 @@ def pool_key(endpoint: Endpoint, target: Target | None, credential: Credential |
     if target is not None:
         parts += (target.id, target.allow_plaintext)
     if credential is not None:
-        parts += (credential.id, credential.secret_version)
+        # Where it may be sent to is looked at where a connection is made: other hosts, other connections.
+        parts += (credential.id, credential.secret_version, credential.allowed_hosts)
     if client.configuration.allowed_networks:
         parts += (client.configuration.allowed_networks,)
     return repr(parts)

@@ -60,6 +60,16 @@ def sealed(house: CoreHouse, client_id: str, target_id: str, pem: Any) -> dict[s
     raise ConfigError(problem)
 
 
+def resealed(house: CoreHouse, target: Target, pem: Any) -> dict[str, Any]:
+    """The same for a target that is there; nothing where it has this one already. Raises ConfigError."""
+    changes, row = sealed(house, target.client_id, target.id, pem), client_certificate_row(target.id)
+    present = target.sealed_client_certificate
+    if pem is None or present is None:
+        return changes
+    plaintext = pem.encode("ascii", "replace")
+    return {} if house.store.secrets.holds(target.client_id, row, present, plaintext) else changes
+
+
 def check_tls(target: Target) -> None:
     """Raises ConfigError if `target` has a certificate that nothing would ask for."""
     if target.sealed_client_certificate is not None and not address_of(target.base_url).tls:

@@ -135,9 +135,9 @@ async def update_credential(call: Call) -> Answer:
         check_overlap(house, credential, document, until)
     refuse_if(problems)
     rebound(house, credential, document, changes)
-    if SECRET in document:
-        changes.update(needs_authorization=to_authorize, temporary=credential.temporary and to_authorize)
     changes.update(rotated(house, credential, changes.pop(SECRET, None), until))
+    if "sealed_secret" in changes:
+        changes.update(needs_authorization=to_authorize, temporary=credential.temporary and to_authorize)
     credential = changed(house, credential, changes)
     await call.save(credential)
     return shown("credentials", publish(credential))

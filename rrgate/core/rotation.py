@@ -79,9 +79,10 @@ def rotated(house: CoreHouse, credential: Credential, secret: Any | None, until:
         **sealed(house, credential.client_id, credential.id, plaintext),
         "secret_version": credential.secret_version + 1,
     }
+    is_present = secrets.holds(credential.client_id, row, credential.sealed_secret, plaintext)
     if until is None:
-        return changes
-    if secrets.holds(credential.client_id, row, credential.sealed_secret, plaintext):
+        return dict(NO_PREVIOUS_SECRET) if is_present else changes
+    if is_present:
         if not keeps:
             raise ConfigError(Problem(UNTIL, "has nothing to keep: this credentialSecret is the present one"))
         previous, version = credential.previous_sealed_secret, credential.previous_secret_version

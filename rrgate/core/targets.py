@@ -15,7 +15,7 @@ from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, show
 from rrgate.core.binding import check_move
 from rrgate.core.changes import changed
 from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
-from rrgate.core.client_certificates import EXTRAS, FIELD, WARNINGS, check_tls, sealed, warnings_of
+from rrgate.core.client_certificates import EXTRAS, FIELD, WARNINGS, check_tls, resealed, sealed, warnings_of
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
@@ -87,7 +87,7 @@ async def update_target(call: Call) -> Answer:
         changes = read_changes(target, publish(target), _written(call.document), EXTRAS)
     if FIELD in changes:
         with gathered(problems):
-            changes.update(sealed(house, target.client_id, target.id, changes.pop(FIELD)))
+            changes.update(resealed(house, target, changes.pop(FIELD)))
     with gathered(problems):
         check_carried_out(house, Target, changes)
     refuse_if(problems)

@@ -187,3 +187,16 @@ async def test_its_end_is_warned_of(core: Core) -> None:
 
 def _attributes(noun: Any) -> dict[str, Any]:
     return {each.name: getattr(noun, each.name) for each in noun.__attrs_attrs__}
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_present_one_written_once_more_changes_nothing(core: Core) -> None:
+    made = await core.make("targets", {**TARGET, "targetClientCertificate": PEM})
+    kept, entries = core.directory.targets[made["sKey"]], len(core.store.entries)
+    core.seconds += 1
+    where = f"/clients/acme/targets/{made['sKey']}"
+    assert (await core.ask("PUT", where, {"targetClientCertificate": PEM})).document["targets"] == [made]
+    assert core.directory.targets[made["sKey"]] is kept
+    assert len(core.store.entries) == entries
+    other = CLIENTS.client("another")
+    assert (await core.ask("PUT", where, {"targetClientCertificate": other})).document["targets"] != [made]

@@ -198,3 +198,15 @@ async def test_what_is_over_is_removed_by_the_next_change_and_by_itself(core: Co
     assert entry.before[UNTIL] is not None
     assert entry.after == {**entry.before, UNTIL: None}
     assert not core.house.writing.locked
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_present_secret_written_once_more_changes_nothing(core: Core) -> None:
+    for body in (CALLER, TOWARDS):
+        made = await core.make("credentials", body)
+        core.seconds += 1
+        kept, entries = core.directory.credentials[made["sKey"]], len(core.store.entries)
+        told = await core.ask("PUT", f"{PATH}/{made['sKey']}", {"credentialSecret": body["credentialSecret"]})
+        assert told.document["credentials"] == [made]
+        assert core.directory.credentials[made["sKey"]] is kept
+        assert len(core.store.entries) == entries
