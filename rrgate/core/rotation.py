@@ -81,7 +81,8 @@ def rotated(house: CoreHouse, credential: Credential, secret: Any | None, until:
     }
     is_present = secrets.holds(credential.client_id, row, credential.sealed_secret, plaintext)
     if until is None:
-        return dict(NO_PREVIOUS_SECRET) if is_present else changes
+        # Of one that does not work any more the same secret is a new beginning.
+        return dict(NO_PREVIOUS_SECRET) if is_present and not credential.needs_authorization else changes
     if is_present:
         if not keeps:
             raise ConfigError(Problem(UNTIL, "has nothing to keep: this credentialSecret is the present one"))

@@ -210,3 +210,9 @@ async def test_the_present_secret_written_once_more_changes_nothing(core: Core) 
         assert told.document["credentials"] == [made]
         assert core.directory.credentials[made["sKey"]] is kept
         assert len(core.store.entries) == entries
+    # Of one that was given up on, it is a new beginning.
+    given_up = evolve(core.directory.credentials[made["sKey"]], needs_authorization=True)
+    core.directory.put(given_up)
+    told = await core.ask("PUT", f"{PATH}/{made['sKey']}", {"credentialSecret": TOWARDS["credentialSecret"]})
+    assert told.document["credentials"][0]["credentialNeedsAuthorization"] is False
+    assert core.directory.credentials[made["sKey"]].secret_version == given_up.secret_version + 1
