@@ -45,7 +45,19 @@ class Limits(Plugin):
     name = "request-limits"
     kind = Kind.METER
     Config = LimitsConfig
-    serves = frozenset({"proxyMaxRequestsPerMinute", "proxyMaxRequestsPerDay"})
+    serves = frozenset(
+        {
+            "proxyMaxRequestsPerMinute",
+            "proxyMaxRequestsPerDay",
+            "limits.requestsPerMinute",
+            "limits.requestsPerDay",
+            "plan",
+            "billing.suspended",
+            "billing.monthlyRequestBudget",
+            "ceilings.requestsPerMinute",
+            "ceilings.requestsPerDay",
+        }
+    )
     measures = frozenset({"request_count", "response_value"})
 
     def __init__(self, config: LimitsConfig, context: PluginContext) -> None:

@@ -56,14 +56,14 @@ def plugins_say(house: CoreHouse, parts: Parts) -> list[Problem]:
     return problems
 
 
-def check_carried_out(house: CoreHouse, noun: type[Any], values: Mapping[str, Any]) -> None:
+def check_carried_out(house: CoreHouse, noun: type[Any], values: Mapping[str, Any], prefix: str = "") -> None:
     """A setting that nothing carries out is refused, never kept and ignored.
 
-    `values`: by attribute name. Raises ConfigError naming every field that is not at its default and that neither
-    the core nor an installed plugin serves.
+    `values`: by attribute name. `prefix`: stands before names in what is told. Raises ConfigError naming every field
+    that is not at its default and that neither the core nor an installed plugin serves.
     """
     problems = [
-        Problem(known.name, "is not served by any installed plugin: leave it out, or install one that serves it")
+        Problem(prefix + known.name, "is not served by any installed plugin: leave it out; install one that does")
         for known in published_fields(noun)
         if known.by_plugin
         and known.attribute in values

@@ -15,7 +15,7 @@ from rrgate.complaints import unknown_field
 from rrgate.core.access import OPERATORS, Role
 from rrgate.core.answers import Answer, Refused
 from rrgate.core.authentication import acts_as_operator
-from rrgate.core.checking import gathered
+from rrgate.core.checking import check_carried_out, gathered
 from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import Success
@@ -73,6 +73,8 @@ def changes_of(house: CoreHouse, configuration: Configuration, document: Mapping
     changes = {name: value for name, value in changes.items() if value != getattr(configuration, name)}
     with gathered(problems):
         _check_ceilings(house, configuration, changes, prefix)
+    with gathered(problems):
+        check_carried_out(house, Configuration, changes, prefix)
     if problems:
         raise ConfigError(*problems)
     return changes

@@ -69,37 +69,46 @@ class Configuration:
         "limits.requestsPerMinute",
         default=None,
         check=_limit,
+        by_plugin=True,
         help="Requests a minute of all its proxies together; at most, and if null, what the ceiling says.",
     )
     limit_per_day: int | None = published(
         "limits.requestsPerDay",
         default=None,
         check=_limit,
+        by_plugin=True,
         help="The same for a day.",
     )
     plan: str = published(
         "plan",
         default="unlimited",
         check=one_of(*PLANS),
+        by_plugin=True,
         help="`basic` (100 requests a minute), `team` (1,000), `business` or `unlimited` (any number).",
     )
     suspended: bool = published(
-        "billing.suspended", default=False, help="Whether its proxies answer 402, whatever it has left."
+        "billing.suspended", default=False, by_plugin=True, help="Whether its proxies answer 402, whatever it has left."
     )
     monthly_request_budget: int | None = published(
         "billing.monthlyRequestBudget",
         default=None,
         check=between(0, MOST_REQUESTS),
+        by_plugin=True,
         help="Requests of a calendar month; any number if null.",
     )
     ceiling_per_minute: int | None = published(
         "ceilings.requestsPerMinute",
         default=None,
         check=_limit,
+        by_plugin=True,
         help="What `limits` can say at most; if null, what the plan says.",
     )
     ceiling_per_day: int | None = published(
-        "ceilings.requestsPerDay", default=None, check=_limit, help="The same for a day; any number if null."
+        "ceilings.requestsPerDay",
+        default=None,
+        check=_limit,
+        by_plugin=True,
+        help="The same for a day; any number if null.",
     )
     allowed_regions: tuple[str, ...] = published(
         "allowedRegions", default=(), check=_regions, help="Where it may create resources; everywhere if empty."

@@ -25,6 +25,8 @@ from rrgate.api import (
     hookimpl,
     secret,
 )
+from rrgate.model import Configuration
+from rrgate.model.published import published_fields
 from rrgate.registry import Registry, new_manager
 
 
@@ -138,6 +140,7 @@ class Measuring(Plugin):
     name = "measuring"
     kind = Kind.METER
     measures = frozenset({"request_count", "response_value"})
+    serves = frozenset(known.name for known in published_fields(Configuration) if known.by_plugin)
 
     @classmethod
     def check_meter(cls, meter: Meter) -> None:

@@ -14,6 +14,7 @@ from attrs import evolve
 from rrgate.core.access import OPERATORS
 from rrgate.core.configuration import FIELDS
 from rrgate.model import Configuration
+from rrgate.registry import Registry, new_manager
 from tests.core.doubles import CALLER, TARGET, Core
 
 WHERE = "/clients/acme/configuration"
@@ -201,3 +202,20 @@ async def test_renaming_the_client_leaves_it_alone(core: Core) -> None:
     await core.ask("PUT", WHERE, {"plan": "basic"})
     await core.ask("PUT", "/clients/acme", {"clientName": "Renamed"})
     assert core.directory.clients["acme"].configuration == Configuration(plan="basic")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest_twisted.ensureDeferred
+async def test_what_no_plugin_carries_out_is_refused_and_not_kept(core: Core, wrapped: bool) -> None:
+    manager = new_manager()
+    core.house = evolve(core.house, registry=Registry(manager))
+    await core.stop()
+    await core.start()
+    fields = {"plan": "basic", "limits": {"requestsPerMinute": 5}, "billing": {"suspended": True}}
+    told = await core.ask("PUT", "/clients/acme/configuration", {"configuration": fields} if wrapped else fields)
+    prefix = "configuration." if wrapped else ""
+    assert told.status == 400
+    names = ("billing.suspended", "limits.requestsPerMinute", "plan")
+    assert sorted(told.problems) == [prefix + name for name in names]
+    assert core.directory.clients["acme"].configuration == Configuration()
+    assert (await core.ask("PUT", "/clients/acme/configuration", {"plan": "unlimited"})).status == 200
