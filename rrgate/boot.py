@@ -46,7 +46,7 @@ class BootHooks:
         self._gateway = gateway
         self._clock = clock
         self._log = CarefulLogger("rrgate.boot")
-        self._told: dict[tuple[str, str], float] = {}
+        self._told: dict[tuple[str, str, str], float] = {}
         self.notify: Callable[[Event], None] = lambda event: None
         """Is given each event that is told. Never raises."""
         self.events: Counter[str] = Counter()
@@ -122,7 +122,7 @@ class BootHooks:
         Never raises.
         """
         self.events[event.kind] += 1
-        key, now = (event.kind, event.subject), self._clock.seconds()
+        key, now = (event.kind, event.subject, event.window), self._clock.seconds()
         last = self._told.get(key)
         if last is not None and now - last < EVENT_SECONDS:
             return False

@@ -84,9 +84,10 @@ class Event:
     `subject` is the credential's id), `credential-needs-authorization` (the same, and only a person can help),
     `limit-approached`, `limit-reached` (80 % of a limit on requests, or all of it, is used; `subject` is the id of the
     proxy, client or meter that has it), `budget-approached`, `budget-spent` (the same of a client's requests a month).
-    `message`: a sentence.
+    `message`: a sentence. `window`: of a limit, `minute`, `hour`, `day` or `month`; what else is told of has none.
     """
 
     kind: EventKind
     message: str
     subject: str = ""
+    window: str = ""

@@ -48,10 +48,10 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
         "A credential needs authorization",
         "{noun} works again only once somebody has authorized it, or has given it a new secret.",
     ),
-    "limit-approached": ("A limit is near", "{noun} has used 80 % of one of its limits."),
+    "limit-approached": ("A limit is near", "{noun} has used 80 % of its limit for a {window}."),
     "limit-reached": (
         "A limit is reached",
-        "{noun} has used up one of its limits; further requests are refused until it begins anew.",
+        "{noun} has used up its limit for a {window}; further requests are refused until the next begins.",
     ),
     "budget-approached": ("The budget is nearly spent", "{noun} has used 80 % of its requests of this month."),
     "budget-spent": (
@@ -59,7 +59,8 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
         "{noun} has used up its requests of this month; further ones are refused until the next.",
     ),
 }
-"""By event: what the members of a client are told. `{noun}` is what the event's subject is the id of."""
+"""By event: what the members of a client are told. `{noun}` is what the event's subject is the id of;
+`{window}` is the event's."""
 
 
 class Known(Protocol):
@@ -78,7 +79,7 @@ Noun = Client | Credential | Target | Proxy | Meter
 
 def of_event(event: Event, known: Known) -> list[Notice]:
     """What an event tells whom."""
-    cause = f"{event.kind} {event.subject}"
+    cause = f"{event.kind} {event.subject} {event.window}".rstrip()
     notices = []
     if event.kind in SYSTEM:
         title, message = SYSTEM[event.kind]
@@ -87,7 +88,8 @@ def of_event(event: Event, known: Known) -> list[Notice]:
     noun = _find(event.subject, known) if event.kind in CLIENT else None
     if noun is not None:
         title, message = CLIENT[event.kind]
-        notices.append(_to_client(noun, cause, title, message.format(noun=_named(noun))))
+        text = message.format(noun=_named(noun), window=event.window or "window")
+        notices.append(_to_client(noun, cause, title, text))
     return notices
 
 

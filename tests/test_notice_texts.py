@@ -85,6 +85,13 @@ def test_names(known: Directory, kind: EventKind, subject: str, named: str) -> N
     assert notice.message.isprintable()
 
 
+def test_limits_of_two_windows_are_two_causes(known: Directory) -> None:
+    found = [of_event(Event("limit-reached", "a sentence", "p1", window), known)[0] for window in ("minute", "day", "")]
+    assert [each.cause for each in found] == ["limit-reached p1 minute", "limit-reached p1 day", "limit-reached p1"]
+    for each, window in zip(found, ("minute", "day", "window"), strict=True):
+        assert f"its limit for a {window};" in each.message
+
+
 @pytest.mark.parametrize("kind", [kind for kind in CLIENT if kind not in SYSTEM])
 def test_of_what_is_no_more_nothing_is_told(known: Directory, kind: EventKind) -> None:
     assert of_event(Event(kind, "a sentence", "gone"), known) == []

@@ -148,7 +148,7 @@ def test_it_has_old_ones_removed_unless_it_writes_anyway(house: House) -> None:
 
 def test_events_never_raise(house: House) -> None:
     house.notifier.event(Event("journal-trouble", "a sentence"))
-    assert house.disk.causes == ["journal-trouble "]
+    assert house.disk.causes == ["journal-trouble"]
     with operator_log() as log:
         house.notifier.event(Event("journal-trouble", "a sentence", None))  # type: ignore[arg-type]
     assert "an event of kind journal-trouble could not be told" in log.text

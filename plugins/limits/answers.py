@@ -93,7 +93,7 @@ class Telling:
             self._tell(Event("budget-spent" if full else "budget-approached", text, id))
         else:
             text = f"{who} has reached its limit: {used}" if full else f"{who} is near its limit: {used}"
-            self._tell(Event("limit-reached" if full else "limit-approached", text, id))
+            self._tell(Event("limit-reached" if full else "limit-approached", text, id, limit.window.value))
 
 
 def _is_budget(reached: Reached) -> bool:

@@ -15,7 +15,8 @@ from rrgate.core.changes import KINDS
 from rrgate.core.revisions import put_back
 from rrgate.model import Target
 from rrgate.model.published import Writable, published_fields
-from tests.core.doubles import SECRET, TARGET, TOWARDS, Core
+from rrgate.model.times import format_milliseconds
+from tests.core.doubles import CALLER, SECRET, TARGET, TOWARDS, Core
 from tests.core.every_id import METER
 
 FILTER = {"effect": "destroy", "jsonPaths": ["$.a"]}
@@ -211,6 +212,24 @@ async def test_secrets_stay_as_they_are(core: Core) -> None:
     assert SECRET.encode() not in told.raw
     assert b'"another"' not in told.raw
     assert b"redential" + b"Secret\"" not in told.raw
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_overlap_of_secrets_stays_as_it_is(core: Core) -> None:
+    made = await core.make("credentials", CALLER)
+    path = f"/clients/acme/credentials/{made['sKey']}"
+    until = format_milliseconds(int(core.seconds * 1000) + 86_400_000)
+    secret = {**CALLER["credentialSecret"], "value": "another"}  # type: ignore[dict-item]
+    rotated = {"credentialSecret": secret, "credentialPreviousSecretExpiresAt": until, "credentialName": "Rotated"}
+    assert (await core.ask("PUT", path, rotated)).status == 200
+    assert (await core.ask("POST", f"{path}/revisions/1/restore")).status == 200
+    restored = await the(core, path)
+    assert restored["credentialName"] == CALLER["credentialName"]
+    assert restored["credentialPreviousSecretExpiresAt"] == until
+    # Nor does it begin again once it has been ended.
+    assert (await core.ask("PUT", path, {"credentialPreviousSecretExpiresAt": None})).status == 200
+    assert (await core.ask("POST", f"{path}/revisions/2/restore")).status == 200
+    assert (await the(core, path))["credentialPreviousSecretExpiresAt"] is None
 
 
 @pytest_twisted.ensureDeferred

@@ -49,8 +49,8 @@ async def test_a_limit_is_told_once_an_hour_also_after_a_restart(tmp_path: Path,
     running = RunningGateway.start(data, wall=lambda: now[0])
     path = f"/clients/{running.client}/notifications"
     proxy = await running.proxy(target.url, proxyName="Pay", proxyMaxRequestsPerMinute=1)
-    reached = f'The proxy "Pay" ({proxy.id}) has used up one of its limits; further requests are refused until it'
-    reached += " begins anew."
+    reached = f'The proxy "Pay" ({proxy.id}) has used up its limit for a minute; further requests are refused until '
+    reached += "the next begins."
     try:
         assert [(await running.call(proxy)).status for _ in range(3)] == [200, 429, 429]
         assert [message for _, message in await told(running, path)].count(reached) == 1

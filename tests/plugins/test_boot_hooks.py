@@ -497,10 +497,15 @@ def test_events_of_one_kind_and_subject_are_thinned_out() -> None:
         True,
     ]
     clock.advance(59.9)
+    assert [boot.tell(Event("limit-reached", "x", "a", window)) for window in ("minute", "day", "day")] == [
+        True,
+        True,
+        False,
+    ]
     assert not boot.tell(one)
     clock.advance(0.2)
     assert boot.tell(one)
-    assert [event.subject for event in told] == ["a", "b", "a", "a"]
+    assert [event.subject for event in told] == ["a", "b", "a", "a", "a", "a"]
     for number in range(5000):
         boot.tell(Event("plugin-fault", "failed", str(number)))
     assert len(boot._told) <= 1000

@@ -229,6 +229,7 @@ def test_the_operator_is_told_once_a_window(gateway: MemoryGateway) -> None:
     statuses(gateway, proxy, 20)
     told = [(event.kind, event.subject) for event in gateway.events]
     assert told == [("limit-approached", proxy.id), ("limit-reached", proxy.id)] * 2
+    assert {event.window for event in gateway.events} == {"minute"}
     assert gateway.events[0].message == f"proxy {proxy.id} is near its limit: 4 of the 5 requests a minute"
     assert gateway.events[1].message == f"proxy {proxy.id} has reached its limit: 5 of the 5 requests a minute"
 

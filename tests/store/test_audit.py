@@ -45,6 +45,40 @@ def test_what_is_written_is_read(data: Path, store: Store, nouns: SimpleNamespac
     again.close()
 
 
+def test_changes_are_numbered_noun_by_noun(data: Path, store: Store) -> None:
+    given = [
+        ("create", "targets", "g1", "c1", 1),
+        ("test", "targets", "g1", "c1", None),
+        ("change", "targets", "g1", "c1", 2),
+        ("create", "targets", "g2", "c1", 1),
+        ("change", "configuration", "g1", "c1", 1),
+        ("change", "targets", "g1", "c2", 1),
+        ("authorize", "credentials", "g1", "c1", None),
+        ("delete", "targets", "g1", "c1", 3),
+    ]
+    for number, (action, kind, noun_id, client_id, _) in enumerate(given):
+        store.save(audit=[entry(f"a{number}", action=action, kind=kind, noun_id=noun_id, client_id=client_id)])
+    wanted = [revision for *_, revision in given]
+    assert [each.revision for each in reversed(store.audit().entries)] == wanted
+    revisions = {"client_id": "c1", "noun_id": "g1", "kinds": ("targets",), "revisions": True}
+    assert ids(store, **revisions) == ["a7", "a2", "a0"]
+    assert ids(store, **{**revisions, "kinds": ("targets", "configuration")}) == ["a7", "a4", "a2", "a0"]
+    assert ids(store, **revisions, revision=2) == ["a2"]
+    # As it was before there were revisions.
+    connection = store._connection
+    connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '%_revisions' OR name LIKE '%_notifications'")
+    connection.execute("DROP TABLE notification_reads")
+    connection.execute("DROP TABLE notifications")
+    connection.execute("DROP INDEX idx_audit_client_id_kind_noun_id_revision")
+    connection.execute("ALTER TABLE audit DROP COLUMN revision")
+    store.close()
+    again = Store.open(data)
+    assert [each.revision for each in reversed(again.audit().entries)] == wanted
+    again.save(audit=[entry("a8", action="change", noun_id="g1")])
+    assert again.audit(limit=1).entries[0].revision == 4
+    again.close()
+
+
 def test_a_change_that_fails_writes_none(store: Store, nouns: SimpleNamespace) -> None:
     store.save(*vars(nouns).values(), audit=[entry("a1")])
     with pytest.raises(Conflict):
