@@ -118,3 +118,19 @@ async def test_filters_are_there_after_a_restart(tmp_path: Path) -> None:
         assert (await gateway.ask("GET", places(proxy)["target"])).json == before
         assert (await gateway.call(proxy)).json == LEFT
         await gateway.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_request_with_filters_can_be_explained(gateway: RunningGateway) -> None:
+    with Target(answering(b"{}")) as target:
+        proxy = await gateway.proxy(target.url)
+        checked = {"methods": ["POST"], "body": [{"jsonPath": "^a$"}]}
+        filters = {"effect": "destroy", "jsonPaths": ["$..password"], **checked}
+        assert (await gateway.ask("POST", places(proxy)["proxy"], filters)).status == 200
+        where = f"/clients/{proxy.client}/proxies/{proxy.id}/explain"
+        for body, asked_for in (('{"a": 1}', ["gzip"]), ('{"b": 1}', [])):
+            request = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": body}
+            told = (await gateway.ask("POST", where, request)).json["explain"]
+            assert (told["outcome"], told["complete"]) == ("sent", True)
+            sent = [each["value"] for each in told["request"]["headers"] if each["name"] == "Accept-Encoding"]
+            assert sent == asked_for
