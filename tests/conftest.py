@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A busy machine is no fault of the code, and speed is checked by `make bench`.
-settings.register_profile("rrgate", deadline=None)
+settings.register_profile("rrgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rrgate")
 
 
