@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench clean
+.PHONY: run test bench fuzz clean
 
 run: .venv/installed
 	$(BIN)/rrgate demo
@@ -17,6 +17,10 @@ test: .venv/installed-test tests/openid/node_modules/.package-lock.json
 bench: .venv/installed-test
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.auth
+
+# Long, and with a seed of its own each time, which it prints.
+fuzz: .venv/installed-test
+	$(BIN)/python -m tests.core.fuzzing
 
 clean:
 	rm -rf tests/openid/node_modules .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .run

@@ -93,6 +93,8 @@ async def create_credential(call: Call) -> Answer:
                 to_authorize = check_secret(house, name, Side(side), document[SECRET])
             else:
                 auth_type(house, name, Side(side))
+    if not isinstance(document.get(SECRET, {}), dict):
+        problems.append(Problem(SECRET, "must be an object"))
     refuse_if(problems)
     plaintext = plaintext_of(values.pop(SECRET))
     now, id = house.now(), new_id()

@@ -15,6 +15,8 @@ from rrgate.core.answers import Answer, listed, missing, not_right, shown
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING
 from rrgate.core.routes import Call, Route
+from rrgate.core.shapes import Notification as ShownNotification
+from rrgate.core.shapes import Success
 from rrgate.model.notification import Notification, Receiver
 from rrgate.model.times import format_milliseconds
 from rrgate.notice_texts import of_time
@@ -22,6 +24,7 @@ from rrgate.store import StoreError
 from rrgate.store.audit import place
 
 SYSTEM: Final = "SYSTEM_NOTIFICATION"
+_SUCCESS: Final = Success(name="notifications", of=ShownNotification)
 
 log = CarefulLogger("rrgate.core")
 
@@ -98,6 +101,7 @@ class NotificationsFor:
                 method="GET",
                 template=self.template,
                 handler=self.list,
+                success=_SUCCESS,
                 parameters=PAGING,
                 help=f"What {self.who} told, newest first.",
             ),
@@ -105,6 +109,7 @@ class NotificationsFor:
                 method="GET",
                 template=f"{self.template}/{{notificationId}}",
                 handler=self.show,
+                success=_SUCCESS,
                 help="One of them, which you have then read.",
             ),
         )

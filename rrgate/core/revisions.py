@@ -17,10 +17,12 @@ from rrgate.core import credentials, filters, meters, proxies, rules, targets
 from rrgate.core.answers import Answer, listed, missing, not_right
 from rrgate.core.binding import HOSTS
 from rrgate.core.changes import CONFIGURATION
+from rrgate.core.changes import KINDS as RESOURCES
 from rrgate.core.checking import owned
 from rrgate.core.queries import PAGING
 from rrgate.core.rotation import UNTIL
 from rrgate.core.routes import Call, Handler, Route
+from rrgate.core.shapes import Revision, Success
 from rrgate.model import Credential, Filter, Meter, Proxy, Rule, Target
 from rrgate.model.published import Writable, published_fields
 from rrgate.model.times import format_milliseconds
@@ -32,6 +34,8 @@ Noun = Credential | Target | Proxy | Rule | Filter | Meter
 
 KINDS: Final = ("clients", CONFIGURATION, "credentials", "targets", "proxies", "rules", "filters", "meters")
 """What has revisions, as the audit log calls it."""
+
+_SUCCESS: Final = Success(name="revisions", of=Revision)
 
 
 def document_of(entry: AuditEntry) -> dict[str, Any]:
@@ -109,6 +113,11 @@ class RevisionsOf:
     find: Callable[[Call], Noun]
     update: Handler
 
+    @property
+    def noun(self) -> type[Any]:
+        """Their class."""
+        return next(noun for noun, kind in RESOURCES.items() if kind == self.kind)
+
     async def list(self, call: Call) -> Answer:
         """GET …/revisions."""
         return await _list(call, self.find(call).id, (self.kind,))
@@ -140,6 +149,7 @@ class RevisionsOf:
                 method="GET",
                 template=all_of_them,
                 handler=self.list,
+                success=_SUCCESS,
                 parameters=PAGING,
                 help=f"What {self.whose} was and became with each change, newest first.",
             ),
@@ -147,6 +157,7 @@ class RevisionsOf:
                 method="POST",
                 template=f"{all_of_them}/{{revision}}/restore",
                 handler=self.restore,
+                success=Success(name=self.kind, of=self.noun),
                 bodiless=True,
                 help=f"Make {self.whose} what it became with that change, as by PUT.",
             ),
@@ -204,6 +215,7 @@ ROUTES = (
         method="GET",
         template="/clients/{clientId}/revisions",
         handler=list_all,
+        success=_SUCCESS,
         parameters=(*PAGING, "resource", "resourceId"),
         help="Those of the client, its configuration, and all that belongs or belonged to it, newest first.",
     ),

@@ -130,6 +130,39 @@ class AuditEntry:
     audit_after: Mapping[str, Any] | None = told("As it is published; null where there is nothing.")
 
 
+@frozen(kw_only=True)
+class Revision:
+    """What an object was and became with a change."""
+
+    p_key: str = told("The client.")
+    s_key: str = told("Its own id.")
+    user_id: str | None = told("Who; null for a command, and for the gateway itself.")
+    client_id: str = told("The client.")
+    parent_id: str = told("The object.")
+    revision: int = told("Its number: the object's first is 1.", example=1)
+    revision_created_at: Milliseconds = told("When.")
+    revision_via: str = told("How.", example="PUT /clients/{clientId}/targets/{targetId}")
+    revision_action: Literal["create", "change", "delete"] = told("What was done.")
+    revision_resource: str = told("The plural of its kind.", example="targets")
+    revision_resource_id: str = told("Its `sKey`.")
+    revision_before: Mapping[str, Any] | None = told("As it was published; null where there was nothing.")
+    revision_after: Mapping[str, Any] | None = told("As it became; null where there is nothing.")
+
+
+@frozen(kw_only=True)
+class Notification:
+    """Something that somebody is told."""
+
+    p_key: str = told("The client or user; `SYSTEM_NOTIFICATION` of operators.")
+    s_key: str = told("Its own id.")
+    notification_id: str = told("The same.")
+    type: Literal["system", "user", "client"] = told("Who is told.")
+    title: str = told("A few words.", example="A limit is reached")
+    message: str = told("A sentence, with ids and names.")
+    read: bool = told("Whether you have read it.", example=False)
+    created_at: Milliseconds = told("When.")
+
+
 ValidationData = attrs.make_class(
     "ValidationData", {name: attrs.field(type=bool, metadata={"name": name}) for name in NAMES}, frozen=True
 )

@@ -60,8 +60,9 @@ async def create_target(call: Call) -> Answer:
     with gathered(problems):
         values = read_new(Target, _written(call.document), EXTRAS)
     id = new_id()
+    values.pop(FIELD, None)
     with gathered(problems):
-        values.update(sealed(house, call.client.id, id, values.pop(FIELD, None)))
+        values.update(sealed(house, call.client.id, id, call.document.get(FIELD)))
     with gathered(problems):
         check_region(call.client, "targetRegion", call.document.get("targetRegion"))
     with gathered(problems):
@@ -85,9 +86,10 @@ async def update_target(call: Call) -> Answer:
     changes: dict[str, Any] = {}
     with gathered(problems):
         changes = read_changes(target, publish(target), _written(call.document), EXTRAS)
-    if FIELD in changes:
+    if FIELD in call.document:
+        changes.pop(FIELD, None)
         with gathered(problems):
-            changes.update(resealed(house, target, changes.pop(FIELD)))
+            changes.update(resealed(house, target, call.document[FIELD]))
     with gathered(problems):
         check_carried_out(house, Target, changes)
     refuse_if(problems)

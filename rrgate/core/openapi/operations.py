@@ -201,6 +201,8 @@ def operation_id(route: Route) -> str:
         followed = parts[place + 1 : place + 2]
         one = bool(followed) and followed[0].startswith("{")
         words += [word.capitalize() for word in (_singular(part) if one else part).replace(".", "-").split("-")]
+        if one and _singular(part) == part:
+            words.append(_upper(followed[0][1:-1].removesuffix("Id")))
     return "".join(words)
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from rrgate.core.queries import MOST
+from rrgate.core.requests import STATES
+from rrgate.core.revisions import KINDS
 from rrgate.core.routes import Route
 from rrgate.schemas import Schema
 from rrgate.store.counts import INTERVALS
@@ -45,7 +47,8 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "endDate": _time("Until this, inclusive."),
     "status": Parameter({"type": "integer", "minimum": 100, "maximum": 599}, "Those answered with this status."),
     "method": Parameter({"type": "string", "pattern": "^[A-Za-z]{1,32}$"}, "Those of this method."),
-    "state": Parameter({"enum": ["succeeded", "failed"]}, "Those that ended well, or badly."),
+    "state": Parameter({"enum": list(STATES)}, "Those that ended well, or badly."),
+    "resource": Parameter({"enum": list(KINDS)}, "Those of objects of this kind."),
     "interval": Parameter({"enum": list(INTERVALS), "default": "hour"}, "How long a span is."),
     "resourceId": Parameter({"type": "string"}, "Those that tell of the object with this `sKey`."),
 }
