@@ -128,7 +128,9 @@ def read_entries(
     if revisions:
         wanted.append("revision IS NOT NULL")
     if kinds is not None:
-        wanted.append(f"kind IN ({', '.join('?' * len(kinds))})")
+        # By its index if it is one, and nothing better is known; several are most that there is. `+` uses no index.
+        indexed = len(kinds) == 1 and (noun_id is None or revision is not None)
+        wanted.append("kind = ?" if indexed else f"+kind IN ({', '.join('?' * len(kinds))})")
         values += kinds
     conditions = " AND ".join(["TRUE", *wanted])
     rows = connection.execute(

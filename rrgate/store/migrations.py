@@ -250,3 +250,9 @@ def step_0015_notifications(database: Database) -> None:
         ForeignKey("notification_reads", "user_id", "users", "id", on_delete="CASCADE"),
     )
     database.table("notification_reads").create_index(["user_id"])
+
+
+@migrations()
+def step_0016_audit_by_kind(database: Database) -> None:
+    """Entries of one kind are found without looking at all others."""
+    database.table("audit").create_index(["client_id", "kind", "number"])
