@@ -14,8 +14,9 @@ from attrs import evolve
 
 from rrgate.api import AuthorizationRefused, ConfigError, Problem
 from rrgate.careful_log import CarefulLogger
+from rrgate.complaints import unknown_fields
 from rrgate.core.access import Role
-from rrgate.core.answers import Answer, Refused, conflict
+from rrgate.core.answers import Answer, Refused, conflict, not_right
 from rrgate.core.authentication import role_in
 from rrgate.core.authorize_pages import AUTHORIZED, NOT_KNOWN, NOT_KNOWN_ANY_MORE, REFUSED, UNFINISHED, page, redirect
 from rrgate.core.changes import Actor, authorizing, saving
@@ -35,6 +36,8 @@ log = CarefulLogger("rrgate.core")
 
 async def authorize(call: Call) -> Answer:
     house, credential = call.house, owned(call.house.directory.credentials, call, "credentialId")
+    if call.document:
+        raise not_right(unknown_fields(call.document, ()))
     if credential.side is not Side.TARGET or not house.authorizing.asks(credential):
         raise ConfigError(Problem("credentialSecret", "is of a kind that nobody has to authorize"))
     base = _reachable(house)

@@ -18,7 +18,7 @@ from tests.core.openapi_parts import DOCUMENT, JSON
 from tests.running_gateway import RunningGateway
 from tests.targets import Target
 
-EXAMPLES = 4
+EXAMPLES = 3
 
 
 @pytest.fixture

@@ -123,6 +123,17 @@ async def test_what_is_required_is_missed_all_at_once(core: Core, route: Route) 
     assert names(told.problems, "noSuchField")
 
 
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.bodiless], ids=lambda each: each.template)
+@pytest_twisted.ensureDeferred
+async def test_a_body_where_there_is_none(core: Core, route: Route) -> None:
+    ids = {"revision": "1"} | await made(core)
+    before, entries = dict(core.store.kept), list(core.store.entries)
+    told = await core.ask(route.method, path(route, ids), {"noSuchField": 1})
+    assert (told.status, list(told.problems)) == (400, ["noSuchField"])
+    assert core.store.kept == before
+    assert list(core.store.entries) == entries
+
+
 OTHER_SPELLINGS = {"pathPattern", "pathPresence", "headerChecks", "queryChecks"}
 """Not beside the first."""
 
