@@ -14,7 +14,7 @@ import argparse
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -119,9 +119,13 @@ class Fuzzer:
     examples: int
     seed: int = 1
     steps: int = 10
+    tell: Callable[[str], object] = str
+    """Called with each finding at once."""
     found: dict[tuple[str, str], str] = field(factory=dict)
     asked: Counter[str] = field(factory=Counter)
     answered: Counter[int] = field(factory=Counter)
+    followed: Counter[tuple[str, int]] = field(factory=Counter)
+    """Of requests with ids from answers: operation and status."""
     _random: random.Random = Factory(lambda self: random.Random(self.seed), takes_self=True)
     _session: requests.Session = field(factory=requests.Session)
 
@@ -162,8 +166,17 @@ class Fuzzer:
         fuzzer = self
 
         class Walk(schema.as_state_machine()):  # type: ignore[misc]
+            linked: frozenset[str] = frozenset()
+
+            def step(self, input: Any) -> Any:
+                self.linked = frozenset(name for _, name in input.applied_parameters if name)
+                return super().step(input)
+
             def call(self, case: Case, **_: Any) -> Any:
-                return fuzzer.call(case, often=0.9 if case.path_parameters else 0)
+                answer = fuzzer.call(case, often=0.95, kept=self.linked)
+                if self.linked:
+                    fuzzer.followed[f"{case.method} {case.operation.path}", answer.status_code] += 1
+                return answer
 
             def validate_response(self, response: Any, case: Case, *_: Any, **__: Any) -> None:
                 fuzzer.validate(response, case)
@@ -176,14 +189,15 @@ class Fuzzer:
         """One request and what is to be said of its answer."""
         self.validate(self.call(case, often=0.95), case)
 
-    def call(self, case: Case, often: float) -> Any:
-        """The answer to `case`, with ids of the world put into it as often as that."""
+    def call(self, case: Case, often: float, kept: Collection[str] = ()) -> Any:
+        """The answer to `case`, with ids of the world put into it as often as that. `kept`: names of ids that came from
+        an answer before."""
         operation = case.operation
         destroys = case.method == "DELETE" or operation.path.endswith("/authorize")
         for name in list(case.path_parameters or ()):
             known = self.world.id_for(operation.path, name)
             own = operation.path.endswith(f"{{{name}}}") and destroys
-            if known is not None and not own and self._random.random() < often and not self._is_linked(case, name):
+            if known is not None and not own and name not in kept and self._random.random() < often:
                 case.path_parameters[name] = known
         if isinstance(case.body, dict):
             for name, part in PARTS.items():
@@ -199,11 +213,6 @@ class Fuzzer:
             allow_redirects=False,
         )
 
-    @staticmethod
-    def _is_linked(case: Case, name: str) -> bool:
-        """Whether the id came from an answer before."""
-        return bool(getattr(case, "_has_explicit_parent", False)) and name != "clientId"
-
     def validate(self, response: Any, case: Case) -> None:
         """Note an answer that is not as the document says. To raise would have Hypothesis ask again, of a gateway that
         has changed meanwhile."""
@@ -213,7 +222,7 @@ class Fuzzer:
         except FailureGroup as group:
             for failure in group.exceptions:
                 where = f"{case.method} {case.operation.path} {response.status_code}"
-                self.found.setdefault((where, type(failure).__name__), f"{where}: {failure}\n{case.as_curl_command()}")
+                self._note(where, failure, f"{failure}\n{case.as_curl_command()}")
 
     @contextmanager
     def _noted(self, what: str) -> Iterator[None]:
@@ -222,7 +231,12 @@ class Fuzzer:
         except hypothesis.errors.Unsatisfiable:
             pass  # there is nothing that it does not allow
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it was found
-            self.found[what, type(error).__name__] = f"{what}: {_told(error)}"
+            self._note(what, error, _told(error))
+
+    def _note(self, where: str, error: BaseException, said: str) -> None:
+        if (where, type(error).__name__) not in self.found:
+            self.found[where, type(error).__name__] = f"{where}: {said}"
+            self.tell(f"{where}: {said}\n")
 
 
 def _told(error: BaseException) -> str:
@@ -250,11 +264,11 @@ def main() -> None:
     async def run() -> None:
         with tempfile.TemporaryDirectory() as folder, Target(answering) as target:
             gateway = RunningGateway.start(Path(folder) / "state")
-            fuzzers.append(Fuzzer(await made(gateway, target.url), arguments.examples, arguments.seed))
+            fuzzers.append(Fuzzer(await made(gateway, target.url), arguments.examples, arguments.seed, tell=print))
             await deferToThread(fuzzers[0].run)
             fuzzer = fuzzers[0]
             print(f"{sum(fuzzer.asked.values())} requests; answers: {dict(sorted(fuzzer.answered.items()))}")
-            print("\n\n".join(fuzzer.found.values()))
+            print(f"{sum(fuzzer.followed.values())} along links: {dict(fuzzer.followed)}")
             await gateway.stop()
             if fuzzer.found:
                 raise SystemExit(1)

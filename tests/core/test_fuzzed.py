@@ -41,6 +41,7 @@ async def test_every_answer_is_as_the_document_says(gateway: RunningGateway, tar
     assert "\n\n".join(fuzzer.found.values()) == ""
     assert set(fuzzer.asked) == {f"{route.method} {route.template}" for route in ROUTES}
     assert {200, 400, 404} <= set(fuzzer.answered)
+    assert fuzzer.followed
 
 
 @pytest_twisted.ensureDeferred
