@@ -89,17 +89,18 @@ def run(part: Part, load: Load, folder: Path) -> Round:
         for name, value in part.headers.items():
             command += ["-H", f"{name}: {value}"]
     part.before()
-    before = _cpu(part.process.pid)
+    before = cpu_of(part.process.pid)
     text = subprocess.run(
         [*command, f"http://127.0.0.1:{part.port}{part.path}"], check=True, capture_output=True, text=True
     ).stdout
-    spent = _cpu(part.process.pid) - before
+    spent = cpu_of(part.process.pid) - before
     assert "Non-2xx" not in text, text
     assert "Socket errors" not in text, text
     matched = re.search(r"(\d+) requests in", text)
     assert matched is not None, text
     requests = int(matched[1])
-    return Round(spent / requests * 1e6, _latency(text, "50%"), _latency(text, "99%"), requests, _rss(part.process.pid))
+    rss = rss_of(part.process.pid)
+    return Round(spent / requests * 1e6, _latency(text, "50%"), _latency(text, "99%"), requests, rss)
 
 
 def _latency(text: str, which: str) -> float:
@@ -114,7 +115,7 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in _tree(int(child)))]
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Seconds of user and system time of the tree under `pid`."""
     total = 0
     for each in _tree(pid):
@@ -123,7 +124,13 @@ def _cpu(pid: int) -> float:
     return total / _TICK
 
 
-def _rss(pid: int) -> float:
+def precise_cpu_of(pid: int) -> float:
+    """The same to the nanosecond, of `pid` alone."""
+    tasks = Path(f"/proc/{pid}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+
+
+def rss_of(pid: int) -> float:
     """MB resident in the tree."""
     pages = sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in _tree(pid))
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -26,11 +26,11 @@ from rrgate.model import (
     Token,
     User,
 )
-from rrgate.model.belonging import Belonging
+from rrgate.model.belonging import Belonging, Unread
 from rrgate.model.configuration import Opened, opened
 from rrgate.model.filter import in_force
 from rrgate.model.meter import metering
-from rrgate.model.parts import scope_of
+from rrgate.model.parts import own_credential, scope_of
 from rrgate.model.rule import in_order
 from rrgate.route import Route
 
@@ -62,22 +62,15 @@ class Directory:
         self.token_by_hash: dict[bytes, Token] = {}
         self.invites: dict[str, Invite] = {}
         self.clients: dict[str, Client] = {}
-        self.credentials: dict[str, Credential] = {}
-        self.targets: dict[str, Target] = {}
-        self.proxies: dict[str, Proxy] = {}
-        self._rules: Belonging[Rule] = Belonging()
-        self._filters: Belonging[Filter] = Belonging()
-        self._meters: Belonging[Meter] = Belonging()
-        self._belonging: dict[type[Any], Belonging[Any]] = {
-            Rule: self._rules,
-            Filter: self._filters,
-            Meter: self._meters,
-        }
-        self.rules = self._rules.by_id
-        self.filters = self._filters.by_id
-        self.meters = self._meters.by_id
+        self.credentials: Belonging[Credential] = Belonging("client_id")
+        self.targets: Belonging[Target] = Belonging("client_id")
+        self.proxies: Belonging[Proxy] = Belonging("client_id")
+        self.rules: Belonging[Rule] = Belonging("parent_id")
+        self.filters: Belonging[Filter] = Belonging("parent_id")
+        self.meters: Belonging[Meter] = Belonging("parent_id")
+        self._belonging: dict[type[Any], Belonging[Any]] = {Rule: self.rules, Filter: self.filters, Meter: self.meters}
+        self._passing: set[str] = set()
         self._aliases: dict[tuple[str, str], str] = {}
-        self._proxies_of: dict[str, set[str]] = {}
         self._proxies_using: dict[str, set[str]] = {}
         self._routes: dict[bytes, Route] = {}
 
@@ -122,6 +115,12 @@ class Directory:
 
     # The control plane's side.
 
+    def put_unread(self, credentials: Unread[Credential], rules: Unread[Rule]) -> None:
+        """All of them, each read when it is first asked for. Once, before anything else; credentials that are `passing`
+        are put too."""
+        self.credentials.put_unread(credentials)
+        self.rules.put_unread(rules)
+
     def put(self, noun: Noun) -> None:
         """`noun` is as committed; Routes made with what it was are forgotten."""
         match noun:
@@ -135,21 +134,20 @@ class Directory:
                 self.invites[noun.id] = noun
             case Client():
                 self.clients[noun.id] = noun
-                for proxy_id in self._proxies_of.get(noun.id, ()):
-                    self._routes.pop(proxy_id.encode(), None)
+                self._forget_routes(self.proxies.ids_of(noun.id))
             case Credential():
                 before = self.credentials.get(noun.id)
-                self.credentials[noun.id] = noun
+                self.credentials.put(noun)
+                (self._passing.add if noun.passing else self._passing.discard)(noun.id)
                 self._forget_routes_with(noun.id)
                 self._tell_if_ended(before, noun)
             case Target():
-                self.targets[noun.id] = noun
+                self.targets.put(noun)
                 self._forget_routes_with(noun.id)
             case Proxy():
                 self._unlink(noun.id)
                 was = self.proxies.get(noun.id)
-                self.proxies[noun.id] = noun
-                self._proxies_of.setdefault(noun.client_id, set()).add(noun.id)
+                self.proxies.put(noun)
                 for part in (noun.proxy_credential_id, noun.target_id, noun.target_credential_id):
                     self._proxies_using.setdefault(part, set()).add(noun.id)
                 if noun.alias is not None:
@@ -174,25 +172,27 @@ class Directory:
                 self.clients.pop(noun.id, None)
                 self.invites = {key: each for key, each in self.invites.items() if each.client_id != noun.id}
                 self.members = {key: roles for key, roles in self.members.items() if key[1] != noun.id}
-                for proxy_id in self._proxies_of.get(noun.id, ()):
-                    self._routes.pop(proxy_id.encode(), None)
+                self._forget_routes(self.proxies.ids_of(noun.id))
             case Credential():
-                gone = self.credentials.pop(noun.id, None)
+                gone = self.credentials.get(noun.id)
+                self.credentials.drop(noun.id)
+                self._passing.discard(noun.id)
                 self._drop_what_belongs_to(noun.id)
                 self._forget_routes_with(noun.id)
                 self._forget(noun.id)
                 self._tell_if_ended(gone)
             case Target():
-                self.targets.pop(noun.id, None)
+                self.targets.drop(noun.id)
                 self._drop_what_belongs_to(noun.id)
                 self._forget_routes_with(noun.id)
             case Proxy():
                 self._unlink(noun.id)
                 self._drop_what_belongs_to(noun.id)
-                was = self.proxies.pop(noun.id, None)
+                was = self.proxies.get(noun.id)
+                self.proxies.drop(noun.id)
                 self._tell_if_ended(was)
             case Rule() | Filter() | Meter():
-                self._belonging[type(noun)].drop(noun)
+                self._belonging[type(noun)].drop(noun.id)
                 self._forget_routes_with(noun.parent_id)
 
     def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None:
@@ -204,25 +204,29 @@ class Directory:
         self.users = {user.id: user for user in users}
         self.token_by_hash = {token.token_hash: token for token in tokens}
 
-    def proxies_of(self, client_id: str) -> list[Proxy]:
-        """The proxies of a client, in no particular order."""
-        return [self.proxies[proxy_id] for proxy_id in self._proxies_of.get(client_id, ())]
+    def with_alias(self, client_id: str, alias: str) -> str | None:
+        """The id of the client's proxy that has this alias."""
+        return self._aliases.get((client_id, alias))
+
+    def passing(self) -> list[Credential]:
+        """The credentials of which something ends by itself."""
+        return [self.credentials[credential_id] for credential_id in self._passing]
 
     def proxies_using(self, part_id: str) -> list[Proxy]:
         """The proxies that name this credential or target."""
         return [self.proxies[proxy_id] for proxy_id in self._proxies_using.get(part_id, ())]
 
     def rules_of(self, parent_id: str) -> list[Rule]:
-        """The rules of a credential, target or proxy, active or not, in no particular order."""
-        return self._rules.of(parent_id)
+        """The rules of a credential, target or proxy, active or not, as they were created."""
+        return self.rules.of(parent_id)
 
     def meters_of(self, proxy_id: str) -> list[Meter]:
-        """The meters of a proxy, active or not, in no particular order."""
-        return self._meters.of(proxy_id)
+        """The meters of a proxy, active or not, as they were created."""
+        return self.meters.of(proxy_id)
 
     def filters_of(self, parent_id: str) -> list[Filter]:
         """The same for filters."""
-        return self._filters.of(parent_id)
+        return self.filters.of(parent_id)
 
     def belonging_to(self, parent_id: str) -> list[Rule | Filter | Meter]:
         """All that goes with a credential, target or proxy."""
@@ -243,8 +247,8 @@ class Directory:
         target = self.targets.get(proxy.target_id)
         if target is None or target.client_id != proxy.client_id:
             return None
-        caller = self._own_credential(proxy, proxy.proxy_credential_id, Side.PROXY)
-        towards = self._own_credential(proxy, proxy.target_credential_id, Side.TARGET)
+        caller = own_credential(proxy, self.credentials.get(proxy.proxy_credential_id), Side.PROXY)
+        towards = own_credential(proxy, self.credentials.get(proxy.target_credential_id), Side.TARGET)
         judging = (caller, towards, proxy, target)
         filtering = (towards, target, caller, proxy)
         return Parts(
@@ -263,12 +267,6 @@ class Directory:
             meters=metering(self.meters_of(proxy.id)),
         )
 
-    def _own_credential(self, proxy: Proxy, credential_id: str, side: Side) -> Credential | None:
-        credential = self.credentials.get(credential_id)
-        if credential is None or credential.client_id != proxy.client_id or credential.side is not side:
-            return None
-        return credential
-
     def routes(self) -> Iterator[Route]:
         """The Routes built so far."""
         return iter(tuple(self._routes.values()))
@@ -281,7 +279,10 @@ class Directory:
     def _forget_routes_with(self, part_id: str) -> None:
         # The part may be the proxy itself.
         self._routes.pop(part_id.encode(), None)
-        for proxy_id in self._proxies_using.get(part_id, ()):
+        self._forget_routes(self._proxies_using.get(part_id, ()))
+
+    def _forget_routes(self, proxy_ids: Iterable[str]) -> None:
+        for proxy_id in proxy_ids:
             self._routes.pop(proxy_id.encode(), None)
 
     def _drop_what_belongs_to(self, parent_id: str) -> None:
@@ -290,10 +291,9 @@ class Directory:
 
     def _unlink(self, proxy_id: str) -> None:
         self._routes.pop(proxy_id.encode(), None)
-        known: Any = self.proxies.get(proxy_id)
+        known = self.proxies.get(proxy_id)
         if known is None:
             return
-        self._proxies_of.get(known.client_id, set()).discard(proxy_id)
         for part in (known.proxy_credential_id, known.target_id, known.target_credential_id):
             self._proxies_using.get(part, set()).discard(proxy_id)
         if known.alias is not None and self._aliases.get((known.client_id, known.alias)) == proxy_id:

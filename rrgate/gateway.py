@@ -135,7 +135,8 @@ class Gateway(Service):
             compiler.build, settings.default_client, forget=compiler.forget, anonymous=self.registry.is_anonymous
         )
         self._clients = self.directory.clients
-        for noun in state.inventory.everything():
+        self.directory.put_unread(state.inventory.credentials, state.inventory.rules)
+        for noun in state.inventory.read.everything():
             self.directory.put(noun)
         self._notifier = Notifier(self.store, self.directory, self.wall, reactor)
         self._opened.append(self._notifier.close)

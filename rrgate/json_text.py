@@ -43,7 +43,13 @@ def read_json(
     constant: Callable[[str], Any] | None = None,
 ) -> Any:
     """As `json.loads`. `members` makes an object of its members, `constant` a value of NaN and infinities."""
+    if members is None and constant is None and isinstance(text, str):
+        return _DECODER.decode(text)
     return json.loads(text, parse_float=_fraction, parse_int=_whole, object_pairs_hook=members, parse_constant=constant)
+
+
+_DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_whole)
+"""Kept for rows of the store: to make it takes longer than a row (5.8 µs in place of 3.2)."""
 
 
 def json_text(value: Any, *, ascii: bool = False, sort: bool = False) -> str:

@@ -68,10 +68,14 @@ class Known(Protocol):
 
     members: dict[tuple[str, str], tuple[str, ...]]
     clients: dict[str, Client]
-    credentials: dict[str, Credential]
-    targets: dict[str, Target]
-    proxies: dict[str, Proxy]
-    meters: dict[str, Meter]
+    @property
+    def credentials(self) -> Mapping[str, Credential]: ...
+    @property
+    def targets(self) -> Mapping[str, Target]: ...
+    @property
+    def proxies(self) -> Mapping[str, Proxy]: ...
+    @property
+    def meters(self) -> Mapping[str, Meter]: ...
 
 
 Noun = Client | Credential | Target | Proxy | Meter

@@ -24,7 +24,7 @@ from rrgate.model import Client
 from rrgate.record_view import published
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store, given_keys
-from rrgate.store.inventory import Inventory
+from rrgate.store.inventory import LateInventory
 from rrgate.store.request_log import BodyRow
 from rrgate.store.secrets import Secrets, bodies_row
 
@@ -35,7 +35,7 @@ class OpenedState:
 
     store: AsyncStore
     secrets: Secrets
-    inventory: Inventory
+    inventory: LateInventory
     request_log: RequestLog
     journal: Journal
     counters: Counters
@@ -60,7 +60,7 @@ def open_state(
     closed_by(store.close)
     counters = Counters(open_memory(settings.data, wall()), wall)
     closed_by(counters.close)
-    inventory = opened.load()
+    inventory = opened.load_late()
 
     def keeps(client_id: str) -> int:
         days, known = settings.log_retention_days, client(client_id)

@@ -47,7 +47,7 @@ async def end_temporary(house: CoreHouse) -> None:
     """Remove every credential that nobody has authorized in `TEMPORARY_HOURS`. Raises nothing: what could not be
     removed is tried again."""
     directory = house.directory
-    for credential_id in [each.id for each in directory.credentials.values() if _is_over(house, each)]:
+    for credential_id in [each.id for each in directory.passing() if _is_over(house, each)]:
         await house.writing.acquire()
         try:
             credential = directory.credentials.get(credential_id)

@@ -76,9 +76,8 @@ async def delete_client(call: Call) -> Answer:
     house, client = call.house, call.client
     directory = house.directory
     force = call.query.flag("force")
-    proxies = directory.proxies_of(client.id)
-    targets = [each for each in directory.targets.values() if each.client_id == client.id]
-    credentials = [each for each in directory.credentials.values() if each.client_id == client.id]
+    proxies, targets = directory.proxies.of(client.id), directory.targets.of(client.id)
+    credentials = directory.credentials.of(client.id)
     if (proxies or targets or credentials) and not force:
         raise conflict(
             "clientId",
@@ -86,11 +85,10 @@ async def delete_client(call: Call) -> Answer:
             "delete them first, or add ?force=true",
         )
     # Proxies first: at no moment does one stand there without what it names.
-    rules = [each for each in directory.rules.values() if each.client_id == client.id]
+    parents = [each.id for each in credentials] + [each.id for each in targets] + [each.id for each in proxies]
+    owned = [each for parent_id in parents for each in directory.belonging_to(parent_id)]
     invites = [each for each in directory.invites.values() if each.client_id == client.id]
-    filters = [each for each in directory.filters.values() if each.client_id == client.id]
-    meters = [each for each in directory.meters.values() if each.client_id == client.id]
-    await call.delete(client, (*invites, *rules, *filters, *meters, *proxies, *targets, *credentials))
+    await call.delete(client, (*invites, *owned, *proxies, *targets, *credentials))
     return deleted("Client")
 
 

@@ -17,7 +17,7 @@ from rrgate.core.changes import changed
 from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, refuse_if
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page
+from rrgate.core.queries import PAGING, page_of
 from rrgate.core.rotation import SECRET, UNTIL, check_overlap, plaintext_of, rotated, sealed
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
@@ -66,9 +66,8 @@ def check_secret(house: CoreHouse, name: str, side: Side, secret: Any) -> bool:
 
 async def list_credentials(call: Call) -> Answer:
     temporary = call.query.flag("includeTemporary")
-    mine = [each for each in call.house.directory.credentials.values() if each.client_id == call.client.id]
-    mine = [each for each in mine if temporary or not each.temporary]
-    credentials, cursor = page(mine, call.query)
+    known = call.house.directory.credentials
+    credentials, cursor = page_of(known, call.client.id, call.query, lambda each: temporary or not each.temporary)
     return listed("credentials", map(publish, credentials), cursor)
 
 

@@ -14,7 +14,7 @@ from rrgate.core.answers import Answer, conflict, deleted, listed, missing, show
 from rrgate.core.changes import changed
 from rrgate.core.checking import gathered
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page
+from rrgate.core.queries import PAGING, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.core.rules import CREDENTIALS, PROXIES, TARGETS, RulesOf
 from rrgate.ids import new_id
@@ -63,7 +63,7 @@ class FiltersOf:
     async def list(self, call: Call) -> Answer:
         """GET …/filters."""
         parent = self.parents.parent(call)
-        filters, cursor = page(call.house.directory.filters_of(parent.id), call.query)
+        filters, cursor = page_of(call.house.directory.filters, parent.id, call.query)
         return listed("filters", map(publish, filters), cursor)
 
     async def create(self, call: Call) -> Answer:

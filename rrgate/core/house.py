@@ -34,6 +34,7 @@ from rrgate.model import (
     Token,
     User,
 )
+from rrgate.model.belonging import Belonging
 from rrgate.model.notification import Notice, Notification, Receiver
 from rrgate.notice_texts import of_change
 from rrgate.store import AuditEntry, AuditPage
@@ -54,16 +55,17 @@ class Nouns(Protocol):
     token_by_hash: dict[bytes, Token]
     invites: dict[str, Invite]
     clients: dict[str, Client]
-    credentials: dict[str, Credential]
-    targets: dict[str, Target]
-    proxies: dict[str, Proxy]
-    rules: dict[str, Rule]
-    filters: dict[str, Filter]
-    meters: dict[str, Meter]
+    credentials: Belonging[Credential]
+    targets: Belonging[Target]
+    proxies: Belonging[Proxy]
+    rules: Belonging[Rule]
+    filters: Belonging[Filter]
+    meters: Belonging[Meter]
 
     def put(self, noun: Noun) -> None: ...
     def drop(self, noun: Noun) -> None: ...
-    def proxies_of(self, client_id: str) -> list[Proxy]: ...
+    def with_alias(self, client_id: str, alias: str) -> str | None: ...
+    def passing(self) -> list[Credential]: ...
     def proxies_using(self, part_id: str) -> list[Proxy]: ...
     def rules_of(self, parent_id: str) -> list[Rule]: ...
     def filters_of(self, parent_id: str) -> list[Filter]: ...

@@ -13,7 +13,7 @@ from rrgate.core.answers import Answer, conflict, deleted, listed, missing, show
 from rrgate.core.changes import changed
 from rrgate.core.checking import gathered, owned
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page
+from rrgate.core.queries import PAGING, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import MeterCounts
 from rrgate.ids import new_id
@@ -121,7 +121,7 @@ def owned_meter(call: Call) -> tuple[Proxy, Meter]:
 
 async def list_meters(call: Call) -> Answer:
     proxy = owned(call.house.directory.proxies, call, "proxyId")
-    meters, cursor = page(call.house.directory.meters_of(proxy.id), call.query)
+    meters, cursor = page_of(call.house.directory.meters, proxy.id, call.query)
     return listed("meters", (document_of(call.house, meter) for meter in meters), cursor)
 
 

@@ -119,8 +119,8 @@ def tell_what_expires(house: CoreHouse) -> None:
     """Tell the members of clients what expires soon, and have what is old removed. Raises nothing, and waits for
     nothing."""
     directory = house.directory
-    for nouns in (directory.credentials, directory.targets):
-        house.notifier.tell(of_time(nouns.values(), house.now()))
+    for nouns in (directory.passing(), directory.targets.values()):
+        house.notifier.tell(of_time(nouns, house.now()))
     house.notifier.tidy()
 
 

@@ -15,7 +15,7 @@ from rrgate.core.changes import changed
 from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, plugins_say, refuse_if
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page
+from rrgate.core.queries import PAGING, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Client, Credential, Proxy, Side, Target
@@ -77,9 +77,9 @@ def check_plugins(house: CoreHouse, proxy: Proxy) -> None:
 
 def check_alias(house: CoreHouse, proxy: Proxy) -> None:
     """Raises Refused with 409 if another proxy of the client has this alias."""
-    if proxy.alias is not None and any(
-        other.alias == proxy.alias and other.id != proxy.id for other in house.directory.proxies_of(proxy.client_id)
-    ):
+    if proxy.alias is None:
+        return
+    if house.directory.with_alias(proxy.client_id, proxy.alias) not in (None, proxy.id):
         raise conflict("proxyAlias", "another proxy of this client has this alias; choose another")
 
 
@@ -99,7 +99,7 @@ def copy_limits(house: CoreHouse, client: Client, values: dict[str, Any]) -> Non
 
 
 async def list_proxies(call: Call) -> Answer:
-    proxies, cursor = page(call.house.directory.proxies_of(call.client.id), call.query)
+    proxies, cursor = page_of(call.house.directory.proxies, call.client.id, call.query)
     return listed("proxies", (document_of(call.house, proxy) for proxy in proxies), cursor)
 
 

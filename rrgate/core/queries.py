@@ -1,13 +1,14 @@
 """Query parameters of the Core API: reading them strictly, and paging through lists.
 
-Belongs here: `Query`, `page`. Does not: what a parameter means to a noun.
+Belongs here: `Query`, pages. Does not: what a parameter means to a noun.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ from attrs import field, frozen
 from rrgate.api import Problem
 from rrgate.complaints import unknown_field
 from rrgate.core.answers import not_right
+from rrgate.model.belonging import Belonging
 from rrgate.model.times import parse_nanoseconds
 
 N = TypeVar("N", bound=Any)
@@ -115,6 +117,17 @@ def page(nouns: Iterable[N], query: Query) -> tuple[Sequence[N], str | None]:
     limit = query.limit()
     following = _write_cursor(ordered[limit - 1]) if len(ordered) > limit else None
     return ordered[:limit], following
+
+
+def page_of(
+    nouns: Belonging[N], owner_id: str, query: Query, wanted: Callable[[N], bool] = lambda noun: True
+) -> tuple[Sequence[N], str | None]:
+    """The same of those that belong to one, which lie in this order already: no more than a page of them is looked at,
+    but for those that are not `wanted`."""
+    cursor, limit = query.text("cursor"), query.limit()
+    behind = nouns.behind(owner_id, None if cursor is None else _read_cursor(cursor))
+    found = list(islice(filter(wanted, behind), limit + 1))
+    return found[:limit], _write_cursor(found[limit - 1]) if len(found) > limit else None
 
 
 def page_by_id(nouns: Iterable[N], query: Query) -> tuple[Sequence[N], str | None]:

@@ -105,7 +105,7 @@ def rotated(house: CoreHouse, credential: Credential, secret: Any | None, until:
 
 async def end_overlaps(house: CoreHouse) -> None:
     """Remove every previous secret whose time is over. Raises nothing: what could not be removed is tried again."""
-    over = [each.id for each in house.directory.credentials.values() if _is_over(house, each)]
+    over = [each.id for each in house.directory.passing() if _is_over(house, each)]
     for credential_id in over:
         await house.writing.acquire()
         try:

@@ -15,7 +15,7 @@ from rrgate.core.answers import Answer, conflict, deleted, listed, missing, show
 from rrgate.core.changes import changed
 from rrgate.core.checking import gathered, owned
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page
+from rrgate.core.queries import PAGING, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Credential, Proxy, Rule, RuleScope, Target
@@ -95,7 +95,7 @@ class RulesOf:
     async def list(self, call: Call) -> Answer:
         """GET …/rules."""
         parent = self.parent(call)
-        rules, cursor = page(call.house.directory.rules_of(parent.id), call.query)
+        rules, cursor = page_of(call.house.directory.rules, parent.id, call.query)
         return listed("rules", self.documents(call, parent, rules), cursor)
 
     async def create(self, call: Call) -> Answer:

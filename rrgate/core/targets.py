@@ -18,7 +18,7 @@ from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say
 from rrgate.core.client_certificates import EXTRAS, FIELD, WARNINGS, check_tls, resealed, sealed, warnings_of
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page
+from rrgate.core.queries import PAGING, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Target
@@ -48,8 +48,7 @@ def check_proxies(house: CoreHouse, target: Target) -> None:
 
 
 async def list_targets(call: Call) -> Answer:
-    mine = [each for each in call.house.directory.targets.values() if each.client_id == call.client.id]
-    targets, cursor = page(mine, call.query)
+    targets, cursor = page_of(call.house.directory.targets, call.client.id, call.query)
     return listed("targets", (document_of(call.house, each) for each in targets), cursor)
 
 

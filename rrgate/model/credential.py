@@ -96,6 +96,11 @@ class Credential:
     previous_secret_version: int | None = None
 
     @property
+    def passing(self) -> bool:
+        """Whether something of it ends by itself: it expires, a replaced secret does, or nobody has authorized it."""
+        return self.temporary or self.expires_at is not None or self.previous_sealed_secret is not None
+
+    @property
     def before(self) -> Credential | None:
         """The credential as it was with the secret that was replaced, if that is kept; whether it still works is told
         by `previous_secret_expires_at`. Its `sealed_secret` is sealed for a row of its own."""

@@ -43,3 +43,10 @@ def scope_of(part: Credential | Target | Proxy) -> Scope:
     if isinstance(part, Credential):
         return Scope.PROXY_CREDENTIAL if part.side is Side.PROXY else Scope.TARGET_CREDENTIAL
     return Scope.PROXY if isinstance(part, Proxy) else Scope.TARGET
+
+
+def own_credential(proxy: Proxy, credential: Credential | None, side: Side) -> Credential | None:
+    """`credential`, unless it is of the other side or of another client than `proxy`."""
+    if credential is None or credential.client_id != proxy.client_id or credential.side is not side:
+        return None
+    return credential

@@ -11,6 +11,7 @@ from itertools import chain
 from attrs import field, frozen
 
 from rrgate.model import Client, Credential, Filter, Invite, Member, Meter, Proxy, Rule, Target, Token, User
+from rrgate.model.belonging import Unread
 
 Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Filter | Meter
 """What can be saved and deleted."""
@@ -47,6 +48,16 @@ class Inventory:
             self.invites,
             self.meters,
         )
+
+
+@frozen
+class LateInventory:
+    """The same, as a gateway wants it that starts: what there are many of, and each request needs few of, is not read
+    yet. `read`: the other nouns, and those credentials over again that are `passing`."""
+
+    credentials: Unread[Credential]
+    rules: Unread[Rule]
+    read: Inventory
 
 
 __all__ = ["Inventory", "Member", "Noun"]

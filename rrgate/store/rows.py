@@ -5,7 +5,7 @@ Belongs here: which class lies in which table. Does not: SQL transactions (store
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -14,6 +14,7 @@ from cattrs import BaseValidationError, Converter
 
 from rrgate.json_text import json_text, read_json
 from rrgate.model import Client, Credential, Filter, Invite, Member, Meter, Proxy, Rule, Target, Token, User
+from rrgate.model.belonging import Row, Unread
 from rrgate.store.errors import StoreError
 from rrgate.store.inventory import Noun
 
@@ -25,12 +26,16 @@ _converter = Converter(forbid_extra_keys=True)
 
 @frozen
 class NounTable(Generic[N]):
-    """One class and its table; `columns` are its attributes that have a column, `key` those that identify a row."""
+    """One class and its table; `columns` are its attributes that have a column, `key` those that identify a row.
+
+    `owner`: says whose a noun is, where rows are read late.
+    """
 
     noun: type[N]
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...] = ("id",)
+    owner: str = ""
 
     @property
     def upsert(self) -> str:
@@ -46,6 +51,17 @@ class NounTable(Generic[N]):
     def delete(self) -> str:
         """Removes the row with a noun's key."""
         return f"DELETE FROM {self.name} WHERE {' AND '.join(f'{name} = ?' for name in self.key)}"
+
+    @property
+    def late_columns(self) -> tuple[str, ...]:
+        """All columns, in the order that `Unread` wants."""
+        first = ("id", self.owner, "created_at")
+        return (*first, *(name for name in (*self.columns, "document") if name not in first))
+
+    def unread(self, rows: Sequence[Row]) -> Unread[N]:
+        """The nouns in `rows` of `late_columns`."""
+        columns = self.late_columns
+        return Unread(rows, lambda row: self.noun_of(dict(zip(columns, row, strict=True))))
 
     def row(self, noun: N) -> tuple[Any, ...]:
         """The values for `upsert`. Raises ValueError for what JSON cannot hold."""
@@ -82,23 +98,24 @@ TABLES: tuple[NounTable[Any], ...] = (
         Credential,
         "credentials",
         ("id", "client_id", "user_id", "sealed_secret", "previous_sealed_secret", *_STAMPS),
+        owner="client_id",
     ),
     NounTable(Target, "targets", ("id", "client_id", "user_id", "sealed_client_certificate", *_STAMPS)),
     NounTable(Proxy, "proxies", ("id", "client_id", "user_id", "alias", *_STAMPS)),
     NounTable(Invite, "invites", ("id", "client_id", "user_id", "selector", "code_hash", *_STAMPS)),
-    NounTable(Rule, "rules", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
+    NounTable(Rule, "rules", ("id", "client_id", "user_id", "parent_id", *_STAMPS), owner="parent_id"),
     NounTable(Filter, "filters", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
     NounTable(Meter, "meters", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),
 )
 """Every table of nouns; the names are those of the attributes of Inventory."""
 
-_BY_NOUN: dict[type, NounTable[Any]] = {table.noun: table for table in TABLES}
+TABLE_OF: Mapping[type, NounTable[Any]] = {table.noun: table for table in TABLES}
 
 
 def table_of(noun: Noun) -> NounTable[Any]:
     """The table for `noun`. Raises TypeError for what is no noun."""
     try:
-        return _BY_NOUN[type(noun)]
+        return TABLE_OF[type(noun)]
     except KeyError:
         known = ", ".join(table.noun.__name__ for table in TABLES)
         raise TypeError(f"{type(noun).__name__} cannot be stored; one of {known} can") from None

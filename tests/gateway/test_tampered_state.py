@@ -195,3 +195,39 @@ async def test_a_gateway_answers_with_an_error_and_sends_nothing(state: Any, tam
         assert dict(answer.json["headers"])["Authorization"] == f"Bearer {SECRETS['strange']}"
     finally:
         await gateway.stop()
+
+
+UNREADABLE = {
+    "a rule of a newer version": (
+        "UPDATE rules SET document = json_set(document, '$.fromTomorrow', 1) WHERE parent_id = :mine"
+    ),
+    "a rule that is no JSON": "UPDATE rules SET document = 'x' WHERE parent_id = :mine",
+    "a credential of a newer version": (
+        "UPDATE credentials SET document = json_set(document, '$.fromTomorrow', 1) WHERE id = :mine"
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", UNREADABLE.values(), ids=UNREADABLE)
+@pytest_twisted.ensureDeferred
+async def test_a_row_that_cannot_be_read_lets_nothing_through(tmp_path: Path, statement: str) -> None:
+    data, target = tmp_path / "state", Target(echo)
+    gateway = RunningGateway.start(data)
+    try:
+        ids, proxies = await made(gateway, target.url)
+        place = f"/clients/{proxies['mine'].client}/credentials/{ids['mine']}/rules"
+        assert (await gateway.ask("POST", place, {"effect": "deny", "path": "^/secret"})).status == 200
+    finally:
+        await gateway.stop()
+    with sqlite3.connect(data / "rrgate.db") as connection:
+        sql(statement)(connection, ids)
+    connection.close()
+    gateway = RunningGateway(RunningGateway.open(data), gateway.first)
+    try:
+        before = target.connections
+        answer = await gateway.call(proxies["mine"])
+        assert (answer.status, target.connections) == (500, before)
+        assert (await gateway.call(proxies["beside"])).status == 200
+    finally:
+        await gateway.stop()
+        target.stop()

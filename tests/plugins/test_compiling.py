@@ -292,6 +292,40 @@ def test_a_route_is_forgotten_when_a_rule_of_its_parts_changes(
     assert house.directory.rules_of(parent) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "id", "concerned"),
+    [
+        ("clients", "c1", {"p1", "p2", "p3"}),
+        ("credentials", "caller", {"p1"}),
+        ("credentials", "caller2", {"p2", "p3"}),
+        ("credentials", "towards", {"p1", "p2", "p3"}),
+        ("targets", "t2", {"p3"}),
+        ("proxies", "p2", {"p2"}),
+    ],
+)
+@pytest.mark.parametrize("how", ["changed", "dropped", "given a rule"])
+def test_a_change_forgets_the_routes_that_it_concerns_and_no_others(
+    house: House, kind: str, id: str, concerned: set[str], how: str
+) -> None:
+    directory = house.directory
+    proxy, target = directory.proxies["p1"], directory.targets["t1"]
+    directory.put(house.credential("caller2", Side.PROXY))
+    directory.put(evolve(target, id="t2"))
+    directory.put(evolve(proxy, id="p2", proxy_credential_id="caller2"))
+    directory.put(evolve(proxy, id="p3", proxy_credential_id="caller2", target_id="t2"))
+    for known in directory.proxies:
+        directory.find(f"/{known}/x".encode())
+    noun = getattr(directory, kind)[id]
+    if how == "dropped":
+        directory.drop(noun)
+    elif how == "given a rule" and kind != "clients":
+        common = {"client_id": "c1", "user_id": "u1", "created_at": 1, "updated_at": 1}
+        directory.put(Rule(id="r1", parent_id=id, effect="deny", **common))
+    else:
+        directory.put(evolve(noun, name="renamed"))
+    assert {"p1", "p2", "p3"} - {route.proxy.id for route in directory.routes()} == concerned
+
+
 def test_anything_else(house: House) -> None:
     del house.directory.clients["c1"]
     assert house.fails().startswith("proxy: proxy p1 cannot be compiled (KeyError in compiling.py")

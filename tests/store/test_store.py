@@ -5,6 +5,7 @@ Belongs here: one process and its transactions. Does not: crashes (test_crash.py
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,42 @@ def test_a_row_of_another_version_is_refused_without_its_content(store: Store, n
         store.load()
     assert "content" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_gateway_loads_all_of_it_and_reads_some_later(
+    store: Store, all_nouns: tuple[object, ...], nouns: SimpleNamespace, credential: Callable[..., Credential]
+) -> None:
+    temporary = attrs.evolve(credential(store, "k2"), temporary=True)
+    replaced = attrs.evolve(credential(store, "k3"), previous_sealed_secret=b"sealed", previous_secret_version=1)
+    expiring = attrs.evolve(credential(store, "k4"), expires_at=5)
+    store.save(temporary, replaced, expiring, attrs.evolve(nouns.rule, id="r2", parent_id="k1"))
+    late, loaded = store.load_late(), store.load()
+    assert [late.credentials.read(row) for row in late.credentials.rows] == [*loaded.credentials]
+    assert [late.rules.read(row) for row in late.rules.rows] == [*loaded.rules]
+    assert late.read == attrs.evolve(loaded, credentials=(temporary, replaced, expiring), rules=())
+    assert [each.id for each in loaded.credentials if each.passing] == ["k2", "k3", "k4"]
+
+
+def test_a_row_that_is_read_later_is_refused_then(store: Store, all_nouns: tuple[object, ...]) -> None:
+    for document in ('{"effect": "allow", "hush": "content"}', "content"):
+        store._connection.execute("UPDATE rules SET document = ?", (document,))
+        late = store.load_late().rules
+        with pytest.raises(StoreError, match="row r1 of table rules") as caught:
+            late.read(late.rows[0])
+        assert "content" not in str(caught.value)
+
+
+def test_nothing_is_collected_while_a_gateway_loads_and_it_is_as_it_was_then(
+    store: Store, all_nouns: tuple[object, ...]
+) -> None:
+    store.load_late()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        store.load_late()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_tokens_changed_tells_of_others_only(data: Path, store: Store, nouns: SimpleNamespace) -> None:

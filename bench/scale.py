@@ -1,0 +1,320 @@
+"""A gateway with 10,000 proxies, 100,000 credentials and 50,000 rules: `python -m bench.scale`.
+
+Belongs here: how long it takes to start, to take a change, to answer a page of a list, and what a request costs when
+each goes to another proxy. Does not: making that state (many.py), one round of load (load.py).
+
+Beside every time of the wall stands the CPU that the gateway took for it, since the machine has other work too; and
+beside changes, what the disk takes for one row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, evolve, field, frozen
+from rich.console import Console
+from rich.table import Table
+
+from bench import load, parts
+from bench.load import Load
+from bench.many import TARGETS, Many, fill
+from bench.parts import CALLER_KEY, PIN, Missing, Part, free_port
+from rrgate.cli.init import FirstUser, create_state
+
+CHANGES = 100
+PAIRS = 7
+CONNECTIONS = 32
+KEY = {"X-API-Key": CALLER_KEY}
+
+
+@frozen
+class Started:
+    """A gateway that has answered a first request. `wall`, `cpu`: seconds since it was started; `rss`: MB."""
+
+    process: subprocess.Popen[bytes] = field(repr=False)
+    port: int
+    core_port: int
+    wall: float
+    cpu: float
+    rss: float
+
+    def stop(self) -> None:
+        """End it, and wait."""
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def start(data: Path, target: Part, proxy: str) -> Started:
+    """Run `twistd rrgate`, and ask `proxy` until it answers."""
+    port, core_port = free_port(), free_port()
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        [
+            *PIN, str(Path(sys.executable).parent / "twistd"), "-n", f"--pidfile={data}.pid", f"--logfile={data}.log",
+            "rrgate", "--data", str(data), "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=4096",
+            "--core-listen", f"tcp:{core_port}:interface=127.0.0.1", "--allow-network", f"127.0.0.1/32:{target.port}",
+        ]
+    )  # fmt: skip
+    while True:
+        try:
+            status = ask(port, "GET", f"/api/{proxy}/rows", KEY)[0]
+        except ConnectionRefusedError:
+            assert process.poll() is None, f"it ended; see {data}.log"
+            time.sleep(0.005)
+        else:
+            assert status == 200, status
+            return Started(
+                process, port, core_port, time.monotonic() - begun, load.cpu_of(process.pid), load.rss_of(process.pid)
+            )
+
+
+def ask(
+    port: int, method: str, path: str, headers: dict[str, str], document: object | None = None
+) -> tuple[int, bytes]:
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    body = None if document is None else json.dumps(document).encode()
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    found = answer.status, answer.read()
+    connection.close()
+    return found
+
+
+@frozen
+class Core:
+    """The Core API of a gateway, for one client."""
+
+    started: Started
+    first: FirstUser
+
+    def __call__(self, method: str, path: str, document: object | None = None) -> Any:
+        headers = {"Authorization": self.first.token, "Content-Type": "application/json"}
+        whole = f"/clients/{self.first.client_id}/{path}"
+        status, body = ask(self.started.core_port, method, whole, headers, document)
+        assert status == 200, body
+        return json.loads(body)
+
+    def status(self, proxy: str, key: str = CALLER_KEY) -> int:
+        """What `proxy` answers now."""
+        return ask(self.started.port, "GET", f"/api/{proxy}/rows", {"X-API-Key": key})[0]
+
+
+Change = Callable[[int], Callable[[], bool]]
+"""Makes the change of a number, and answers what tells whether it is in force."""
+
+
+def changes(core: Core, proxies: Sequence[str]) -> dict[str, Change]:
+    """Each kind to proxies of its own; the last is for numbers below `TARGETS`."""
+    shown = [core("GET", f"proxies/{proxy}")["proxies"][0] for proxy in proxies[: 3 * CHANGES]]
+
+    def caller(number: int) -> Callable[[], bool]:
+        new, proxy = f"another-{number}", proxies[number]
+        secret = {"key": "X-API-Key", "value": new, "addToHeader": True}
+        core("PUT", f"credentials/{shown[number]['proxyProxyCredentialId']}", {"credentialSecret": secret})
+        return lambda: (core.status(proxy), core.status(proxy, new)) == (401, 200)
+
+    def rule(number: int) -> Callable[[], bool]:
+        proxy = proxies[CHANGES + number]
+        core("POST", f"proxies/{proxy}/rules", {"effect": "deny", "methods": ["GET"]})
+        return lambda: core.status(proxy) == 403
+
+    def proxy(number: int) -> Callable[[], bool]:
+        proxy = proxies[2 * CHANGES + number]
+        core("PUT", f"proxies/{proxy}", {"proxyActive": False})
+        return lambda: core.status(proxy) == 503
+
+    def target(number: int) -> Callable[[], bool]:
+        path = f"targets/{shown[number]['proxyTargetId']}"
+        core("PUT", path, {"targetTimeout": 7})
+        return lambda: core("GET", path)["targets"][0]["targetTimeout"] == 7
+
+    return {
+        "PUT of a credential, new secret": caller,
+        "POST of a rule": rule,
+        "PUT of a proxy": proxy,
+        f"PUT of a target of {len(proxies) // TARGETS} proxies": target,
+    }
+
+
+def lists(core: Core, proxies: Sequence[str]) -> dict[str, str]:
+    """Paths by name."""
+    cursor = "cursor=" + core("GET", "credentials?limit=1000")["nextCursor"]
+    return {
+        "one proxy": f"proxies/{proxies[7]}",
+        "proxies, a page of 100": "proxies?limit=100",
+        "credentials, a page of 100": "credentials?limit=100",
+        "credentials, a page of 100 behind the first 1000": f"credentials?limit=100&{cursor}",
+        "credentials, a page of 1000": "credentials?limit=1000",
+        "rules of a proxy": f"proxies/{proxies[7]}/rules",
+    }
+
+
+def timed(core: Core, work: Callable[[], object], into: list[tuple[float, float]]) -> Any:
+    """Do it, and note milliseconds of the wall and of the gateway's CPU."""
+    cpu, begun = load.precise_cpu_of(core.started.process.pid), time.perf_counter()
+    done = work()
+    into.append(
+        ((time.perf_counter() - begun) * 1e3, (load.precise_cpu_of(core.started.process.pid) - cpu) * 1e3)
+    )
+    return done
+
+
+def disk(folder: Path) -> list[tuple[float, float]]:
+    """What one durable write of 4 KB takes here, by the wall."""
+    taken = []
+    with (folder / "disk").open("wb", buffering=0) as file:
+        for _ in range(CHANGES):
+            begun = time.perf_counter()
+            file.write(b"x" * 4096)
+            os.fsync(file.fileno())
+            taken.append(((time.perf_counter() - begun) * 1e3, 0.0))
+    return taken
+
+
+def round_robin(folder: Path, proxies: Sequence[str]) -> str:
+    """Lua that asks one after the other."""
+    (file := folder / "proxies").write_text("".join(f"/api/{proxy}/rows\n" for proxy in proxies))
+    return f"""
+local paths, n = {{}}, 0
+for path in io.lines("{file}") do paths[#paths + 1] = path end
+request = function()
+  n = n % #paths + 1
+  return wrk.format("GET", paths[n], {{["X-API-Key"] = "KEY"}})
+end
+"""
+
+
+def main() -> int:
+    """Measure, print, and say what was missing."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--starts", type=int, default=5)
+    for name, number in asdict(Many()).items():
+        parser.add_argument(f"--{name}", type=int, default=number)
+    given = parser.parse_args()
+    console = Console(width=140)
+    with tempfile.TemporaryDirectory(prog := "rrgate-bench") as name:
+        folder = Path(name)
+        running: list[Part | Started] = []
+        try:
+            running.append(target := parts.start_target(folder))
+            url = f"http://127.0.0.1:{target.port}"
+            small, _, few = made(folder / "small", url, Many(TARGETS, 2 * TARGETS, 0))
+            large, first, many = made(folder / "large", url, Many(given.proxies, given.credentials, given.rules))
+            console.print(_starts(given.starts, target, {"one of 100 proxies": (small, few), "this": (large, many)}))
+            running.append(started := start(large, target, many[0]))
+            core = Core(started, first)
+            single = Part("one", started.process, started.port, f"/api/{many[0]}/rows", KEY)
+            every = evolve(single, name="each to another", script=round_robin(folder, many))
+            load.verify(single)
+            for proxy in many:
+                assert core.status(proxy) == 200
+            console.print(f"RSS once every proxy has been used: {load.rss_of(started.process.pid):.0f} MB")
+            _pairs(console, single, every, folder, given.pairs, given.seconds)
+            console.print(_lists(core, many))
+            console.print(_changes(core, many, folder))
+        except Missing as missing:
+            print(f"{prog}: {missing}", file=sys.stderr)
+            return 1
+        finally:
+            for part in reversed(running):
+                part.stop()
+    return 0
+
+
+def made(data: Path, target: str, many: Many) -> tuple[Path, FirstUser, list[str]]:
+    """A new state, its first user, its proxies."""
+    first = create_state(data)
+    return data, first, fill(data, first.client_id, first.user_id, target, many)
+
+
+def _starts(number: int, target: Part, states: dict[str, tuple[Path, list[str]]]) -> Table:
+    taken: dict[str, list[Started]] = {name: [] for name in states}
+    for _ in range(number):
+        for name, (data, proxies) in states.items():
+            taken[name].append(started := start(data, target, proxies[len(proxies) // 2]))
+            started.stop()
+    table = _table("Start to the first answer; median (least–most)", "the state", "wall, s", "CPU, s", "RSS, MB")
+    for name, each in taken.items():
+        table.add_row(
+            name,
+            spread([one.wall for one in each], 2),
+            spread([one.cpu for one in each], 2),
+            spread([one.rss for one in each], 0),
+        )
+    return table
+
+
+def _pairs(console: Console, single: Part, every: Part, folder: Path, number: int, seconds: int) -> None:
+    rounds = []
+    for turn in range(number + 1):
+        order = (every, single) if turn % 2 else (single, every)
+        cost = {each.name: load.run(each, Load(CONNECTIONS, seconds), folder) for each in order}
+        rounds.append((cost[single.name].cpu, cost[every.name].cpu))
+    del rounds[0]  # warming up
+    table = _table("CPU a request, median (least–most)", "requests go", "µs", "× one proxy")
+    table.add_row("to one proxy", spread([one for one, _ in rounds], 1), "1.00")
+    table.add_row(
+        "each to another", spread([many for _, many in rounds], 1), spread([many / one for one, many in rounds], 2)
+    )
+    console.print(table)
+
+
+def _lists(core: Core, proxies: Sequence[str]) -> Table:
+    table = _table("Reading the Core API, ms", *_TIMES)
+    for name, path in lists(core, proxies).items():
+        taken: list[tuple[float, float]] = []
+        for _ in range(20):
+            timed(core, lambda: core("GET", path), taken)  # noqa: B023
+        table.add_row(name, *_times(taken))
+    return table
+
+
+def _changes(core: Core, proxies: Sequence[str], folder: Path) -> Table:
+    table = _table("Changes until they are answered, ms; then each was in force", *_TIMES)
+    table.add_row("4 KB made durable", *_times(disk(folder)))
+    for name, change in changes(core, proxies).items():
+        taken: list[tuple[float, float]] = []
+        for number in range(min(CHANGES, TARGETS)):
+            in_force = timed(core, lambda: change(number), taken)  # noqa: B023
+            assert in_force(), f"{name} is not in force"
+        table.add_row(name, *_times(taken))
+    return table
+
+
+_TIMES = ("", "wall, median", "95 %", "most", "CPU, median", "95 %")
+
+
+def _times(taken: Sequence[tuple[float, float]]) -> list[str]:
+    wall, cpu = (sorted(each[place] for each in taken) for place in (0, 1))
+    at = len(taken) * 95 // 100
+    return [f"{each:.1f}" for each in (statistics.median(wall), wall[at], wall[-1], statistics.median(cpu), cpu[at])]
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
+    return table
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """median (min–max)."""
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
