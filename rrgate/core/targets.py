@@ -40,8 +40,9 @@ def check_proxies(house: CoreHouse, target: Target) -> None:
         parts = house.directory.parts(proxy)
         if parts is None:
             continue
-        known = plugins_say(house, parts)
-        new = [each for each in plugins_say(house, evolve(parts, target=target)) if each not in known]
+        after = plugins_say(house, evolve(parts, target=target))
+        known = plugins_say(house, parts) if after else []
+        new = [each for each in after if each not in known]
         problems += [Problem(f"proxies.{proxy.id}.{each.field}", each.problem) for each in new]
     if problems:
         raise Refused(409, "Proxies that use this target would not work with it as it would be; see details.", problems)
