@@ -1,0 +1,136 @@
+"""`Commits`: one thread that writes queue.db, in as few durable commits as there can be.
+
+Belongs here: natural group commit: whoever waits while a commit runs shares the next one. Does not: what is written
+(table.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlite_utils import Database
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+
+from rrgate.store.database import transaction
+from rrgate.store.thread import ThreadClosed
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+MOST_AT_ONCE: Final = 256
+"""Pieces of work in one commit, so that none waits for long behind many."""
+
+_Given = tuple[Deferred[Any], Work[Any]]
+_Told = tuple[Deferred[Any], bool, Any]
+
+
+class Writes(Protocol):
+    """Does work on the queue's file, each piece whole and durable before it is told of, or not at all."""
+
+    def do(self, work: Work[T]) -> Deferred[T]:
+        """Fires with what `work` answered once that is durable; fails with what it raised, or the commit did."""
+
+    def close(self, last: Callable[[], None]) -> Deferred[None]:
+        """Do what was given, then `last`."""
+
+
+class Commits:
+    """Called on the reactor's thread, where its Deferreds fire; work is done in the order in which it is given.
+
+    Cancelling a Deferred only stops the waiting.
+    """
+
+    def __init__(self, database: Database, reactor: IReactorFromThreads) -> None:
+        """`database`: with `synchronous=FULL`, used by nobody else from now on."""
+        self._database = database
+        self._reactor = reactor
+        self._queue: SimpleQueue[_Given | None] = SimpleQueue()
+        self._closed = False
+        self.commits = 0
+        """Commits so far."""
+        self._thread = Thread(target=self._run, name="rrgate-delivery", daemon=True)
+        self._thread.start()
+
+    def do(self, work: Work[T]) -> Deferred[T]:
+        """See `Writes`. Work may be called twice: alone, after work that it shared a transaction with has failed."""
+        if self._closed:
+            return fail(ThreadClosed("the queue is closed"))
+        deferred: Deferred[T] = Deferred(lambda _: None)
+        self._queue.put((deferred, work))
+        return deferred
+
+    def close(self, last: Callable[[], None]) -> Deferred[None]:
+        """See `Writes`; ends the thread. May be called again."""
+        if self._closed:
+            return succeed(None)
+        closed: Deferred[None] = self.do(lambda _: None)
+        closed.addBoth(lambda _: last())
+        self._closed = True
+        self._queue.put(None)
+        return closed
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            given = self._queue.get()
+            batch: list[_Given] = []
+            while given is not None:
+                batch.append(given)
+                if len(batch) >= MOST_AT_ONCE:
+                    break
+                try:
+                    given = self._queue.get_nowait()
+                except Empty:
+                    break
+            ended = given is None
+            if batch:
+                self._reactor.callFromThread(_tell, self._together(batch))
+            del given, batch  # nothing of it is kept while this waits for more
+
+    def _together(self, batch: list[_Given]) -> list[_Told]:
+        try:
+            with transaction(self._database) as connection:
+                results: list[Any] = [work(connection) for _, work in batch]
+        except BaseException:  # noqa: BLE001 - whoever waits is told, whatever it was
+            if len(batch) == 1:
+                return [(batch[0][0], False, Failure())]
+            # One of them, or the disk: nobody's work fails for another's.
+            return [told for each in batch for told in self._together([each])]
+        self.commits += 1
+        return [(deferred, True, result) for (deferred, _), result in zip(batch, results, strict=True)]
+
+
+def _tell(told: list[_Told]) -> None:
+    for deferred, good, result in told:
+        if deferred.called:  # cancelled
+            continue
+        if good:
+            deferred.callback(result)
+        else:
+            deferred.errback(result)
+
+
+class AtOnce:
+    """The same on the caller's own thread, for an in-memory file and for commands: all is done when `do` returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(self, work: Work[T]) -> Deferred[T]:
+        """See `Writes`."""
+        try:
+            with transaction(self._database) as connection:
+                return succeed(work(connection))
+        except Exception:  # noqa: BLE001 - told as by the other one
+            return fail(Failure())
+
+    def close(self, last: Callable[[], None]) -> Deferred[None]:
+        """See `Writes`."""
+        last()
+        return succeed(None)

@@ -1,0 +1,46 @@
+"""The tables of queue.db, as numbered steps; a step that was released is never changed, only followed by another.
+
+Belongs here: requests that were accepted, their attempts and answers. Does not: configuration (store/migrations.py),
+the log of requests (store/log_migrations.py).
+
+A file of its own, because bodies come and go in it: rrgate.db stays small, and a change of configuration does not wait
+behind an upload. It is not in backups: what it held would be delivered a second time after a restore.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("rrgate-queue")
+
+
+@migrations()
+def step_0001_requests(database: Database) -> None:
+    """`requests`: one row each, with its state (states.py); `due_at` exactly while an attempt is to come.
+
+    `payloads`: what is sent, sealed. `attempts`: begun ones. `answers`: final ones, sealed. Moments are milliseconds of
+    the delivery's time, of which `times` says what it is.
+    """
+    database.execute(
+        "CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL UNIQUE, "
+        "proxy_id TEXT NOT NULL, client_id TEXT NOT NULL, identity BLOB NOT NULL, size INTEGER NOT NULL, "
+        "accepted_at INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, "
+        "replayed_after INTEGER NOT NULL, due_at INTEGER, deadline INTEGER NOT NULL, moved INTEGER NOT NULL, "
+        "repeatable INTEGER NOT NULL, problem TEXT, ended_at INTEGER, keep_until INTEGER, "
+        "CHECK ((due_at IS NOT NULL) = (state IN ('queued', 'waiting'))), "
+        "CHECK ((ended_at IS NULL) = (state IN ('queued', 'sending', 'waiting')))) STRICT"
+    )
+    database.execute("CREATE INDEX requests_lanes ON requests (proxy_id, due_at, id) WHERE due_at IS NOT NULL")
+    database.execute("CREATE INDEX requests_due ON requests (due_at) WHERE due_at IS NOT NULL")
+    database.execute("CREATE INDEX requests_sending ON requests (id) WHERE state = 'sending'")
+    database.execute("CREATE INDEX requests_old ON requests (keep_until) WHERE keep_until IS NOT NULL")
+    owned = "request INTEGER {} REFERENCES requests (id) ON DELETE CASCADE"
+    key = owned.format("PRIMARY KEY")
+    database.execute(f"CREATE TABLE payloads ({key}, head BLOB NOT NULL, body BLOB NOT NULL) STRICT")
+    database.execute(f"CREATE TABLE answers ({key}, sealed BLOB NOT NULL) STRICT")
+    database.execute(
+        f"CREATE TABLE attempts ({owned.format('NOT NULL')}, number INTEGER NOT NULL, started_at INTEGER NOT NULL, "
+        "ended_at INTEGER, status INTEGER, problem TEXT, wait INTEGER, PRIMARY KEY (request, number)) "
+        "STRICT, WITHOUT ROWID"
+    )
+    database.execute("CREATE TABLE times (id INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset INTEGER NOT NULL) STRICT")

@@ -1,0 +1,252 @@
+"""The queue as rows: SQL on an open transaction, each function one step of a request's life.
+
+Belongs here: reading and writing rows, as states.py says. Does not: threads and commits (commits.py), encryption
+(queue.py). Every transition is worked out from the row as it is in this transaction: who comes too late is told so.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from attrs import frozen
+
+from rrgate.delivery import states
+from rrgate.delivery.states import ENDED, REPLAYABLE, Outcome, Progress, State
+
+_PROGRESS: Final = "state, attempts, replayed_after, due_at, deadline, moved, repeatable"
+MOST_PURGED: Final = 200
+"""Requests removed at a time, so that no accept waits for long."""
+
+
+@frozen
+class Row:
+    """A request without what is in it. `accepted_at`, and the rest: see schema.py."""
+
+    id: int
+    request_id: str
+    proxy_id: str
+    client_id: str
+    size: int
+    accepted_at: int
+    progress: Progress
+    problem: str | None
+    ended_at: int | None
+
+
+@frozen
+class Attempt:
+    """One attempt. `status`: of the target's answer or of ours in its place; None while it runs, or nobody knows.
+
+    `wait`: milliseconds that were waited for after it, None if it was the last.
+    """
+
+    number: int
+    started_at: int
+    ended_at: int | None
+    status: int | None
+    problem: str | None
+    wait: int | None
+
+
+@frozen
+class Keep:
+    """How long ended requests are kept, in milliseconds: dead letters, and others."""
+
+    dead: int = 7 * 86_400_000
+    others: int = 86_400_000
+
+
+@frozen
+class Due:
+    """A request whose turn it may be."""
+
+    id: int
+    proxy_id: str
+    size: int
+
+
+_ROW: Final = f"id, request_id, proxy_id, client_id, size, accepted_at, {_PROGRESS}, problem, ended_at"
+
+
+def _row(values: tuple[object, ...]) -> Row:
+    return Row(*values[:6], _progress(values[6:13]), *values[13:])  # type: ignore[arg-type]
+
+
+def _progress(values: tuple[object, ...]) -> Progress:
+    state, attempts, replayed_after, due_at, deadline, moved, repeatable = values
+    return Progress(
+        State(state), attempts, replayed_after, due_at, deadline, bool(moved), bool(repeatable)  # type: ignore[arg-type]
+    )
+
+
+def insert(
+    connection: sqlite3.Connection,
+    request_id: str,
+    proxy_id: str,
+    client_id: str,
+    identity: bytes,
+    now: int,
+    progress: Progress,
+    head: bytes,
+    body: bytes,
+) -> int:
+    """Take a request, with what is sealed of it. Its number."""
+    row = connection.execute(
+        f"INSERT INTO requests (request_id, proxy_id, client_id, identity, size, accepted_at, {_PROGRESS}) "
+        f"VALUES ({', '.join('?' * 13)})",
+        (request_id, proxy_id, client_id, identity, len(body), now, *_columns(progress)),
+    ).lastrowid
+    assert row is not None
+    connection.execute("INSERT INTO payloads VALUES (?, ?, ?)", (row, head, body))
+    return row
+
+
+def _columns(progress: Progress) -> tuple[object, ...]:
+    return (
+        progress.state.value,
+        progress.attempts,
+        progress.replayed_after,
+        progress.due_at,
+        progress.deadline,
+        progress.moved,
+        progress.repeatable,
+    )
+
+
+def read(connection: sqlite3.Connection, id: int) -> Row:
+    """The request of that number. Raises LookupError."""
+    found = connection.execute(f"SELECT {_ROW} FROM requests WHERE id = ?", (id,)).fetchone()
+    if found is None:
+        raise LookupError("the request is gone")
+    return _row(found)
+
+
+def find(connection: sqlite3.Connection, proxy_id: str, request_id: str, identity: bytes | None) -> Row | None:
+    """A proxy's request by its id; with `identity`, only if it is whose that is."""
+    found = connection.execute(
+        f"SELECT {_ROW}, identity FROM requests WHERE request_id = ? AND proxy_id = ?", (request_id, proxy_id)
+    ).fetchone()
+    if found is None or (identity is not None and found[-1] != identity):
+        return None
+    return _row(found[:-1])
+
+
+def attempts(connection: sqlite3.Connection, id: int) -> tuple[Attempt, ...]:
+    """Its attempts, in order."""
+    rows = connection.execute(
+        "SELECT number, started_at, ended_at, status, problem, wait FROM attempts WHERE request = ? ORDER BY number",
+        (id,),
+    )
+    return tuple(Attempt(*row) for row in rows)
+
+
+def begin(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
+    """Its turn has come: a new attempt, written down before anything is sent; or its end. Raises WrongState."""
+    progress = states.begun(read(connection, id).progress, now)
+    _save(connection, id, progress, now, keep, "The time for attempts was used up" if progress.state in ENDED else None)
+    if progress.state is State.SENDING:
+        connection.execute(
+            "INSERT INTO attempts (request, number, started_at) VALUES (?, ?, ?)", (id, progress.attempts, now)
+        )
+    return read(connection, id)
+
+
+def answer(
+    connection: sqlite3.Connection,
+    id: int,
+    now: int,
+    outcome: Outcome,
+    wait: int | None,
+    margin: int,
+    keep: Keep,
+    *,
+    status: int | None,
+    problem: str | None,
+    sealed: bytes | None,
+) -> Row:
+    """Its attempt is over. `sealed`: the answer, kept if it is the last. Raises WrongState."""
+    before = read(connection, id).progress
+    progress = states.answered(before, now, outcome, wait, margin)
+    waited = None if progress.due_at is None else progress.due_at - now
+    connection.execute(
+        "UPDATE attempts SET ended_at = ?, status = ?, problem = ?, wait = ? WHERE request = ? AND number = ?",
+        (now, status, problem, waited, id, before.attempts),
+    )
+    _save(connection, id, progress, now, keep, problem)
+    if progress.state in ENDED and sealed is not None:
+        connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (id, sealed))
+    return read(connection, id)
+
+
+def give_up(connection: sqlite3.Connection, id: int, now: int, keep: Keep, problem: str) -> Row:
+    """It can never be sent. Raises WrongState."""
+    _save(connection, id, states.undeliverable(read(connection, id).progress), now, keep, problem)
+    return read(connection, id)
+
+
+def recover(connection: sqlite3.Connection, now: int, keep: Keep, most: int) -> tuple[Row, ...]:
+    """Up to `most` requests whose attempts nobody carries out any more, as they are from now on."""
+    recovered = []
+    rows = connection.execute(f"SELECT {_ROW} FROM requests WHERE state = 'sending' LIMIT ?", (most,)).fetchall()
+    problem = "The gateway stopped before the answer came"
+    for row in map(_row, rows):
+        progress = states.crashed(row.progress, now)
+        connection.execute(
+            "UPDATE attempts SET ended_at = ?, problem = ? WHERE request = ? AND number = ?",
+            (now, problem, row.id, row.progress.attempts),
+        )
+        _save(connection, row.id, progress, now, keep, problem)
+        recovered.append(read(connection, row.id))
+    return tuple(recovered)
+
+
+def due(connection: sqlite3.Connection, now: int, most: int) -> tuple[dict[str, list[Due]], int | None]:
+    """By proxy, up to `most` requests each that are due, the longest due first; and when the next one will be.
+
+    Costs a look into an index for each proxy, however many requests wait.
+    """
+    lanes: dict[str, list[Due]] = {}
+    lane = ""
+    while True:
+        found = connection.execute(
+            "SELECT proxy_id FROM requests WHERE due_at IS NOT NULL AND proxy_id > ? ORDER BY proxy_id LIMIT 1", (lane,)
+        ).fetchone()
+        if found is None:
+            break
+        lane = found[0]
+        rows = connection.execute(
+            "SELECT id, proxy_id, size FROM requests WHERE due_at IS NOT NULL AND proxy_id = ? AND due_at <= ? "
+            "ORDER BY due_at, id LIMIT ?",
+            (lane, now, most),
+        ).fetchall()
+        if rows:
+            lanes[lane] = [Due(*row) for row in rows]
+    following = connection.execute(
+        "SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL AND due_at > ?", (now,)
+    ).fetchone()
+    return lanes, following[0]
+
+
+def purge(connection: sqlite3.Connection, now: int) -> int:
+    """Remove some of what was kept for long enough; how many."""
+    return connection.execute(
+        "DELETE FROM requests WHERE id IN "
+        "(SELECT id FROM requests WHERE keep_until IS NOT NULL AND keep_until <= ? LIMIT ?)",
+        (now, MOST_PURGED),
+    ).rowcount
+
+
+def _save(
+    connection: sqlite3.Connection, id: int, progress: Progress, now: int, keep: Keep, problem: str | None
+) -> None:
+    ended = progress.state in ENDED
+    kept = keep.dead if progress.state in REPLAYABLE else keep.others
+    names = f"{_PROGRESS}, problem, ended_at, keep_until"
+    connection.execute(
+        f"UPDATE requests SET ({names}) = ({', '.join('?' * 10)}) WHERE id = ?",
+        (*_columns(progress), problem, now if ended else None, now + kept if ended else None, id),
+    )
+    if ended and progress.state not in REPLAYABLE:
+        # Never sent again.
+        connection.execute("DELETE FROM payloads WHERE request = ?", (id,))

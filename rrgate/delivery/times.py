@@ -1,0 +1,55 @@
+"""`DeliveryTime`: the time by which requests wait and are given up: nobody can set it, and it goes on over restarts.
+
+Belongs here: this clock, in whole milliseconds. Does not: timers (the reactor's).
+
+It is the time since the machine was started (CLOCK_BOOTTIME, which also runs while the machine sleeps), counted from
+the wall's time when the queue was first opened since then. So it looks like the wall's time, but a wall clock that is
+set forth or back neither ends a request's window nor holds it up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class DeliveryTime:
+    """Callable on any thread."""
+
+    def __init__(self, since: Callable[[], float], offset: int) -> None:
+        """`since`: seconds that only go forward. `offset`: milliseconds from where they begin to the epoch."""
+        self._since = since
+        self._offset = offset
+
+    def __call__(self) -> int:
+        """Milliseconds since the epoch, as this clock has them."""
+        return int(self._since() * 1000) + self._offset
+
+    @classmethod
+    def of(cls, connection: sqlite3.Connection, wall: Callable[[], float]) -> DeliveryTime:
+        """The time of the queue that is open in a transaction; every process of one boot has the same."""
+        boot = boot_id()
+        known = connection.execute("SELECT boot, offset FROM times").fetchone()
+        if known is not None and known[0] == boot:
+            return cls(boottime, known[1])
+        offset = int((wall() - boottime()) * 1000)
+        connection.execute("INSERT OR REPLACE INTO times (id, boot, offset) VALUES (1, ?, ?)", (boot, offset))
+        return cls(boottime, offset)
+
+
+def boottime() -> float:
+    """Seconds since the machine was started, those in which it slept included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def boot_id() -> str:
+    """What tells this start of the machine from any other; empty where the system does not say, which tells none."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
