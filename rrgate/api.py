@@ -48,6 +48,7 @@ from rrgate.model import (
     Side,
     Target,
 )
+from rrgate.model.retry_policy import RetryPolicy
 from rrgate.model.rule import NamedCheck, PathCheck, Pattern
 from rrgate.names import NEVER_TO_TARGET, NOT_INJECTABLE, fold, fold_parameter, is_token
 from rrgate.outside_values import CallsOutside, OutsideAnswer, OutsideError
@@ -130,6 +131,7 @@ __all__ = [
     "RespondsToTarget",
     "ResponseBound",
     "Retries",
+    "RetryPolicy",
     "Rule",
     "RuleScope",
     "Scope",

@@ -7,7 +7,7 @@ themselves (messages.py). Plugins import these names from `rrgate.api`.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from urllib.parse import unquote_to_bytes
 
 from rrgate.body import Body, BodyTooLarge
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rrgate.kept_bodies import KeptBodies
     from rrgate.route import Route
 
+
+Story = Literal["whole", "beginning", "end", "none"]
+"""What of a request its record tells: of one that is delivered later first its beginning, then its end in its place; of a
+question about one, nothing."""
 
 MOST_REPEATED: Final = 64 * 1024
 """Bytes of a held body up to which a request is sent once more."""
@@ -80,6 +84,7 @@ class Exchange:
         "http10",
         "id",
         "identity",
+        "is_async",
         "kept",
         "message",
         "method",
@@ -94,6 +99,7 @@ class Exchange:
         "sent_at",
         "started",
         "state",
+        "story",
         "target_request",
         "target_status",
         "timeline",
@@ -146,6 +152,8 @@ class Exchange:
         self.attempt = 1
         self.hops = 0
         self.warnings: list[str] = []
+        self.is_async = False
+        self.story: Story = "whole"
         self.code = ""
         self.message = ""
         self.denied_reason = ""

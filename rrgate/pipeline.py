@@ -7,7 +7,6 @@ answer's body is passed on (relay.py), bytes (wire/).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
@@ -27,6 +26,7 @@ from rrgate.names import fold
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
+from rrgate.pipeline_parts import ASYNC, Accepts, Records, asks_of_requests
 from rrgate.record import CALLER_LEFT
 from rrgate.relay import HeldBytes, Relay
 from rrgate.repeating import UNAUTHORIZED, repeat
@@ -36,16 +36,6 @@ from rrgate.streams import OpenStreams
 from rrgate.upstream import TargetError, TargetTimeout, Upstream
 
 MAX_HOPS = 3
-
-
-class Records(Protocol):
-    """Where finished requests go."""
-
-    def put(self, ex: Exchange) -> None:
-        """Write it down, later; never raises, never waits."""
-
-    def shown(self, ex: Exchange) -> dict[str, object]:
-        """The record of it, as lists show it."""
 
 
 class Pipeline:
@@ -65,11 +55,12 @@ class Pipeline:
         pages: Mapping[bytes, Callable[[Exchange], Reply]],
         admit: Callable[[Exchange], Reply | None],
         tell: Callable[[Event], object] = lambda event: None,
+        delivery: Accepts | None = None,
     ) -> None:
         """`wall`: seconds since the epoch. `regions`: those served, all if empty. `held_bytes`: of answers held back.
 
         `pages`: what is served beside the Proxy API, by path. `admit`: a Reply when no request can be taken now.
-        `tell`: told of every plugin that fails; it thins them out itself.
+        `tell`: told of every plugin that fails; it thins them out itself. `delivery`: without, there is no Async API.
         """
         self._directory = directory
         self._upstream = upstream
@@ -79,6 +70,7 @@ class Pipeline:
         self._regions = regions
         self._pages = pages
         self._admit = admit
+        self._delivery = delivery
         self._hops = fold(f"{prefix}hops".encode())
         self._headers = AnswerHeaders(prefix, wall)
         self._tell = tell
@@ -113,7 +105,7 @@ class Pipeline:
             if ex.response is not None:
                 ex.response.body.abandon()
             ex.answered_at = self._clock.seconds()
-            if ex.route is not None:
+            if ex.route is not None and ex.story != "none":
                 self._log_steps(ex, ex.route)
                 self._records.put(ex)
 
@@ -124,12 +116,14 @@ class Pipeline:
             page = self._pages.get(ex.full_path)
             if page is not None:
                 return page(ex)
-            return Reply(404, "There is nothing here: the Proxy API is under /api/{proxyId}/", answers.DENIED)
+            if self._delivery is None or not ex.full_path.startswith(ASYNC):
+                return Reply(404, "There is nothing here: the Proxy API is under /api/{proxyId}/", answers.DENIED)
+            ex.is_async = True
         refused = self._admit(ex)
         if refused is not None:
             return refused
         try:
-            found = self._directory.find(ex.full_path[4:])
+            found = self._directory.find(ex.full_path[6 if ex.is_async else 4 :])
         except ConfigError as error:
             self._log.error("a proxy cannot be compiled: {error}", error=error)
             return Reply(500, "This proxy's configuration does not work; its operator's log says why", "internal-error")
@@ -172,6 +166,9 @@ class Pipeline:
                     ex.identity = None
                     return answers.denied_401()
                 ex.checks |= Checks.PROXY_AUTHENTICATED
+            if ex.is_async and self._delivery is not None and asks_of_requests(ex):
+                ex.story = "none"
+                return await self._delivery.show(ex)
             unavailable = route.unavailable(now)
             if unavailable:
                 return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))
@@ -190,6 +187,8 @@ class Pipeline:
         assert route is not None
         chain = route.chain
         try:
+            if ex.is_async and self._delivery is not None:
+                return await self._delivery.accept(ex)
             if chain.body_needed or chain.body_limit is not None:
                 await hold_body(ex, chain)
             request = ex.target_request = begin_target_request(ex, route)

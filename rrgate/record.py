@@ -16,7 +16,7 @@ import orjson
 
 from rrgate.answers import GRANTED, GRANTED_MESSAGE
 from rrgate.countries import UNKNOWN
-from rrgate.exchange import Exchange
+from rrgate.exchange import Exchange, Story
 from rrgate.json_text import json_text
 from rrgate.kept_bodies import KeptBodies
 from rrgate.messages import Fields, Identity, first
@@ -59,6 +59,7 @@ Snapshot = tuple[
     float,
     Timeline,
     str,
+    Story,
     KeptBodies | None,
 ]
 """What `encode` needs of an Exchange: references, nothing copied; of bodies, what was kept of them.
@@ -95,6 +96,7 @@ def snapshot(ex: Exchange) -> Snapshot:
         ex.answered_at,
         ex.timeline,
         ex.caller_address,
+        ex.story,
         ex.kept,
     )
 
@@ -127,6 +129,8 @@ class Facts(NamedTuple):
     parameters: Kept
     answer_headers: Kept
     country: str = UNKNOWN
+    processed: bool = True
+    """False while a request that was taken is under way."""
 
 
 def encode(seen: Snapshot, country: str = UNKNOWN) -> LogRow:
@@ -160,6 +164,7 @@ def encode(seen: Snapshot, country: str = UNKNOWN) -> LogRow:
         answered_at,
         timeline,
         _,
+        story,
         _,
     ) = seen
     if route is None:
@@ -196,6 +201,7 @@ def encode(seen: Snapshot, country: str = UNKNOWN) -> LogRow:
         parameters_kept(query, route) if query else {},
         answer_headers_kept(answer_fields, route),
         country,
+        story != "beginning",
     )
     return LogRow(
         proxy_id,

@@ -32,7 +32,7 @@ def published(row: LogRow, keeps: Callable[[str], int] = lambda client_id: 90) -
         "userId": facts.user_id,
         "clientId": row.client_id,
         "parentId": row.proxy_id,
-        "processed": True,
+        "processed": facts.processed,
         "processedAt": row.processed_at,
         "TTL": row.processed_at // 1000 + keeps(row.client_id) * 86400,
         "proxyData": {

@@ -48,10 +48,11 @@ class Tally:
             answered_at,
             _,
             address,
+            story,
             _,
         ) = seen
         country = self._country(address)
-        if route is None:
+        if route is None or story == "end":  # counted when it was taken
             return country
         minute = int(wall_started // 60)
         place = self._places.get(route)

@@ -14,6 +14,7 @@ from rrgate.model.configuration import MOST_REQUESTS
 from rrgate.model.cors import CorsPolicy
 from rrgate.model.path_template import path_template
 from rrgate.model.published import Milliseconds, Writable, published
+from rrgate.model.retry_policy import RetryPolicy, retry_policy
 from rrgate.model.values import alias, between, effect, header_names, name, networks, one_of, region, size
 
 
@@ -145,6 +146,24 @@ class Proxy:
         check=path_template,
         help="A pattern on RE2. In place of what its groups match in a path, or of all it matches if it has none, the "
         "request log has `[REDACTED]`.",
+    )
+    retry_policy: RetryPolicy | None = published(
+        "proxyRetryPolicy",
+        default=None,
+        check=retry_policy,
+        by_plugin=True,
+        help="When an asynchronous request is tried again; the defaults if null.",
+    )
+    auto_idempotency_key: bool = published(
+        "proxyAutoIdempotencyKey",
+        default=True,
+        help="Attempts of an asynchronous request carry its id as `Idempotency-Key` where the caller sent none.",
+    )
+    attempt_header: bool = published(
+        "proxyAttemptHeader",
+        default=False,
+        by_plugin=True,
+        help="Attempts of an asynchronous request carry their number in `requestrocket-attempt`.",
     )
     created_at: Milliseconds = published("proxyCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("proxyUpdatedAt", writable=Writable.NEVER)

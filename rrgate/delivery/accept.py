@@ -1,0 +1,153 @@
+"""`Acceptance`: the pipeline's way for the Async API: taking requests, and telling callers of theirs.
+
+Belongs here: what a caller is answered. Does not: judging the request (pipeline.py), keeping it (queue.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.logger import Logger
+
+from rrgate.answers import BAD_REQUEST, DENIED, GRANTED, GRANTED_MESSAGE
+from rrgate.delivery.queue import Queue, Shown
+from rrgate.delivery.states import WINDOW
+from rrgate.delivery.stored import Stored, whose
+from rrgate.exchange import Exchange
+from rrgate.ids import UUID_FORM
+from rrgate.messages import Reply
+from rrgate.model.times import format_milliseconds
+from rrgate.pipeline_parts import OURS
+
+MOST_BODY: Final = 6 * 1024 * 1024
+"""Bytes of a request's body, unless its proxy sets another bound."""
+LARGEST_BODY: Final = 64 * 1024 * 1024
+"""Whatever a proxy sets: it is held in memory, to be sealed and to be sent."""
+LONGEST_DELAY: Final = 7 * 86_400
+"""Seconds."""
+
+
+class Acceptance:
+    """One object a gateway."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        *,
+        prefix: str,
+        public_url: Callable[[], str],
+        taken: Callable[[], object],
+    ) -> None:
+        """`prefix`: of our headers. `public_url`: where callers reach the gateway. `taken`: called after each."""
+        self._queue = queue
+        self._delay = f"{prefix}delay".encode()
+        self._public_url = public_url
+        self._taken = taken
+        self._log = Logger("rrgate.delivery")
+
+    async def accept(self, ex: Exchange) -> Reply:
+        """202 once the request, its body included, is on disk; nothing is sent before. See `Accepts`."""
+        route, identity = ex.route, ex.identity
+        assert route is not None
+        assert identity is not None
+        delay = _seconds(ex.headers(self._delay))
+        if delay is None:
+            name = self._delay.decode()
+            return Reply(400, f"{name} must be a whole number of seconds up to {LONGEST_DELAY}", BAD_REQUEST)
+        limit = route.proxy.max_request_bytes
+        body = await ex.whole_body(MOST_BODY if limit is None else min(limit, LARGEST_BODY))
+        policy = route.proxy.retry_policy
+        window = WINDOW if policy is None else int(policy.window * 1000)
+        try:
+            await self._queue.add(
+                ex.id,
+                route.proxy.id,
+                route.client.id,
+                whose(identity),
+                Stored.of(ex),
+                body,
+                delay=delay * 1000,
+                window=window,
+            )
+        except (sqlite3.Error, OSError) as error:
+            self._log.error("request {id} was not taken: the queue cannot be written ({error})", id=ex.id, error=error)
+            text = "The gateway cannot keep requests at the moment; this one was not taken"
+            return Reply(503, text, "unavailable", headers=((b"Retry-After", b"5"),))
+        ex.story = "beginning"
+        self._taken()
+        location = f"{self._public_url()}/async/{route.proxy.id}{OURS.decode()}/{ex.id}"
+        document = {
+            "status": "queued",
+            "requestId": ex.id,
+            "message": "Your request has been queued for processing.",
+        }
+        fields = ((b"Location", location.encode("latin-1", "replace")),)
+        return Reply(202, GRANTED_MESSAGE, GRANTED, document=document, headers=fields)
+
+    async def show(self, ex: Exchange) -> Reply:
+        """The status of a request, to whoever it is of; to all others there is none. See `Accepts`."""
+        if ex.method not in (b"GET", b"HEAD"):
+            return Reply(405, "The status of a request is read with GET", BAD_REQUEST, headers=((b"Allow", b"GET, HEAD"),))
+        route, identity = ex.route, ex.identity
+        assert route is not None
+        shown = None
+        request_id = ex.origin_path[len(OURS) + 1 :].decode("latin-1")
+        if identity is not None and UUID_FORM.match(request_id):
+            shown = await self._queue.show(route.proxy.id, request_id, whose(identity))
+        if shown is None:
+            return Reply(404, "There is no such request, or it is no longer kept", DENIED)
+        return Reply(200, GRANTED_MESSAGE, GRANTED, document=status_document(shown))
+
+
+def _seconds(values: list[bytes]) -> int | None:
+    """How long to wait, 0 where nothing is said, None for what is no number of seconds."""
+    if not values:
+        return 0
+    text = values[0].strip()
+    if len(values) > 1 or not text.isdigit() or len(text) > 6 or int(text) > LONGEST_DELAY:
+        return None
+    return int(text)
+
+
+def status_document(shown: Shown) -> dict[str, Any]:
+    """A request's state, attempts and final answer, as published."""
+    row = shown.row
+    return {
+        "requestId": row.request_id,
+        "status": row.progress.state.value,
+        "message": row.problem,
+        "acceptedAt": format_milliseconds(row.accepted_at),
+        "endedAt": _moment(row.ended_at),
+        "nextAttemptAt": _moment(row.progress.due_at),
+        "attempts": [
+            {
+                "number": attempt.number,
+                "startedAt": format_milliseconds(attempt.started_at),
+                "endedAt": _moment(attempt.ended_at),
+                "status": attempt.status,
+                "error": attempt.problem,
+                "wait": None if attempt.wait is None else attempt.wait / 1000,
+            }
+            for attempt in shown.attempts
+        ],
+        "answer": _answer(shown),
+    }
+
+
+def _answer(shown: Shown) -> dict[str, Any] | None:
+    answer = shown.answer
+    if answer is None:
+        return None
+    document: dict[str, Any] = {"status": answer.status, "headers": [list(pair) for pair in answer.fields]}
+    try:
+        document["body"] = answer.body.decode("utf-8")
+    except UnicodeDecodeError:
+        document["bodyBase64"] = b64encode(answer.body).decode()
+    return document
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else format_milliseconds(milliseconds)

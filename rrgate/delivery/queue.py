@@ -1,0 +1,230 @@
+"""`Queue`: the requests that were taken, on disk: what is in them sealed with their client's data key.
+
+Belongs here: the operations of accepting and delivering, as Deferreds, and encryption. Does not: SQL (table.py), when
+anything is done (worker.py). A seal is a checksum too: what was changed on disk does not open.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import orjson
+from attrs import field, frozen
+from sqlite_utils import Database
+from twisted.internet.defer import Deferred
+
+from rrgate.delivery import states, table
+from rrgate.delivery.commits import Work, Writes
+from rrgate.delivery.states import Outcome
+from rrgate.delivery.stored import Stored
+from rrgate.delivery.table import Attempt, Due, Keep, Row
+
+T = TypeVar("T")
+
+
+class Seals(Protocol):
+    """Encrypts for a client, on any thread; see `Secrets`."""
+
+    def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes: ...
+
+    def unseal(self, client_id: str, row: str, sealed: bytes) -> bytes: ...
+
+
+class Reads(Protocol):
+    """Does reading work on another connection, in its turn."""
+
+    def call(self, work: Callable[[], T]) -> Deferred[T]: ...
+
+
+@frozen
+class Answer:
+    """An answer that is kept. `fields`: names and values, as the caller would have had them."""
+
+    status: int
+    fields: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def packed(self) -> bytes:
+        """As bytes, to be sealed."""
+        return orjson.dumps([self.status, self.fields]) + b"\n" + self.body
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Answer:
+        """What `packed` made bytes of."""
+        head, _, body = packed.partition(b"\n")
+        status, fields = orjson.loads(head)
+        return cls(status, [(name, value) for name, value in fields], body)
+
+
+@frozen
+class Loaded:
+    """A request with what is in it."""
+
+    row: Row
+    stored: Stored
+    body: bytes = field(repr=False)
+
+
+@frozen
+class Shown:
+    """A request as its caller may see it. `answer`: None while there is none, or it is no longer kept."""
+
+    row: Row
+    attempts: tuple[Attempt, ...]
+    answer: Answer | None
+
+
+class Queue:
+    """Used on the reactor's thread. A change that a Deferred has told of survives any crash."""
+
+    def __init__(
+        self, writes: Writes, reads: Reads, reader: Database, seals: Seals, now: Callable[[], int], keep: Keep
+    ) -> None:
+        """`reads` works on `reader`. `now`: the delivery's time."""
+        self._writes = writes
+        self._reads = reads
+        self._reader = reader
+        self._seals = seals
+        self.now = now
+        self._keep = keep
+
+    # Taking.
+
+    def add(
+        self,
+        request_id: str,
+        proxy_id: str,
+        client_id: str,
+        identity: bytes,
+        stored: Stored,
+        body: bytes,
+        *,
+        delay: int,
+        window: int,
+    ) -> Deferred[None]:
+        """Take a request. `identity`: whose it is. `delay`, `window`: milliseconds."""
+        seals = self._seals
+
+        def work(connection: sqlite3.Connection) -> None:
+            now = self.now()
+            table.insert(
+                connection,
+                request_id,
+                proxy_id,
+                client_id,
+                identity,
+                now,
+                states.accepted(now, delay=delay, window=window, repeatable=stored.repeatable),
+                seals.seal(client_id, head_row(request_id), stored.head()),
+                seals.seal(client_id, body_row(request_id), body),
+            )
+
+        return self._do(work)
+
+    def show(self, proxy_id: str, request_id: str, identity: bytes | None) -> Deferred[Shown | None]:
+        """A request of a proxy, if it is whose that is, or whoever's where `identity` is None."""
+
+        def work() -> Shown | None:
+            connection = self._reader.conn
+            row = table.find(connection, proxy_id, request_id, identity)
+            if row is None:
+                return None
+            sealed = connection.execute("SELECT sealed FROM answers WHERE request = ?", (row.id,)).fetchone()
+            answer = None
+            if sealed is not None:
+                packed = self._seals.unseal(row.client_id, answer_row(request_id), sealed[0])
+                answer = Answer.unpacked(packed)
+            return Shown(row, table.attempts(connection, row.id), answer)
+
+        return self._reads.call(work)
+
+    # Delivering.
+
+    def due(self, most: int) -> Deferred[tuple[dict[str, list[Due]], int | None]]:
+        """See `table.due`."""
+        return self._reads.call(lambda: table.due(self._reader.conn, self.now(), most))
+
+    def load(self, id: int) -> Deferred[Loaded]:
+        """All of a request. Raises LookupError where it is gone, SecretError where it cannot be opened."""
+
+        def work() -> Loaded:
+            connection = self._reader.conn
+            row = table.read(connection, id)
+            found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (id,)).fetchone()
+            if found is None:
+                raise LookupError("what was to be sent is gone")
+            head = self._seals.unseal(row.client_id, head_row(row.request_id), found[0])
+            body = self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
+            return Loaded(row, Stored.of_head(head), body)
+
+        return self._reads.call(work)
+
+    def begin(self, id: int) -> Deferred[Row]:
+        """See `table.begin`."""
+        return self._do(lambda connection: table.begin(connection, id, self.now(), self._keep))
+
+    def answer(
+        self,
+        row: Row,
+        outcome: Outcome,
+        wait: int | None,
+        margin: int,
+        *,
+        status: int | None,
+        problem: str | None,
+        answer: Answer | None,
+    ) -> Deferred[Row]:
+        """See `table.answer`."""
+
+        def work(connection: sqlite3.Connection) -> Row:
+            sealed = None
+            if answer is not None:
+                sealed = self._seals.seal(row.client_id, answer_row(row.request_id), answer.packed())
+            return table.answer(
+                connection,
+                row.id,
+                self.now(),
+                outcome,
+                wait,
+                margin,
+                self._keep,
+                status=status,
+                problem=problem,
+                sealed=sealed,
+            )
+
+        return self._do(work)
+
+    def give_up(self, id: int, problem: str) -> Deferred[Row]:
+        """See `table.give_up`."""
+        return self._do(lambda connection: table.give_up(connection, id, self.now(), self._keep, problem))
+
+    def recover(self, most: int) -> Deferred[tuple[Row, ...]]:
+        """See `table.recover`."""
+        return self._do(lambda connection: table.recover(connection, self.now(), self._keep, most))
+
+    def purge(self) -> Deferred[int]:
+        """See `table.purge`."""
+        return self._do(lambda connection: table.purge(connection, self.now()))
+
+    def _do(self, work: Work[T]) -> Deferred[T]:
+        return self._writes.do(work)
+
+
+def head_row(request_id: str) -> str:
+    """The `row` under which the head of a request is sealed."""
+    return f"queue/{request_id}/head"
+
+
+def body_row(request_id: str) -> str:
+    """The `row` under which its body is sealed."""
+    return f"queue/{request_id}/body"
+
+
+def answer_row(request_id: str) -> str:
+    """The `row` under which its final answer is sealed."""
+    return f"queue/{request_id}/answer"
+
+

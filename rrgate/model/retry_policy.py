@@ -1,0 +1,46 @@
+"""`RetryPolicy`: when an asynchronous request of a proxy is tried again.
+
+Belongs here: its fields, their bounds and defaults. Does not: deciding by them (a plugin).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+TRANSIENT: Final = (408, 429, 500, 502, 503, 504, 507, 509, *range(520, 527), 530, 598, 599)
+"""Statuses that another attempt may change."""
+
+MOST_RETRIES: Final = 10
+LONGEST_WINDOW: Final = 900.0
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """`proxyRetryPolicy`. `base`, `cap`, `window`: seconds. `statuses`: of those from 400 on; any other is final."""
+
+    base: float = 1.0
+    factor: float = 2.0
+    cap: float = 180.0
+    max_retries: int = MOST_RETRIES
+    window: float = LONGEST_WINDOW
+    statuses: tuple[int, ...] = TRANSIENT
+
+
+def retry_policy(policy: RetryPolicy | None) -> RetryPolicy | None:
+    """A check: every value within its bounds."""
+    if policy is None:
+        return None
+    for name, value, least, most in (
+        ("base", policy.base, 0.01, LONGEST_WINDOW),
+        ("factor", policy.factor, 1.0, 10.0),
+        ("cap", policy.cap, 0.01, LONGEST_WINDOW),
+        ("maxRetries", policy.max_retries, 0, MOST_RETRIES),
+        ("window", policy.window, 2.0, LONGEST_WINDOW),
+    ):
+        if not least <= value <= most:
+            raise ValueError(f"{name} must be from {least:g} to {most:g}")
+    if not all(400 <= status <= 599 for status in policy.statuses):
+        raise ValueError("statuses must be numbers from 400 to 599")
+    return policy
