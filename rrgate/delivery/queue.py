@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import orjson
 from attrs import field, frozen
@@ -22,6 +22,9 @@ from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Attempt, Due, Keep, Row
 
 T = TypeVar("T")
+
+FAULT_WAIT: Final = 30_000
+"""Milliseconds until an attempt is made again that a fault of the gateway's own has kept from being sent."""
 
 
 class Seals(Protocol):
@@ -196,6 +199,18 @@ class Queue:
             )
 
         return self._do(work)
+
+    def failed_inside(self, row: Row) -> Deferred[Row]:
+        """An attempt was not sent for a fault of the gateway's own: in a while there is another."""
+        return self.answer(
+            row,
+            Outcome.TRANSIENT,
+            FAULT_WAIT,
+            0,
+            status=None,
+            problem="The configuration of its proxy does not work",
+            answer=None,
+        )
 
     def give_up(self, id: int, problem: str) -> Deferred[Row]:
         """See `table.give_up`."""

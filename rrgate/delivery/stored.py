@@ -112,7 +112,7 @@ class Stored:
         ex.checks = self.checks
         ex.attempt = attempt
         ex.is_async = True
-        ex.story = "end"
+        ex.story = "beginning"
         return ex
 
 
