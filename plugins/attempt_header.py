@@ -1,4 +1,4 @@
-"""`proxyAttemptHeader`: tells the target which attempt of an asynchronous request this is, in `requestrocket-attempt`."""
+"""`proxyAttemptHeader`: tells the target the number of each attempt at an asynchronous request, in a header."""
 
 from __future__ import annotations
 

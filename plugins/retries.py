@@ -1,7 +1,7 @@
 """`proxyRetryPolicy`: when an asynchronous request is tried again: exponential backoff with full jitter.
 
-A target that says `Retry-After` is believed (RFC 9110 10.2.3): there is no attempt before that. How long all attempts may
-take, and where a long wait ends, is decided by the core.
+A target that says `Retry-After` is believed (RFC 9110 10.2.3): there is no attempt before that. How long all attempts
+may take, and where a long wait ends, is decided by the core.
 """
 
 from __future__ import annotations

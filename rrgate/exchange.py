@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 Story = Literal["whole", "beginning", "end", "none"]
-"""What of a request its record tells: of one that is delivered later first its beginning, then its end in its place; of a
-question about one, nothing."""
+"""What of a request its record tells: of one that is delivered later first its beginning, then its end in its place;
+of a question about one, nothing."""
 
 MOST_REPEATED: Final = 64 * 1024
 """Bytes of a held body up to which a request is sent once more."""

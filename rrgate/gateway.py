@@ -33,6 +33,7 @@ from rrgate.metrics.outside_calls import Outcomes
 from rrgate.model import Client, Credential
 from rrgate.notifier import Notifier
 from rrgate.opened_core import open_house
+from rrgate.opened_delivery import open_delivery
 from rrgate.opened_plugins import open_compiler
 from rrgate.opened_state import open_state
 from rrgate.pages import gateway_pages, gateway_takes, overload
@@ -101,6 +102,7 @@ class Gateway(Service):
             self._closing = run_deferred(self._close_all())
             raise
         self.entrance.open(self.pipeline.serve, self.directory.clients)
+        self.delivery.worker.start()
         self._watch_tokens = TokenWatch(self.store, self.directory, self.reactor, self.boot.tell)
         self._watch_tokens.start()
         self._upkeep = Upkeep(self._house, self.reactor)
@@ -145,6 +147,17 @@ class Gateway(Service):
         self._trials = Trials(compiler, out.trial_pool, reactor, self.wall, self.boot.tell, regions)
         self._opened.append(self._trials.close)
         self._pages = self.boot.pages(_takes)
+        self.delivery = open_delivery(
+            settings,
+            reactor,
+            self.wall,
+            self.boot,
+            state=state,
+            directory=self.directory,
+            upstream=self.pool,
+            public_url=lambda: self.public_url,
+            closed_by=self._opened.append,
+        )
         self.pipeline = Pipeline(
             self.directory,
             self.pool,
@@ -157,6 +170,7 @@ class Gateway(Service):
             pages=gateway_pages(lambda: self._ready, self._pages, self.boot.answer),
             admit=self._admit,
             tell=self.boot.tell,
+            delivery=self.delivery.acceptance,
         )
         hosts = HostNames(self._names(settings.listen))
         self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall)
@@ -248,6 +262,7 @@ class Gateway(Service):
         for connection in tuple(self.listener.connections):
             connection.close_for_good()
         self.entrance.break_off()
+        self.delivery.worker.break_off()
 
     async def _drain(self) -> None:
         self._ready = False
@@ -257,7 +272,8 @@ class Gateway(Service):
         self.boot.stopping()
         self.listener.drain()
         seconds = self.settings.drain_timeout
-        await defer.gatherResults([run_deferred(each.idle(seconds)) for each in (self.listener, self.entrance)])
+        ending = (self.listener.idle(seconds), self.entrance.idle(seconds), self.delivery.worker.stop(seconds))
+        await defer.gatherResults([run_deferred(each) for each in ending])
         self.entrance.close()
         self.pool.close()
         await self._close_all()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from twisted.logger import Logger
@@ -21,6 +21,7 @@ from rrgate.ids import UUID_FORM
 from rrgate.messages import Reply
 from rrgate.model.times import format_milliseconds
 from rrgate.pipeline_parts import OURS
+from rrgate.store.errors import StoreError
 
 MOST_BODY: Final = 6 * 1024 * 1024
 """Bytes of a request's body, unless its proxy sets another bound."""
@@ -40,12 +41,17 @@ class Acceptance:
         prefix: str,
         public_url: Callable[[], str],
         taken: Callable[[], object],
+        keyed: Callable[[str], Awaitable[object]] | None = None,
     ) -> None:
-        """`prefix`: of our headers. `public_url`: where callers reach the gateway. `taken`: called after each."""
+        """`prefix`: of our headers. `public_url`: where callers reach the gateway. `taken`: called after each.
+
+        `keyed`: returns when the data key of a client, by its id, is safe on disk.
+        """
         self._queue = queue
         self._delay = f"{prefix}delay".encode()
         self._public_url = public_url
         self._taken = taken
+        self._keyed = keyed
         self._log = Logger("rrgate.delivery")
 
     async def accept(self, ex: Exchange) -> Reply:
@@ -62,6 +68,8 @@ class Acceptance:
         policy = route.proxy.retry_policy
         window = WINDOW if policy is None else int(policy.window * 1000)
         try:
+            if self._keyed is not None:
+                await self._keyed(route.client.id)
             await self._queue.add(
                 ex.id,
                 route.proxy.id,
@@ -72,7 +80,7 @@ class Acceptance:
                 delay=delay * 1000,
                 window=window,
             )
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, StoreError) as error:
             self._log.error("request {id} was not taken: the queue cannot be written ({error})", id=ex.id, error=error)
             text = "The gateway cannot keep requests at the moment; this one was not taken"
             return Reply(503, text, "unavailable", headers=((b"Retry-After", b"5"),))
@@ -90,7 +98,8 @@ class Acceptance:
     async def show(self, ex: Exchange) -> Reply:
         """The status of a request, to whoever it is of; to all others there is none. See `Accepts`."""
         if ex.method not in (b"GET", b"HEAD"):
-            return Reply(405, "The status of a request is read with GET", BAD_REQUEST, headers=((b"Allow", b"GET, HEAD"),))
+            allow = ((b"Allow", b"GET, HEAD"),)
+            return Reply(405, "The status of a request is read with GET", BAD_REQUEST, headers=allow)
         route, identity = ex.route, ex.identity
         assert route is not None
         shown = None

@@ -27,6 +27,9 @@ class Lanes:
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
 
+    def __contains__(self, proxy_id: str) -> bool:
+        return proxy_id in self._lanes
+
     def fill(self, lanes: Mapping[str, list[Due]]) -> None:
         """These are due now, and no others; turns go on where they were."""
         for proxy_id in lanes:

@@ -20,6 +20,7 @@ from rrgate.delivery.commits import Work, Writes
 from rrgate.delivery.states import Outcome
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Attempt, Due, Keep, Row
+from rrgate.store.errors import BrokenSecret
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ class Queue:
             row = table.read(connection, id)
             found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (id,)).fetchone()
             if found is None:
-                raise LookupError("what was to be sent is gone")
+                raise BrokenSecret("what was to be sent is gone")
             head = self._seals.unseal(row.client_id, head_row(row.request_id), found[0])
             body = self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
             return Loaded(row, Stored.of_head(head), body)

@@ -108,7 +108,7 @@ class Stored:
         ex.origin_path = self.path.encode("latin-1")
         ex.read_from = tuple(name.encode("latin-1") for name in self.read_from)
         ex.identity = Identity(self.subject, self.credential_id, self.claims, tuple(self.log_claims))
-        ex.held_body = body if body else None
+        ex.held_body = body or None
         ex.checks = self.checks
         ex.attempt = attempt
         ex.is_async = True

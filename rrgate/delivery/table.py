@@ -7,7 +7,8 @@ Belongs here: reading and writing rows, as states.py says. Does not: threads and
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -69,15 +70,14 @@ class Due:
 _ROW: Final = f"id, request_id, proxy_id, client_id, size, accepted_at, {_PROGRESS}, problem, ended_at"
 
 
-def _row(values: tuple[object, ...]) -> Row:
-    return Row(*values[:6], _progress(values[6:13]), *values[13:])  # type: ignore[arg-type]
+def _row(values: Sequence[Any]) -> Row:
+    id, request_id, proxy_id, client_id, size, accepted_at, *progress, problem, ended_at = values
+    return Row(id, request_id, proxy_id, client_id, size, accepted_at, _progress(progress), problem, ended_at)
 
 
-def _progress(values: tuple[object, ...]) -> Progress:
+def _progress(values: Sequence[Any]) -> Progress:
     state, attempts, replayed_after, due_at, deadline, moved, repeatable = values
-    return Progress(
-        State(state), attempts, replayed_after, due_at, deadline, bool(moved), bool(repeatable)  # type: ignore[arg-type]
-    )
+    return Progress(State(state), attempts, replayed_after, due_at, deadline, bool(moved), bool(repeatable))
 
 
 def insert(

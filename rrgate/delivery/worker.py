@@ -1,7 +1,8 @@
-"""`Worker`: delivers what the queue holds: which request when, and what becomes of it.
+"""`Worker`: delivers what the queue holds: whose turn it is, and when.
 
-Belongs here: the turns, their bounds, waiting, taking over at the start, and the end of it all. Does not: an attempt
-(sending.py), the states (states.py), rows (table.py). One process of a node delivers: the one that holds a lock.
+Belongs here: the turns, their bounds, waiting, taking over at the start, and the end of it all. Does not: what is done
+in a turn (courier.py), the order of proxies (lanes.py), rows (table.py).
+One process of a node delivers: the one that holds a lock.
 """
 
 from __future__ import annotations
@@ -15,19 +16,11 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rrgate.api import ConfigError
+from rrgate.delivery.courier import Courier
 from rrgate.delivery.lanes import Lanes
-from rrgate.delivery.queue import Loaded, Queue
-from rrgate.delivery.sending import Sender, Sent
-from rrgate.delivery.states import ENDED, WINDOW, State, margin_of
-from rrgate.delivery.stored import IDEMPOTENCY_KEY
-from rrgate.delivery.table import Due, Row
+from rrgate.delivery.queue import Queue
+from rrgate.delivery.table import Due
 from rrgate.directory import Directory
-from rrgate.exchange import Exchange
-from rrgate.messages import Reply
-from rrgate.names import fold
-from rrgate.route import Route
-from rrgate.store.errors import SecretError
 from rrgate.waiting import Task, Waiter
 
 LANE: Final = 32
@@ -37,7 +30,8 @@ LOOK: Final = 5.0
 AGAIN: Final = 1.0
 """Seconds after which a queue that could not be written is tried again."""
 TIDY: Final = 60.0
-LONGEST_HOLD: Final = WINDOW / 1000
+LONGEST_HOLD: Final = 300.0
+"""Seconds for which a target is left alone, whatever it says: requests that wait have a window."""
 RECOVERED: Final = 100
 
 
@@ -48,25 +42,22 @@ class Worker:
         self,
         queue: Queue,
         directory: Directory,
-        sender: Sender,
+        courier: Courier,
         clock: IReactorTime,
         *,
         in_flight: int,
         per_target: int,
-        ended: Callable[[Exchange], object],
         owns: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`in_flight`, `per_target`: attempts at one time. `ended`: writes the end of a request into the log.
-
-        `owns`: whether this process delivers from now on, asked until it does.
+        """`in_flight`, `per_target`: attempts at one time. `owns`: whether this process delivers from now on,
+        asked until it does.
         """
         self._queue = queue
         self._directory = directory
-        self._sender = sender
+        self._courier = courier
         self._clock = clock
         self._in_flight = in_flight
         self._per_target = per_target
-        self._ended = ended
         self._owns = owns
         self._lanes = Lanes()
         self._claimed: set[int] = set()
@@ -75,9 +66,9 @@ class Worker:
         self._held: dict[str, float] = {}
         self._timer: Any = None
         self._running = False
+        self._owner = False
         self._looking = False
         self._again = False
-        self._more = False
         self._paused_until = 0.0
         self._next_tidying = 0.0
         self._idle: Waiter[None] | None = None
@@ -95,7 +86,7 @@ class Worker:
 
     def wake(self) -> None:
         """There may be something to do: a request was taken, or its time has come."""
-        if not self._running:
+        if not self._running or not self._owner:
             return
         if self._looking:
             self._again = True
@@ -137,6 +128,7 @@ class Worker:
         if not self._running:
             return
         if self._owns():
+            self._owner = True
             self._spawn(self._begin())
         else:
             self._set_timer(AGAIN, self._own)
@@ -146,13 +138,10 @@ class Worker:
             try:
                 rows = await self._queue.recover(RECOVERED)
             except (sqlite3.Error, OSError) as error:
-                self._trouble(error)
-                await self._pause(AGAIN)
+                await self._wait_out(error)
                 continue
             for row in rows:
-                self._log.warn("request {id} was being sent when a gateway died: {row.progress.state}", id=row.id, row=row)
-                if row.progress.state in ENDED:
-                    await self._tell_unsent(row)
+                await self._courier.recovered(row)
             if len(rows) < RECOVERED:
                 break
         self.wake()
@@ -165,6 +154,10 @@ class Worker:
         finally:
             if timer.active():
                 timer.cancel()
+
+    async def _wait_out(self, error: Exception) -> None:
+        self._trouble(error)
+        await self._pause(AGAIN)
 
     def _trouble(self, error: BaseException) -> None:
         self._paused_until = self._clock.seconds() + AGAIN
@@ -180,7 +173,6 @@ class Worker:
                 self._again = False
                 # What is claimed is due on disk until its attempt has begun.
                 lanes, following = await self._queue.due(LANE + self._in_flight)
-                self._more = any(len(lane) > LANE for lane in lanes.values())
                 self._lanes.fill(
                     {
                         proxy_id: fresh
@@ -251,7 +243,11 @@ class Worker:
     async def _deliver(self, due: Due) -> None:
         target_id = self._target_of(due.proxy_id)
         try:
-            await self._attempt(due)
+            hold = await self._courier.deliver(due.id, due.proxy_id, self._wait_out)
+            if hold:
+                # The target's other requests are held back too.
+                until = self._clock.seconds() + min(hold, LONGEST_HOLD)
+                self._held[target_id] = max(until, self._held.get(target_id, 0.0))
         except (sqlite3.Error, OSError) as error:
             self._trouble(error)
         finally:
@@ -259,111 +255,7 @@ class Worker:
             self._at_target[target_id] -= 1
             if not self._at_target[target_id]:
                 del self._at_target[target_id]
-        if len(self._lanes) == 0 and self._more:
-            self.wake()
-        else:
+        if due.proxy_id in self._lanes:
             self._turn()
-
-    async def _attempt(self, due: Due) -> None:
-        proxy = self._directory.proxies.get(due.proxy_id)
-        try:
-            loaded = await self._queue.load(due.id)
-        except LookupError:
-            return  # it is over already
-        except SecretError as error:
-            self._log.error("request {id} cannot be opened: {error}", id=due.id, error=error)
-            await self._queue.give_up(due.id, "What was kept of it cannot be opened any more")
-            return
-        if proxy is None:
-            row = await self._queue.give_up(due.id, "Its proxy was deleted")
-            self._end(row, self._exchange(loaded, loaded.row), Reply(404, "Its proxy was deleted", "proxy-access-denied"))
-            return
-        try:
-            found = self._directory.find(f"/{due.proxy_id}".encode())
-        except ConfigError as error:
-            self._log.error("a proxy cannot be compiled: {error}", error=error)
-            found = None
-        row = await self._queue.begin(due.id)
-        ex = self._exchange(loaded, row)
-        route = None if found is None else found[0]
-        ex.route = route
-        if row.progress.state is not State.SENDING:
-            self._end(row, ex, _OVER)
-            return
-        if route is None:
-            # Nothing was sent: what a repaired configuration may change is tried again.
-            await self._settle(row, ex, None, None)
-            return
-        if proxy.auto_idempotency_key and not loaded.stored.has_key:
-            ex.fields.append((fold(IDEMPOTENCY_KEY), IDEMPOTENCY_KEY, row.request_id.encode()))
-        sent = await self._sender.send(ex, route, row.progress.attempts_now)
-        await self._settle(row, ex, route, sent)
-
-    async def _settle(self, row: Row, ex: Exchange, route: Route | None, sent: Sent | None) -> None:
-        """Write down what came of an attempt, for as long as it takes: until then nobody knows."""
-        timeout = 0.0 if route is None or route.target is None else route.target.timeout
-        policy = None if route is None else route.proxy.retry_policy
-        margin = margin_of(timeout, WINDOW if policy is None else int(policy.window * 1000))
-        while True:
-            try:
-                if sent is None:
-                    row = await self._queue.failed_inside(row)
-                else:
-                    wait = None if sent.wait is None else min(int(sent.wait * 1000), 10 * WINDOW)
-                    row = await self._queue.answer(
-                        row,
-                        sent.outcome,
-                        wait,
-                        margin,
-                        status=sent.answer.status,
-                        problem=sent.problem,
-                        answer=sent.answer,
-                    )
-                break
-            except (sqlite3.Error, OSError) as error:
-                self._trouble(error)
-                await self._pause(AGAIN)
-        if row.progress.state in ENDED:
-            self._end(row, ex, None)
-            return
-        if sent is not None and sent.told and sent.wait and route is not None:
-            # The target's other requests are held back too.
-            until = self._clock.seconds() + min(sent.wait, LONGEST_HOLD)
-            target_id = route.proxy.target_id
-            self._held[target_id] = max(until, self._held.get(target_id, 0.0))
-        due_at = row.progress.due_at
-        if due_at is not None:
-            self._sooner((due_at - self._queue.now()) / 1000)
-
-    def _exchange(self, loaded: Loaded, row: Row) -> Exchange:
-        started = self._clock.seconds() - (self._queue.now() - row.accepted_at) / 1000
-        return loaded.stored.exchange(row.request_id, row.proxy_id, loaded.body, started, row.progress.attempts)
-
-    # Telling.
-
-    async def _tell_unsent(self, row: Row) -> None:
-        """The end of a request that nobody was sending when it came."""
-        try:
-            loaded = await self._queue.load(row.id)
-            found = self._directory.find(f"/{row.proxy_id}".encode())
-        except (LookupError, SecretError, ConfigError, sqlite3.Error) as error:
-            self._log.error("the log cannot tell of the end of request {id}: {error!r}", id=row.request_id, error=error)
-            return
-        ex = self._exchange(loaded, row)
-        ex.route = None if found is None else found[0]
-        self._end(row, ex, _UNKNOWN if row.progress.state is State.UNKNOWN else _OVER)
-
-    def _end(self, row: Row, ex: Exchange, instead: Reply | None) -> None:
-        """A request has come to its end. `instead`: what the log tells where no answer is the last."""
-        if instead is not None:
-            ex.final_status, ex.code, ex.message = instead.status, instead.code, instead.message
-            ex.answered_at = self._clock.seconds()
-        if row.progress.state is not State.SUCCEEDED:
-            self._log.warn("request {id} is {state}", id=row.request_id, state=row.progress.state.value)
-        ex.story = "end"
-        if ex.route is not None:
-            self._ended(ex)
-
-
-_OVER: Final = Reply(504, "The time for attempts was used up", "target-timeout")
-_UNKNOWN: Final = Reply(502, "The gateway stopped before the answer came", "target-unreachable")
+        else:
+            self.wake()  # there may be more on disk

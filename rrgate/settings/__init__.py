@@ -1,7 +1,7 @@
 """Every setting of the gateway: its name, default, unit, range, where it applies and what it means. One table.
 
-The rows are in state.py, listeners.py, targets.py and process.py, by what they apply to. Reading options, environment
-and file is in sources.py; what a value may look like in values.py.
+The rows are in state.py, listeners.py, targets.py, process.py and delivery.py, by what they apply to. Reading options,
+environment and file is in sources.py; what a value may look like in values.py.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from attrs import fields, frozen
 
+from rrgate.settings.delivery import DeliverySettings
 from rrgate.settings.listeners import ListenerSettings
 from rrgate.settings.process import ProcessSettings
 from rrgate.settings.row import SettingsError
@@ -23,7 +24,7 @@ __all__ = ["AllowedNetwork", "Settings", "SettingsError", "load"]
 
 
 @frozen(kw_only=True)
-class Settings(ProcessSettings, TargetSettings, ListenerSettings, StateSettings):
+class Settings(DeliverySettings, ProcessSettings, TargetSettings, ListenerSettings, StateSettings):
     """What the operator decided. Every value is checked and in range, also when this class is called directly.
 
     Raises SettingsError otherwise, with everything that is wrong in its first wrong field. Of its bases the last one's

@@ -19,9 +19,11 @@ from rrgate.store.errors import NoState, StateExists, StoreError
 
 DATABASE: Final = "rrgate.db"
 LOG_DATABASE: Final = "log.db"
+QUEUE_DATABASE: Final = "queue.db"
 KEY_FILE: Final = "master.key"
 LOCK_FILE: Final = "state.lock"
 KEY_LOCK: Final = "keys.lock"
+DELIVERY_LOCK: Final = "delivery.lock"
 BACKUPS: Final = "before-migration"
 
 _PLACED: Final = (LOG_DATABASE, KEY_FILE, DATABASE)

@@ -38,6 +38,7 @@ from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.testing.calls import Call
 from rrgate.testing.clock import Clock
+from rrgate.testing.delivery import MemoryDelivery
 from rrgate.testing.messages import Headers, request_bytes
 from rrgate.testing.outside import StubOutside
 from rrgate.testing.stand_in import STAND_IN, Nobody, StandIn
@@ -143,6 +144,9 @@ class MemoryGateway:
             idle_timeout=self.settings.pool_idle_timeout,
             own_prefix=self.settings.header_prefix.encode(),
         )
+        self.delivery = MemoryDelivery(
+            self.settings, clock, self.directory, self._pool, self, self.events.append
+        )
         self._pipeline = Pipeline(
             self.directory,
             self._pool,
@@ -155,6 +159,7 @@ class MemoryGateway:
             pages={},
             admit=lambda ex: None,
             tell=self.events.append,
+            delivery=self.delivery,
         )
         self.listener = CallerListener(
             self._pipeline.serve, self.settings, HostNames(["localhost"]), clock, clock.wall
@@ -278,11 +283,13 @@ class MemoryGateway:
         path: str = "/",
         headers: Headers = (),
         body: bytes | Iterable[bytes] | None = None,
+        *,
+        api: str = "api",
     ) -> Call:
         """A caller's request on a connection of its own, as far as it gets while no time goes by.
 
         `path`: behind the proxy's address, with the query, as it stands in the request line. `body`: whole, or pieces
-        that are sent as chunks.
+        that are sent as chunks. `api`: or `async`.
         """
-        segments = request_bytes(method, f"/api/{proxy.id}{path}", headers, body)
+        segments = request_bytes(method, f"/{api}/{proxy.id}{path}", headers, body)
         return Call(self.listener.buildProtocol(None), self.clock, method).send(*segments)

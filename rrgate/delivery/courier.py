@@ -1,0 +1,169 @@
+"""`Courier`: one turn of one request: its attempt, what is written down before and after, and the end in the log.
+
+Belongs here: the order of these. Does not: whose turn it is (worker.py), the attempt itself (sending.py), the states
+(states.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from rrgate.api import ConfigError
+from rrgate.delivery.queue import Loaded, Queue
+from rrgate.delivery.sending import Sender, Sent
+from rrgate.delivery.states import ENDED, WINDOW, State, WrongState, margin_of
+from rrgate.delivery.stored import IDEMPOTENCY_KEY
+from rrgate.delivery.table import Row
+from rrgate.directory import Directory
+from rrgate.exchange import Exchange
+from rrgate.messages import Reply
+from rrgate.names import fold
+from rrgate.route import Route
+from rrgate.store.errors import SecretError
+
+LONGEST_WAIT: Final = 10 * WINDOW
+
+
+class Courier:
+    """One object a gateway; all on the reactor's thread."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        directory: Directory,
+        sender: Sender,
+        clock: IReactorTime,
+        ended: Callable[[Exchange], object],
+    ) -> None:
+        """`ended`: writes the end of a request into the log."""
+        self._queue = queue
+        self._directory = directory
+        self._sender = sender
+        self._clock = clock
+        self._ended = ended
+        self._log = Logger("rrgate.delivery")
+
+    async def deliver(self, id: int, proxy_id: str, trouble: Callable[[Exception], Awaitable[None]]) -> float:
+        """Make an attempt at a request whose turn it is, or end it. For how many seconds its target wants to be left
+        alone.
+
+        `trouble` is told when what came of it cannot be written down, and returns when it is worth another try.
+        Raises sqlite3.Error where nothing was sent yet.
+        """
+        try:
+            loaded = await self._queue.load(id)
+        except LookupError:
+            return 0.0  # it is over already
+        except SecretError as error:
+            return await self._unopened(id, error)
+        try:
+            if proxy_id not in self._directory.proxies:
+                self._end(await self._queue.give_up(id, _GONE.message), loaded, None, _GONE)
+                return 0.0
+            row = await self._queue.begin(id)
+        except WrongState:
+            return 0.0  # it was cancelled
+        route = self._route(proxy_id)
+        if row.progress.state is not State.SENDING:
+            self._end(row, loaded, None, _OVER)
+            return 0.0
+        if route is None:
+            # Nothing was sent: what a repaired configuration may change is tried again.
+            row = await self._written(lambda: self._queue.failed_inside(row), trouble)
+            if row.progress.state in ENDED:
+                self._end(row, loaded, None, _OVER)
+            return 0.0
+        ex = self._exchange(loaded, row)
+        if route.proxy.auto_idempotency_key and not loaded.stored.has_key:
+            ex.fields.append((fold(IDEMPOTENCY_KEY), IDEMPOTENCY_KEY, row.request_id.encode()))
+        sent = await self._sender.send(ex, route, row.progress.attempts_now)
+        row = await self._written(lambda: self._answered(row, route, sent), trouble)
+        if row.progress.state in ENDED:
+            self._end(row, loaded, ex, None)
+        if not sent.told or not sent.wait:
+            return 0.0
+        # Not beyond its own next attempt, which may have been moved forward.
+        due_at = row.progress.due_at
+        return sent.wait if due_at is None else min(sent.wait, (due_at - self._queue.now()) / 1000)
+
+    async def _unopened(self, id: int, error: SecretError) -> float:
+        self._log.error("request {id} cannot be opened: {error}", id=id, error=error)
+        try:
+            await self._queue.give_up(id, "What was kept of it cannot be opened any more")
+        except WrongState:
+            pass  # it is over already
+        return 0.0
+
+    def _route(self, proxy_id: str) -> Route | None:
+        try:
+            found = self._directory.find(f"/{proxy_id}".encode())
+        except ConfigError as error:
+            self._log.error("a proxy cannot be compiled: {error}", error=error)
+            return None
+        return None if found is None else found[0]
+
+    def _answered(self, row: Row, route: Route, sent: Sent) -> Awaitable[Row]:
+        policy = route.proxy.retry_policy
+        timeout = 0.0 if route.target is None else route.target.timeout
+        return self._queue.answer(
+            row,
+            sent.outcome,
+            None if sent.wait is None else int(min(sent.wait * 1000, LONGEST_WAIT)),
+            margin_of(timeout, WINDOW if policy is None else int(policy.window * 1000)),
+            status=sent.answer.status,
+            problem=sent.problem,
+            answer=sent.answer,
+        )
+
+    async def _written(
+        self, write: Callable[[], Awaitable[Row]], trouble: Callable[[Exception], Awaitable[None]]
+    ) -> Row:
+        """Write down what came of an attempt, however long that takes: until then nobody else knows it."""
+        while True:
+            try:
+                return await write()
+            except (sqlite3.Error, OSError) as error:
+                await trouble(error)
+
+    def _exchange(self, loaded: Loaded, row: Row) -> Exchange:
+        started = self._clock.seconds() - (self._queue.now() - row.accepted_at) / 1000
+        return loaded.stored.exchange(row.request_id, row.proxy_id, loaded.body, started, row.progress.attempts)
+
+    # Telling.
+
+    async def recovered(self, row: Row) -> None:
+        """A request that was being sent when its gateway died is what `row` says now. Raises sqlite3.Error."""
+        state = row.progress.state
+        self._log.warn("request {id} was being sent when a gateway died; it is {state}", id=row.request_id, state=state)
+        if state not in ENDED:
+            return
+        try:
+            loaded = await self._queue.load(row.id)
+        except (LookupError, SecretError) as error:
+            self._log.error("the log is not told the end of request {id}: {error}", id=row.request_id, error=error)
+            return
+        self._end(row, loaded, None, _UNKNOWN if state is State.UNKNOWN else _OVER)
+
+    def _end(self, row: Row, loaded: Loaded, ex: Exchange | None, instead: Reply | None) -> None:
+        """A request has come to its end. `ex`: its last attempt. `instead`: what the log tells where there is none."""
+        if row.progress.state is not State.SUCCEEDED:
+            self._log.warn("request {id} is {state}", id=row.request_id, state=row.progress.state.value)
+        if ex is None:
+            ex = self._exchange(loaded, row)
+            ex.route = self._route(row.proxy_id)
+        if instead is not None:
+            ex.final_status, ex.code, ex.message = instead.status, instead.code, instead.message
+            ex.answered_at = self._clock.seconds()
+        ex.story = "end"
+        if ex.route is not None:
+            self._ended(ex)
+
+
+_GONE: Final = Reply(404, "Its proxy was deleted", "proxy-access-denied")
+_OVER: Final = Reply(504, "The time for attempts was used up", "target-timeout")
+_UNKNOWN: Final = Reply(502, "The gateway stopped before the answer came", "target-unreachable")

@@ -1,0 +1,133 @@
+"""`OpenedDelivery`: the Async API of a running gateway: its queue on disk, who takes requests, and who delivers them.
+
+Belongs here: opening them from the settings, and the lock by which one process of a node delivers. Does not: what they
+do (delivery/), who uses them (gateway.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from rrgate.boot import BootHooks
+from rrgate.delivery.accept import Acceptance
+from rrgate.delivery.commits import Commits
+from rrgate.delivery.courier import Courier
+from rrgate.delivery.queue import Queue
+from rrgate.delivery.schema import migrations
+from rrgate.delivery.sending import Sender
+from rrgate.delivery.table import Keep
+from rrgate.delivery.times import DeliveryTime
+from rrgate.delivery.worker import Worker
+from rrgate.directory import Directory
+from rrgate.opened_state import OpenedState
+from rrgate.settings import Settings
+from rrgate.store.database import connect, open_migrated, transaction
+from rrgate.store.folder import DELIVERY_LOCK, QUEUE_DATABASE, try_lock
+from rrgate.store.thread import WorkThread
+from rrgate.upstream import Upstream
+
+_HOUR = 3_600_000
+
+
+@frozen
+class OpenedDelivery:
+    """The parts that others use. The worker is started, and stopped, by whoever has this."""
+
+    acceptance: Acceptance
+    worker: Worker
+    queue: Queue
+
+
+def open_delivery(
+    settings: Settings,
+    reactor: Any,
+    wall: Callable[[], float],
+    boot: BootHooks,
+    *,
+    state: OpenedState,
+    directory: Directory,
+    upstream: Upstream,
+    public_url: Callable[[], str],
+    closed_by: Callable[[Callable[[], Any]], None],
+) -> OpenedDelivery:
+    """Open the queue in `settings.data`, made if it is not there. `wall`: seconds since the epoch.
+
+    `closed_by` is given what closes each part as soon as it is open. Raises StoreError.
+    """
+    path = settings.data / QUEUE_DATABASE
+    database = open_migrated(path, migrations, synchronous="FULL")
+    commits = Commits(database, reactor)
+    closed_by(lambda: commits.close(database.close))
+    with transaction(database) as connection:
+        now = DeliveryTime.of(connection, wall)
+    reader = connect(path, synchronous="FULL", read_only=True)
+    reads = WorkThread(reactor, "rrgate-delivery-reader")
+    closed_by(lambda: reads.close(reader.close))
+    lock = _Lock(settings.data / DELIVERY_LOCK)
+    closed_by(lock.free)
+    keep = Keep(settings.async_dead_letters_hours * _HOUR, settings.async_answers_hours * _HOUR)
+    queue = Queue(commits, reads, reader, state.secrets, now, keep)
+    sender = Sender(
+        upstream, reactor, wall, prefix=settings.header_prefix, shown=state.journal.shown, tell=boot.tell
+    )
+    worker = Worker(
+        queue,
+        directory,
+        Courier(queue, directory, sender, reactor, state.journal.put),
+        reactor,
+        in_flight=settings.async_in_flight,
+        per_target=settings.async_in_flight_per_target,
+        owns=lock.take,
+    )
+    acceptance = Acceptance(
+        queue,
+        prefix=settings.header_prefix,
+        public_url=public_url,
+        taken=worker.wake,
+        keyed=_DataKeys(state).safe,
+    )
+    return OpenedDelivery(acceptance, worker, queue)
+
+
+class _Lock:
+    """A locked file, which the kernel frees when the process dies, and not before: one that was stopped and wakes up
+    again still has it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def take(self) -> bool:
+        """Whether this process has it now."""
+        if self._handle is None:
+            self._handle = try_lock(self._path)
+        return self._handle is not None
+
+    def free(self) -> None:
+        """Whoever wants it may have it."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+class _DataKeys:
+    """What is sealed in queue.db must not be there before the key that opens it is in rrgate.db."""
+
+    def __init__(self, state: OpenedState) -> None:
+        self._state = state
+        self._safe: set[str] = set()
+
+    async def safe(self, client_id: str) -> None:
+        """Returns when the client's data key is on disk. Raises StoreError."""
+        if client_id in self._safe:
+            return
+        secrets = self._state.secrets
+        secrets.seal(client_id, "queue", b"")  # which makes the key, if there is none
+        if client_id in secrets.unsaved():
+            await self._state.store.save()
+        self._safe.add(client_id)

@@ -1,0 +1,128 @@
+"""`MemoryDelivery`: the Async API of a gateway in memory: the real queue, worker and sender, on the test's clock.
+
+Belongs here: which parts it is made of. Does not: any expectation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from rrgate.api import Event, Exchange, Reply
+from rrgate.delivery.accept import Acceptance
+from rrgate.delivery.commits import AtOnce
+from rrgate.delivery.courier import Courier
+from rrgate.delivery.queue import Queue
+from rrgate.delivery.schema import migrations
+from rrgate.delivery.sending import Sender
+from rrgate.delivery.table import Keep
+from rrgate.delivery.times import DeliveryTime
+from rrgate.delivery.worker import Worker
+from rrgate.directory import Directory
+from rrgate.pipeline_parts import Records
+from rrgate.settings import Settings
+from rrgate.testing.clock import Clock
+from rrgate.upstream import Upstream
+
+T = TypeVar("T")
+
+
+class _NotSealed:
+    def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes:
+        return plaintext
+
+    def unseal(self, client_id: str, row: str, sealed: bytes) -> bytes:
+        return sealed
+
+
+class _ReadsNow:
+    def call(self, work: Callable[[], T]) -> Deferred[T]:
+        return maybeDeferred(work)
+
+
+class MemoryDelivery:
+    """Opened when it is first used: most tests do not."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        directory: Directory,
+        upstream: Upstream,
+        records: Records,
+        tell: Callable[[Event], object],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._directory = directory
+        self._upstream = upstream
+        self._records = records
+        self._tell = tell
+
+    @cached_property
+    def database(self) -> Database:
+        """queue.db, in memory; nothing in it is sealed."""
+        database = Database(memory=True, execute_plugins=False, strict=True)
+        database.conn.execute("PRAGMA foreign_keys = ON")
+        migrations.apply(database)
+        return database
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The requests that were taken."""
+        now = DeliveryTime(self._clock.seconds, int((self._clock.wall() - self._clock.seconds()) * 1000))
+        return Queue(AtOnce(self.database), _ReadsNow(), self.database, _NotSealed(), now, Keep())
+
+    @cached_property
+    def worker(self) -> Worker:
+        """Who delivers them."""
+        return self.new_worker()
+
+    def new_worker(self) -> Worker:
+        """One as a gateway has that is started on this queue."""
+        sender = Sender(
+            self._upstream,
+            self._clock,
+            self._clock.wall,
+            prefix=self._settings.header_prefix,
+            shown=self._records.shown,
+            tell=self._tell,
+        )
+        worker = Worker(
+            self.queue,
+            self._directory,
+            Courier(self.queue, self._directory, sender, self._clock, self._records.put),
+            self._clock,
+            in_flight=self._settings.async_in_flight,
+            per_target=self._settings.async_in_flight_per_target,
+        )
+        worker.start()
+        return worker
+
+    @cached_property
+    def _acceptance(self) -> Acceptance:
+        return Acceptance(
+            self.queue,
+            prefix=self._settings.header_prefix,
+            public_url=lambda: "http://gateway.test",
+            taken=self._taken,
+        )
+
+    def _taken(self) -> None:
+        self.worker.wake()
+
+    async def accept(self, ex: Exchange) -> Reply:
+        """See `rrgate.pipeline_parts.Accepts`."""
+        return await self._acceptance.accept(ex)
+
+    async def show(self, ex: Exchange) -> Reply:
+        """See `rrgate.pipeline_parts.Accepts`."""
+        return await self._acceptance.show(ex)
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a query of the queue's tables answers."""
+        return list(self.database.conn.execute(sql, values).fetchall())
