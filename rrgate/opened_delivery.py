@@ -75,10 +75,15 @@ def open_delivery(
     sender = Sender(
         upstream, reactor, wall, prefix=settings.header_prefix, shown=state.journal.shown, tell=boot.tell
     )
+
+    async def is_gone(proxy_id: str) -> bool:
+        inventory = await state.store.load()
+        return all(proxy.id != proxy_id for proxy in inventory.proxies)
+
     worker = Worker(
         queue,
         directory,
-        Courier(queue, directory, sender, reactor, state.journal.put),
+        Courier(queue, directory, sender, reactor, state.journal.put, is_gone),
         reactor,
         in_flight=settings.async_in_flight,
         per_target=settings.async_in_flight_per_target,

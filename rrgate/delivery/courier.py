@@ -27,6 +27,8 @@ from rrgate.route import Route
 from rrgate.store.errors import SecretError
 
 LONGEST_WAIT: Final = 10 * WINDOW
+UNKNOWN_PROXY: Final = 30.0
+"""Seconds after which it is looked again whether a proxy is known by now."""
 
 
 class Courier:
@@ -39,13 +41,16 @@ class Courier:
         sender: Sender,
         clock: IReactorTime,
         ended: Callable[[Exchange], object],
+        is_gone: Callable[[str], Awaitable[bool]],
     ) -> None:
-        """`ended`: writes the end of a request into the log."""
+        """`ended`: writes the end of a request into the log. `is_gone`: whether the proxy of that id, which is not in
+        the Directory, was deleted; else another process has made it, and this one does not know it yet."""
         self._queue = queue
         self._directory = directory
         self._sender = sender
         self._clock = clock
         self._ended = ended
+        self._is_gone = is_gone
         self._log = Logger("rrgate.delivery")
 
     async def deliver(self, id: int, proxy_id: str, trouble: Callable[[Exception], Awaitable[None]]) -> float:
@@ -63,6 +68,9 @@ class Courier:
             return await self._unopened(id, error)
         try:
             if proxy_id not in self._directory.proxies:
+                if not await self._is_gone(proxy_id):
+                    self._log.error("proxy {proxy} is not known here; what it has to deliver waits", proxy=proxy_id)
+                    return UNKNOWN_PROXY
                 self._end(await self._queue.give_up(id, _GONE.message), loaded, None, _GONE)
                 return 0.0
             row = await self._queue.begin(id)

@@ -21,6 +21,7 @@ from rrgate.delivery.lanes import Lanes
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.table import Due
 from rrgate.directory import Directory
+from rrgate.store.errors import StoreError
 from rrgate.waiting import Task, Waiter
 
 LANE: Final = 32
@@ -248,7 +249,7 @@ class Worker:
                 # The target's other requests are held back too.
                 until = self._clock.seconds() + min(hold, LONGEST_HOLD)
                 self._held[target_id] = max(until, self._held.get(target_id, 0.0))
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, StoreError) as error:
             self._trouble(error)
         finally:
             self._claimed.discard(due.id)

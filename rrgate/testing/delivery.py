@@ -44,6 +44,10 @@ class _ReadsNow:
         return maybeDeferred(work)
 
 
+async def _is_gone(proxy_id: str) -> bool:
+    return True
+
+
 class MemoryDelivery:
     """Opened when it is first used: most tests do not."""
 
@@ -95,7 +99,7 @@ class MemoryDelivery:
         worker = Worker(
             self.queue,
             self._directory,
-            Courier(self.queue, self._directory, sender, self._clock, self._records.put),
+            Courier(self.queue, self._directory, sender, self._clock, self._records.put, _is_gone),
             self._clock,
             in_flight=self._settings.async_in_flight,
             per_target=self._settings.async_in_flight_per_target,
