@@ -12,6 +12,7 @@ from rrgate_plugins.anonymous_callers import AnonymousCallers
 from rrgate_plugins.api_key import ApiKey
 from rrgate_plugins.attempt_header import AttemptHeader
 from rrgate_plugins.aws_sigv4 import AwsSigV4
+from rrgate_plugins.backoff import Backoff
 from rrgate_plugins.basic_auth import BasicAuth
 from rrgate_plugins.bearer import Bearer
 from rrgate_plugins.cors import Cors
@@ -28,7 +29,6 @@ from rrgate_plugins.oauth2 import OAuth2
 from rrgate_plugins.query_injection import QueryInjection
 from rrgate_plugins.request_size import RequestSize
 from rrgate_plugins.response_size import ResponseSize
-from rrgate_plugins.retries import Retries
 from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.stored_jwt import StoredJwt
 from rrgate_plugins.tracing import tracing_plugins
@@ -59,7 +59,7 @@ def rrgate_plugins() -> list[type[Plugin]]:
         QueryInjection,
         RequestSize,
         ResponseSize,
-        Retries,
+        Backoff,
         RuleChecks,
         AnswerFilters,
         *tracing_plugins(os.environ),

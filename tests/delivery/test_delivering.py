@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin
 from rrgate.model import Proxy
 from rrgate.testing import MemoryGateway, Says
 from rrgate.testing.messages import Received
@@ -338,3 +339,65 @@ def test_a_wall_clock_that_is_set_holds_nothing_up_and_ends_nothing(gateway: Mem
     gateway.clock.turn_wall(14400)
     gateway.clock.advance(9)
     assert status(gateway, proxy, request_id)["status"] == "succeeded"
+
+
+def refuse_writes(gateway: MemoryGateway, refuse: bool) -> None:
+    """The disk takes nothing, or takes it again."""
+    gateway.delivery.database.conn.execute(f"PRAGMA query_only = {'ON' if refuse else 'OFF'}")
+
+
+def test_what_cannot_be_written_is_not_taken(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    refuse_writes(gateway, True)
+    told = gateway.call("POST", proxy, "/", {"X-Api-Key": KEY}, b"load", api="async").answer
+    assert (told.status, told["retry-after"], told["requestrocket-proxy-code"]) == (503, "5", "unavailable")
+    gateway.clock.advance(60)
+    assert gateway.target.received == []
+    refuse_writes(gateway, False)
+    send(gateway, proxy)
+    gateway.clock.advance(2)
+    assert len(gateway.target.received) == 1
+
+
+def test_no_attempt_is_sent_that_cannot_be_written_down(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    request_id = send(gateway, proxy, headers={"requestrocket-delay": "5"})
+    refuse_writes(gateway, True)
+    gateway.clock.advance(20)
+    assert gateway.target.received == []
+    refuse_writes(gateway, False)
+    gateway.clock.advance(2)
+    assert status(gateway, proxy, request_id)["status"] == "succeeded"
+
+
+def test_an_answer_that_cannot_be_written_down_is_kept_until_it_can(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(201, after=1)
+    request_id = send(gateway, proxy)
+    refuse_writes(gateway, True)
+    gateway.clock.advance(30)
+    refuse_writes(gateway, False)
+    gateway.clock.advance(2)
+    assert status(gateway, proxy, request_id)["answer"]["status"] == 201
+    assert len(gateway.target.received) == 1
+
+
+def test_a_policy_that_fails_makes_a_dead_letter() -> None:
+    class Broken(Plugin):
+        name = "broken-policy"
+        kind = Kind.OWN
+
+        @classmethod
+        def for_proxy(cls, parts: Parts) -> NoConfig:
+            return NoConfig()
+
+        def next_attempt(self, ex: Exchange, attempt: int) -> float | None:
+            raise ValueError("no policy")
+
+    gateway = MemoryGateway([Broken])
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(status=503)
+    request_id = send(gateway, proxy)
+    gateway.clock.advance(60)
+    assert status(gateway, proxy, request_id)["status"] == "exhausted"
+    assert [event.name for event in gateway.events] == ["plugin-fault"]

@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from rrgate.api import Exchange, Kind, Parts, Plugin, RetryPolicy
 
 
-class Retries(Plugin):
+class Backoff(Plugin):
     """The retry policy of a proxy that brings none of its own."""
 
-    name = "retries"
+    name = "backoff"
     kind = Kind.RETRY
     Config = RetryPolicy
     serves = frozenset({"proxyRetryPolicy"})

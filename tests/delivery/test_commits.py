@@ -1,0 +1,112 @@
+"""Group commit: whoever waits shares a commit, and nobody's work fails for another's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import DeferredList
+
+from rrgate.delivery.commits import Commits
+from rrgate.delivery.schema import migrations
+from rrgate.delivery.times import DeliveryTime
+from rrgate.store.database import open_migrated, transaction
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "queue.db"
+
+
+def opened(file: Path) -> Commits:
+    from twisted.internet import reactor
+
+    return Commits(open_migrated(file, migrations, synchronous="FULL"), reactor)  # type: ignore[arg-type]
+
+
+def writes(number: int) -> Callable[[sqlite3.Connection], int]:
+    def work(connection: sqlite3.Connection) -> int:
+        connection.execute("INSERT INTO times VALUES (?, 'boot', 0)", (number,))
+        return number
+
+    return work
+
+
+def numbers(file: Path) -> list[int]:
+    connection = sqlite3.connect(file)
+    try:
+        return [row[0] for row in connection.execute("SELECT id FROM times ORDER BY id")]
+    finally:
+        connection.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_waits_while_a_commit_runs_shares_the_next(file: Path) -> None:
+    commits = opened(file)
+    begun, go_on = Event(), Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    first = commits.do(slow)
+    assert begun.wait(10)
+    others = [commits.do(writes(number)) for number in range(1, 51)]
+    go_on.set()
+    await first
+    assert [await other for other in others] == list(range(1, 51))
+    assert commits.commits == 2
+    await commits.close(lambda: None)
+    assert numbers(file) == list(range(1, 51))
+
+
+@pytest_twisted.ensureDeferred
+async def test_work_that_fails_takes_nobody_elses_with_it(file: Path) -> None:
+    commits = opened(file)
+    begun, go_on = Event(), Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO times VALUES (100, 'boot', 0)")
+        raise LookupError("not there")
+
+    first = commits.do(slow)
+    assert begun.wait(10)
+    waiting: list[Any] = [commits.do(writes(1)), commits.do(fails), commits.do(writes(2))]
+    go_on.set()
+    await first
+    results = await DeferredList(waiting, consumeErrors=True)
+    assert [good for good, _ in results] == [True, False, True]
+    assert results[1][1].check(LookupError)
+    await commits.close(lambda: None)
+    assert numbers(file) == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_nobody_waits_for_any_more_is_written_all_the_same(file: Path) -> None:
+    commits = opened(file)
+    left = commits.do(writes(1))
+    left.addErrback(lambda _: None)
+    left.cancel()
+    assert await commits.do(writes(2)) == 2
+    await commits.close(lambda: None)
+    assert numbers(file) == [1, 2]
+
+
+def test_the_time_is_the_same_for_every_process_of_a_boot_whatever_the_wall_says(file: Path) -> None:
+    database = open_migrated(file, migrations, synchronous="FULL")
+    with transaction(database) as connection:
+        one = DeliveryTime.of(connection, lambda: 1_700_000_000.0)
+    with transaction(database) as connection:
+        other = DeliveryTime.of(connection, lambda: 5.0)
+    assert abs(one() - 1_700_000_000_000) < 60_000
+    assert abs(one() - other()) < 60_000
+    database.close()
