@@ -207,11 +207,11 @@ class Worker:
             self._timer = self._clock.callLater(seconds, call or self.wake)
 
     def _turn(self) -> None:
-        now = self._clock.seconds()
-        if now < self._paused_until:
-            self._sooner(self._paused_until - now)
-            return
         while self._running and len(self._claimed) < self._in_flight:
+            left = self._paused_until - self._clock.seconds()
+            if left > 0:
+                self._sooner(left)
+                break
             due = self._lanes.take(self._may)
             if due is None:
                 break

@@ -400,4 +400,4 @@ def test_a_policy_that_fails_makes_a_dead_letter() -> None:
     request_id = send(gateway, proxy)
     gateway.clock.advance(60)
     assert status(gateway, proxy, request_id)["status"] == "exhausted"
-    assert [event.name for event in gateway.events] == ["plugin-fault"]
+    assert [event.kind for event in gateway.events] == ["plugin-fault"]
