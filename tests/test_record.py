@@ -176,11 +176,11 @@ def test_parts_of_a_path_are_masked_by_a_template() -> None:
     assert record["targetData"]["location"] == "https://h/users/[REDACTED]"
 
 
-def test_a_row_from_before_countries_were_known_is_shown_too() -> None:
+def test_a_row_from_before_countries_and_ends_were_known_is_shown_too() -> None:
     row = encode(snapshot(forwarded()), "NZ")
     assert published(row)[0]["country"] == "NZ"
-    older = row._replace(facts=orjson.dumps(orjson.loads(row.facts)[:-1]).decode())
-    assert published(older)[0]["country"] == "ZZ"
+    older = row._replace(facts=orjson.dumps(orjson.loads(row.facts)[:-2]).decode())
+    assert (published(older)[0]["country"], published(older)[0]["processed"]) == ("ZZ", True)
 
 
 def test_without_a_proxy() -> None:

@@ -305,6 +305,15 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "good": Ask("POST", "/", (), b"four"),
         "bad": {"a body that is too long": Ask("POST", "/", (), b"more than four")},
     },
+    "backoff": {
+        "settings": {"proxyRetryPolicy": {"base": 2, "maxRetries": 3, "statuses": [503]}},
+        "bad_configs": [
+            ("proxyRetryPolicy", {"proxyRetryPolicy": {"maxRetries": 11}}),
+            ("proxyRetryPolicy", {"proxyRetryPolicy": {"window": 1000}}),
+            ("proxyRetryPolicy", {"proxyRetryPolicy": {"statuses": [200]}}),
+        ],
+    },
+    "attempt-header": {"settings": {"proxyAttemptHeader": True}},
     "response-size": {
         "settings": {"proxyMaxResponseBytes": 1000},
         "bad_configs": [("proxyMaxResponseBytes", {"proxyMaxResponseBytes": 1 << 30, "proxyStreaming": "never"})],
