@@ -13,9 +13,10 @@ from typing import Any, Final
 from twisted.logger import Logger
 
 from rrgate.answers import BAD_REQUEST, DENIED, GRANTED, GRANTED_MESSAGE
+from rrgate.delivery.keys import AnotherRequest, Key
 from rrgate.delivery.queue import Queue, Shown
 from rrgate.delivery.states import WINDOW
-from rrgate.delivery.stored import Stored, whose
+from rrgate.delivery.stored import IDEMPOTENCY_KEY, Stored, whose
 from rrgate.exchange import Exchange
 from rrgate.ids import UUID_FORM
 from rrgate.messages import Reply
@@ -70,7 +71,7 @@ class Acceptance:
         try:
             if self._keyed is not None:
                 await self._keyed(route.client.id)
-            await self._queue.add(
+            request_id = await self._queue.add(
                 ex.id,
                 route.proxy.id,
                 route.client.id,
@@ -79,17 +80,22 @@ class Acceptance:
                 body,
                 delay=delay * 1000,
                 window=window,
+                key=Key.of(ex.headers(IDEMPOTENCY_KEY), ex.method, ex.origin_path, ex.crossing_query(), body),
             )
+        except AnotherRequest:
+            text = "This Idempotency-Key was used for another request in the last 24 hours; use a new one for each"
+            return Reply(422, text, BAD_REQUEST)
         except (sqlite3.Error, OSError, StoreError) as error:
             self._log.error("request {id} was not taken: the queue cannot be written ({error})", id=ex.id, error=error)
             text = "The gateway cannot keep requests at the moment; this one was not taken"
             return Reply(503, text, "unavailable", headers=((b"Retry-After", b"5"),))
-        ex.story = "beginning"
-        self._taken()
-        location = f"{self._public_url()}/async/{route.proxy.id}{OURS.decode()}/{ex.id}"
+        if request_id == ex.id:
+            ex.story = "beginning"
+            self._taken()
+        location = f"{self._public_url()}/async/{route.proxy.id}{OURS.decode()}/{request_id}"
         document = {
             "status": "queued",
-            "requestId": ex.id,
+            "requestId": request_id,
             "message": "Your request has been queued for processing.",
         }
         fields = ((b"Location", location.encode("latin-1", "replace")),)

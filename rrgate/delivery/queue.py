@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 
 from rrgate.delivery import states, table
 from rrgate.delivery.commits import Work, Writes
+from rrgate.delivery.keys import Key, forget_old, taken_before
 from rrgate.delivery.states import Outcome
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Attempt, Due, Keep, Row
@@ -107,12 +108,18 @@ class Queue:
         *,
         delay: int,
         window: int,
-    ) -> Deferred[None]:
-        """Take a request. `identity`: whose it is. `delay`, `window`: milliseconds."""
+        key: Key | None = None,
+    ) -> Deferred[str]:
+        """Take a request, and answer its id; or that of the one that had the same `key` before. `identity`: whose it
+        is. `delay`, `window`: milliseconds. Raises AnotherRequest."""
         seals = self._seals
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> str:
             now = self.now()
+            if key is not None:
+                before = taken_before(connection, key, proxy_id, identity, request_id, now)
+                if before is not None:
+                    return before
             table.insert(
                 connection,
                 request_id,
@@ -124,6 +131,7 @@ class Queue:
                 seals.seal(client_id, head_row(request_id), stored.head()),
                 seals.seal(client_id, body_row(request_id), body),
             )
+            return request_id
 
         return self._do(work)
 
@@ -222,8 +230,13 @@ class Queue:
         return self._do(lambda connection: table.recover(connection, self.now(), self._keep, most))
 
     def purge(self) -> Deferred[int]:
-        """See `table.purge`."""
-        return self._do(lambda connection: table.purge(connection, self.now()))
+        """See `table.purge`; forgets old keys too."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            forget_old(connection, self.now())
+            return table.purge(connection, self.now())
+
+        return self._do(work)
 
     def _do(self, work: Work[T]) -> Deferred[T]:
         return self._writes.do(work)

@@ -44,3 +44,14 @@ def step_0001_requests(database: Database) -> None:
         "STRICT, WITHOUT ROWID"
     )
     database.execute("CREATE TABLE times (id INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset INTEGER NOT NULL) STRICT")
+
+
+@migrations()
+def step_0002_keys(database: Database) -> None:
+    """The `Idempotency-Key` of callers, hashed: of which request each is, and `digest`, what that request was."""
+    database.execute(
+        "CREATE TABLE keys (proxy_id TEXT NOT NULL, identity BLOB NOT NULL, key BLOB NOT NULL, "
+        "request_id TEXT NOT NULL, digest BLOB NOT NULL, until INTEGER NOT NULL, "
+        "PRIMARY KEY (proxy_id, identity, key)) STRICT, WITHOUT ROWID"
+    )
+    database.execute("CREATE INDEX keys_old ON keys (until)")

@@ -401,3 +401,36 @@ def test_a_policy_that_fails_makes_a_dead_letter() -> None:
     gateway.clock.advance(60)
     assert status(gateway, proxy, request_id)["status"] == "exhausted"
     assert [event.kind for event in gateway.events] == ["plugin-fault"]
+
+
+def keyed(gateway: MemoryGateway, proxy: Proxy, body: bytes, *, path: str = "/pay", caller: str = KEY) -> Any:
+    headers = {"X-Api-Key": caller, "Idempotency-Key": "order-7"}
+    return gateway.call("POST", proxy, path, headers, body, api="async").answer
+
+
+def test_a_key_that_comes_again_is_the_first_request(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    first = keyed(gateway, proxy, b"7")
+    again = keyed(gateway, proxy, b"7")
+    assert again.status == first.status == 202
+    assert again.document["requestId"] == first.document["requestId"]
+    assert again["location"] == first["location"]
+    gateway.clock.advance(60)
+    assert len(gateway.target.received) == 1
+
+
+def test_a_key_of_another_request_is_refused(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    keyed(gateway, proxy, b"7")
+    assert keyed(gateway, proxy, b"8").status == 422
+    assert keyed(gateway, proxy, b"7", path="/pay?twice").status == 422
+    gateway.clock.advance(60)
+    assert len(gateway.target.received) == 1
+
+
+def test_a_key_is_remembered_for_a_day_and_is_one_callers_of_one_proxy(gateway: MemoryGateway) -> None:
+    proxy, other = gateway.proxy(caller=CALLER), gateway.proxy(caller=CALLER)
+    ids = {keyed(gateway, each, b"7").document["requestId"] for each in (proxy, other)}
+    assert len(ids) == 2
+    gateway.clock.advance(86_401)
+    assert keyed(gateway, proxy, b"8").document["requestId"] not in ids
