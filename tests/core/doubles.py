@@ -16,7 +16,7 @@ from attrs import frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock, deferLater
-from twisted.web.client import Agent
+from twisted.web.client import Agent, HTTPConnectionPool
 
 from rrgate.api import AuthorizationRefused, AuthorizationRequest
 from rrgate.checks import Checks, as_document
@@ -323,9 +323,12 @@ class Core:
         self._reactor: Any = reactor
         self._port = self._reactor.listenTCP(0, core_site(self.house), interface="127.0.0.1")
         self.port: int = self._port.getHost().port
-        self._client = treq.client.HTTPClient(Agent(reactor))
+        # Kept connections: thousands of questions are asked, and to connect costs more than to ask.
+        self._pool = HTTPConnectionPool(reactor, persistent=True)
+        self._client = treq.client.HTTPClient(Agent(reactor, pool=self._pool))
 
     async def stop(self) -> None:
+        await self._pool.closeCachedConnections()
         await self._port.stopListening()
 
     async def ask(

@@ -1,7 +1,7 @@
 """The published samples work before a whole gateway, with addresses, placeholder ids and aliases replaced.
 
-Belongs here: running each language's, and what must be printed. Does not: the samples (samples.txt). Where
-RRGATE_PUBLISHED_PAGES names the folder of the pages, it is also seen that each sample stands in its page.
+Belongs here: running each language's, and what must be printed. Does not: the samples (samples.txt), whether they
+stand in the pages (compare.py, run by hand).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest_twisted
 from attrs import evolve, field, frozen
 
 from tests.callers import call, in_thread
-from tests.published.samples import FILE, Place, Sample, samples
+from tests.published.samples import Place, Sample, samples
 from tests.real_parts import missing
 from tests.running_gateway import KEY, MadeProxy, RunningGateway
 from tests.targets import Connection, Target
@@ -290,13 +290,3 @@ async def test_times_as_the_samples_write_them(gateway: RunningGateway, target: 
         assert (after.status, after.json["totalRequests"]) == (200, 1), (who, after.body)
         before = await gateway.ask("GET", f"{where}&processedBefore={time}")
         assert (before.status, before.json["totalRequests"]) == (200, 0), (who, before.body)
-
-
-def test_each_stands_in_its_page() -> None:
-    folder = os.environ.get("RRGATE_PUBLISHED_PAGES")
-    if folder is None:
-        missing("RRGATE_PUBLISHED_PAGES", "name the folder with the published pages to compare the samples with")
-    assert FILE.exists()
-    for sample in SAMPLES.values():
-        page = (Path(folder) / sample.page).read_text("utf-8")
-        assert sample.code.rstrip("\n") in page, sample.name
