@@ -12,7 +12,7 @@ run: .venv/installed
 test: .venv/installed-test tests/openid/node_modules/.package-lock.json
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -rs -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -rs -n auto --dist loadfile --no-loadscope-reorder
 
 bench: .venv/installed-test
 	$(BIN)/python -m bench

@@ -6,6 +6,7 @@ command line runs the tests on a stock reactor instead.
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,21 @@ def pytest_configure(config: pytest.Config) -> None:
         from rrgate.reactor import install
 
         install()
+
+
+LONGEST = ("tests/docs/", "tests/processes/", "tests/published/", "tests/core/test_fuzzed.py", "tests/examples/")
+"""Where single tests take seconds: these begin, so that none of them is left over for one processor at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 STATES_ALONE = (
