@@ -189,9 +189,9 @@ OTHERS = [
     ("rrgate/directory.py", "filtering = (towards, target, caller, proxy)", "filtering = (towards, caller, target, proxy)"),
     ("rrgate/directory.py", "filtering = (towards, target, caller, proxy)", "filtering = (towards, target, proxy, caller)"),
     ("rrgate/directory.py", "in_force(self.filters_of(part.id))", "tuple(self.filters_of(part.id))"),
-    ("rrgate/directory.py", "self._filters_of.setdefault(noun.parent_id, {})[noun.id] = noun\n                self._forget_routes_with(noun.parent_id)", "self._filters_of.setdefault(noun.parent_id, {})[noun.id] = noun"),
-    ("rrgate/directory.py", "self._filters_of.get(noun.parent_id, {}).pop(noun.id, None)\n                self._forget_routes_with(noun.parent_id)", "self._filters_of.get(noun.parent_id, {}).pop(noun.id, None)"),
-    ("rrgate/directory.py", "        for filter_id in self._filters_of.pop(parent_id, {}):\n            self.filters.pop(filter_id, None)\n", ""),
+    ("rrgate/directory.py", "self._belonging[type(noun)].put(noun)\n                self._forget_routes_with(noun.parent_id)", "self._belonging[type(noun)].put(noun)"),
+    ("rrgate/directory.py", "self._belonging[type(noun)].drop(noun.id)\n                self._forget_routes_with(noun.parent_id)", "self._belonging[type(noun)].drop(noun.id)"),
+    ("rrgate/directory.py", "            nouns.drop_all_of(parent_id)", "            pass"),
     ("rrgate/compiling.py", "            if parts.filters and not any(", "            if False and not any("),
 ]  # fmt: skip
 

@@ -319,14 +319,14 @@ CORE = [
 ]
 
 DIRECTORY = [
-    ("self._rules_of.setdefault(noun.parent_id, {})[noun.id] = noun\n                self._forget_routes_with(noun.parent_id)", "self._rules_of.setdefault(noun.parent_id, {})[noun.id] = noun"),
-    ("self._rules_of.get(noun.parent_id, {}).pop(noun.id, None)\n                self._forget_routes_with(noun.parent_id)", "self._rules_of.get(noun.parent_id, {}).pop(noun.id, None)"),
-    ("self._rules_of.get(noun.parent_id, {}).pop(noun.id, None)", "pass"),
+    ("self._belonging[type(noun)].put(noun)\n                self._forget_routes_with(noun.parent_id)", "self._belonging[type(noun)].put(noun)"),
+    ("self._belonging[type(noun)].drop(noun.id)\n                self._forget_routes_with(noun.parent_id)", "self._belonging[type(noun)].drop(noun.id)"),
+    ("self._belonging[type(noun)].drop(noun.id)", "pass"),
     ("        # The part may be the proxy itself.\n        self._routes.pop(part_id.encode(), None)\n", ""),
-    ("        for proxy_id in self._proxies_using.get(part_id, ()):\n            self._routes.pop", "        for proxy_id in ():\n            self._routes.pop"),
-    ("                gone = self.credentials.pop(noun.id, None)\n                self._drop_rules_of(noun.id)", "                gone = self.credentials.pop(noun.id, None)"),
-    ("                self.targets.pop(noun.id, None)\n                self._drop_rules_of(noun.id)", "                self.targets.pop(noun.id, None)"),
-    ("                self._unlink(noun.id)\n                self._drop_rules_of(noun.id)", "                self._unlink(noun.id)"),
+    ("self._forget_routes(self._proxies_using.get(part_id, ()))", "pass"),
+    ("                self._passing.discard(noun.id)\n                self._drop_what_belongs_to(noun.id)", "                self._passing.discard(noun.id)"),
+    ("                self.targets.drop(noun.id)\n                self._drop_what_belongs_to(noun.id)", "                self.targets.drop(noun.id)"),
+    ("                self._unlink(noun.id)\n                self._drop_what_belongs_to(noun.id)", "                self._unlink(noun.id)"),
     ("default_effect=parent.default_rule_effect,", ""),
     ("rules=in_order(self.rules_of(parent.id)),", "rules=tuple(self.rules_of(parent.id)),"),
     ("judging = (caller, towards, proxy, target)", "judging = (towards, proxy, target)"),
