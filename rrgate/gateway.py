@@ -57,7 +57,7 @@ class Gateway(Service):
     `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, PluginLoadError,
     CannotListenError. `stopService` drains: no new requests, those in flight end within `drain_timeout`, the journal is
     flushed; its Deferred fires when all is closed. Then it may be started again. Cancelling that Deferred breaks off
-    what is in flight; closing goes on.
+    what is in flight; closing goes on, and `stopService` once more waits for its end.
     """
 
     def __init__(
@@ -249,13 +249,20 @@ class Gateway(Service):
     def stopService(self) -> Deferred[None]:
         """See the class."""
         if not self.running:
-            # It did not start, and closes what it had opened; the host stops all its children nonetheless.
+            # It did not start, or is stopping, and closes what it had opened: a host stops all its children.
             closing, self._closing = self._closing, defer.succeed(None)
             return closing
         super().stopService()  # type: ignore[no-untyped-call]
         # Not the draining itself is cancelled, which would leave open what is not closed yet.
         stopped: Deferred[None] = Deferred(lambda _: self._break_off())
-        run_deferred(self._drain()).chainDeferred(stopped)
+        # Whoever does not wait for `stopped` any more can wait for the end by stopping once more.
+        closing = self._closing = Deferred()
+
+        def ended(result: Any) -> Any:
+            closing.callback(None)
+            return result
+
+        run_deferred(self._drain()).addBoth(ended).chainDeferred(stopped)
         return stopped
 
     def _break_off(self) -> None:
