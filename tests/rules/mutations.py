@@ -31,6 +31,7 @@ NOTICES = {
     "rrgate/model/rule_documents.py": ["tests/rules/test_spellings.py"],
     "rrgate/core/rules.py": ["tests/core/test_rules.py"],
     "rrgate/directory.py": [*TABLES, "tests/core/test_rules.py", "tests/gateway/test_rules.py"],
+    "rrgate/model/parts.py": [*TABLES, "tests/core/test_rules.py"],
     "rrgate/route.py": [*TABLES, "tests/gateway/test_pass_headers.py"],
 }  # fmt: skip
 
@@ -333,8 +334,11 @@ DIRECTORY = [
     ("judging = (caller, towards, proxy, target)", "judging = (caller, proxy, target)"),
     ("judging = (caller, towards, proxy, target)", "judging = (caller, towards, target)"),
     ("judging = (caller, towards, proxy, target)", "judging = (caller, towards, proxy)"),
-    ("Scope.PROXY_CREDENTIAL if parent.side is Side.PROXY else Scope.TARGET_CREDENTIAL", "Scope.PROXY_CREDENTIAL"),
-    ("Scope.PROXY if isinstance(parent, Proxy) else Scope.TARGET", "Scope.TARGET"),
+]
+
+PARTS = [
+    ("Scope.PROXY_CREDENTIAL if part.side is Side.PROXY else Scope.TARGET_CREDENTIAL", "Scope.PROXY_CREDENTIAL"),
+    ("Scope.PROXY if isinstance(part, Proxy) else Scope.TARGET", "Scope.TARGET"),
 ]
 
 ROUTE = [
@@ -350,7 +354,7 @@ MUTATIONS = [
     for file, rows in zip(
         NOTICES,
         (
-            PLUGIN, JUDGING, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE, DIRECTORY, ROUTE,
+            PLUGIN, JUDGING, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE, DIRECTORY, PARTS, ROUTE,
         ),
         strict=True,
     )
