@@ -29,7 +29,7 @@ class _Thread(Thread):
 
 
 class _Pool(ThreadPool):
-    threadFactory = _Thread  # type: ignore[assignment]
+    threadFactory = _Thread  # type: ignore[assignment]  # which Twisted has as a static method
 
 
 class Overloaded(Exception):

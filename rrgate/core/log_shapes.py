@@ -106,7 +106,7 @@ class RequestRecord:
     ttl: int = told("When it leaves the log, in seconds since the epoch.", name="TTL", example=1773293219)
     proxy_data: ProxyData
     target_data: TargetData | None
-    validation_data: ValidationData  # type: ignore[valid-type]
+    validation_data: ValidationData  # type: ignore[valid-type]  # made of names
     credential_id: str | None = told("What the caller showed.")
     rule_id: str | None = told("The rule that decided.")
     country: str | None = told("Whence it came, if that is known.", example="NZ")

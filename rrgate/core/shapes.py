@@ -224,4 +224,4 @@ class Explanation:
     steps: tuple[ExplainedStep, ...]
     request: Explained | None = told("What would be sent.")
     warnings: tuple[str, ...]
-    validation_data: ValidationData = told("Which checks it passed.")  # type: ignore[valid-type]
+    validation_data: ValidationData = told("Which checks it passed.")  # type: ignore[valid-type]  # made above, of names
