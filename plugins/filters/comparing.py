@@ -12,6 +12,10 @@ NOTHING: Final = object()
 """The value of a query that selects nothing."""
 
 
+CHARACTERS_A_LOOK: Final = 64
+"""Characters of two texts that are compared for what it costs to look at one value."""
+
+
 class TooMuchWork(ValueError):
     """A document for which the filters would have to look at more than they may."""
 
@@ -53,14 +57,20 @@ def same(one: Any, other: Any, run: Run) -> bool:
                 return False
             run.spend(len(one))
             waiting += zip(one, other, strict=True)
-        elif isinstance(other, dict | list) or isinstance(one, str) is not isinstance(other, str) or one != other:
+        elif isinstance(other, dict | list) or isinstance(one, str) is not isinstance(other, str):
             return False
+        else:
+            if isinstance(one, str) and len(one) == len(other):
+                run.spend(len(one) // CHARACTERS_A_LOOK)
+            if one != other:
+                return False
     return True
 
 
-def less(one: Any, other: Any) -> bool:
+def less(one: Any, other: Any, run: Run) -> bool:
     """Whether two numbers or two texts are in this order; no others are."""
     if isinstance(one, str) and isinstance(other, str):
+        run.spend(min(len(one), len(other)) // CHARACTERS_A_LOOK)
         return one < other
     return _is_number(one) and _is_number(other) and bool(one < other)
 
@@ -72,8 +82,8 @@ def _is_number(value: Any) -> bool:
 COMPARISONS: Final[Mapping[str, Callable[[Any, Any, Run], bool]]] = {
     "==": same,
     "!=": lambda one, other, run: not same(one, other, run),
-    "<": lambda one, other, run: less(one, other),
-    ">": lambda one, other, run: less(other, one),
-    "<=": lambda one, other, run: less(one, other) or same(one, other, run),
-    ">=": lambda one, other, run: less(other, one) or same(one, other, run),
+    "<": less,
+    ">": lambda one, other, run: less(other, one, run),
+    "<=": lambda one, other, run: less(one, other, run) or same(one, other, run),
+    ">=": lambda one, other, run: less(other, one, run) or same(one, other, run),
 }

@@ -261,8 +261,11 @@ def test_equal(one: Any, other: Any, equal: bool) -> None:
      (0, True, False), (None, 1, False), ([1], [2], False), (NOTHING, 1, False)],
 )  # fmt: skip
 def test_order(one: Any, other: Any, before: bool) -> None:
-    assert less(one, other) is before
+    assert less(one, other, Run(None, 100)) is before
 
+
+# No two of them are one object, which would be told at a glance.
+LONG_TEXTS = {"a": "x" * 100_000 + "1", "b": "x" * 100_000 + "2", "l": [0] * 50}
 
 # document, JSONPath: what costs far more than the document is long
 COSTLY: dict[str, tuple[Any, str]] = {
@@ -271,6 +274,8 @@ COSTLY: dict[str, tuple[Any, str]] = {
     "slices of slices": ([[[1] * 10] * 10] * 10, "$[:,:,:,:][:,:,:,:][:,:,:,:]"),
     "tests of tests": ([[1] * 100 for _ in range(100)], "$[?@[?@ == 1]][?@ == 2, ?@ == 2, ?@ == 2]"),
     "large values compared": ([[[0] * 1000, [0] * 1000] for _ in range(50)], "$[?@[0] == @[1]]"),
+    "long texts compared": (LONG_TEXTS, "$.l[?$.a == $.b]"),
+    "long texts in order": (LONG_TEXTS, "$.l[?$.a < $.b]"),
     "deep, for each of its depths": (json.loads("[" * 300 + "]" * 300), "$..[?count(@..*) > 0]"),
     "many": ([1] * 30_000, "$[*]"),
     "many, by a test": ([1] * 30_000, "$[?@ == 2]"),
