@@ -41,7 +41,6 @@ from rrgate_plugins.rules.message import Message
 
 __all__ = ["AnswerFilters", "FiltersConfig"]
 
-_NO_BODY: Final = frozenset((204, 205))
 _IN_PARTS: Final = frozenset((101, 206, 226))
 """2xx whose body is not the document that a JSONPath was written for (RFC 9110 15.3.7, RFC 3229), and a protocol that
 is no longer HTTP."""
@@ -177,7 +176,7 @@ class AnswerFilters(Plugin):
             _forget_the_whole(response)
             response.length = None
             return None
-        if status in _NO_BODY or response.length == 0:
+        if status == 204 or response.length == 0:
             return None
         reason, coding = _form_of(response)
         if reason:
@@ -226,7 +225,7 @@ class AnswerFilters(Plugin):
                 return filtered(body, coding, stages, AT_ONCE)
             except TooMuch:
                 pass  # in one of its bounds: with more of them, in a thread
-        return await self._workers.run(lambda: filtered(body, coding, stages, AT_MOST))
+        return await self._workers.run(lambda: filtered(body, coding, stages, AT_MOST), len(body))
 
     def _stages(self, message: Message | None, method: bytes) -> tuple[Stage, ...]:
         """Those in which a filter is for this request."""

@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 THREADS: Final = 2
@@ -55,12 +54,37 @@ class Workers:
         """They are not any more."""
         self.held -= size
 
-    def run(self, work: Callable[[], R]) -> Deferred[R]:
-        """What `work` answers or raises, run in a thread. To let go of the Deferred stops it not: its bounds do."""
+    def run(self, work: Callable[[], R], size: int) -> Deferred[R]:
+        """What `work` answers or raises, run in a thread.
+
+        To cancel the Deferred keeps it from beginning, and does not stop it, as its bounds do. Its `size` bytes are
+        then held until the thread is done with it, whatever who cancelled lets go of.
+        """
+        reactor = self._reactor()
+        left = False
+
+        def leave(_: Deferred[R]) -> None:
+            nonlocal left
+            left = True
+            self.held += size
+
+        def tell(succeeded: bool, result: Any) -> None:
+            if left:
+                self.held -= size
+            elif succeeded:
+                done.callback(result)
+            else:
+                done.errback(result)
+
+        done: Deferred[R] = Deferred(leave)
         if self._pool is None:
             self._pool = _Pool(0, THREADS, "rrgate-filters")
             self._pool.start()
-        return deferToThreadPool(self._reactor(), self._pool, work)
+        self._pool.callInThreadWithCallback(
+            lambda succeeded, result: reactor.callFromThread(tell, succeeded, result),
+            lambda: None if left else work(),
+        )
+        return done
 
     def close(self) -> None:
         """Wait for what runs, and end the threads."""

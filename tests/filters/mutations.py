@@ -31,7 +31,7 @@ NOTICES = {
 PLUGIN = [
     ("frozenset((101, 206, 226))", "frozenset((101, 206))"),
     ("frozenset((101, 206, 226))", "frozenset((101, 226))"),
-    ("_NO_BODY: Final = frozenset((204, 205))", "_NO_BODY: Final = frozenset(())"),
+    ("if status == 204 or response.length == 0:", "if response.length == 0:"),
     ("        if not parts.filters:\n            return None", "        pass"),
     ("for kind in sorted(each.as_rule.checks - cls.filters)", "for kind in ()"),
     ("problems.append(Problem(f\"jsonPaths.{place}\"", "(lambda *_: None)(Problem(f\"jsonPaths.{place}\""),
@@ -171,6 +171,9 @@ COMPARING = [
 
 OTHERS = [
     ("plugins/filters/threads.py", "        if self.held + size > MOST_HELD:", "        if False:"),
+    ("plugins/filters/threads.py", "            left = True\n            self.held += size", "            left = True"),
+    ("plugins/filters/threads.py", "                self.held -= size", "                pass"),
+    ("plugins/filters/threads.py", "None if left else work()", "work()"),
     ("rrgate/model/filter.py", "    if not 1 <= len(value) <= MOST_JSON_PATHS:", "    if not 1 <= len(value):"),
     ("rrgate/model/filter.py", "    if not 1 <= len(value) <= MOST_JSON_PATHS:", "    if not len(value) <= MOST_JSON_PATHS:"),
     ("rrgate/model/filter.py", 'if not path.startswith("$") or len(path)', "if len(path)"),

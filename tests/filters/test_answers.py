@@ -9,6 +9,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import pytest_twisted
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, gatherResults
 
 from rrgate.api import ConfigError
 from rrgate.model import Proxy, Scope
@@ -26,7 +28,7 @@ from rrgate_plugins.filters.comparing import Run
 from rrgate_plugins.filters.documents import AT_MOST, AT_ONCE, Bounds, NotFilterable, TooMuch, filtered
 from rrgate_plugins.filters.pruning import Stage
 from rrgate_plugins.filters.queries import Query
-from rrgate_plugins.filters.threads import MOST_HELD, Workers
+from rrgate_plugins.filters.threads import MOST_HELD, THREADS, Workers
 from tests.filters.test_queries import DOCUMENTS, PATHS
 from tests.rules.test_leaves import CLAIMS, Claims
 
@@ -75,7 +77,7 @@ class Filtered:
 
     def left(self, given: Any, document: Any, **more: Any) -> Any:
         answer = self.ask(given, document, **more)
-        assert (answer.status, answer.whole) == (200, True)
+        assert (answer.status, answer.whole) == (more.get("status", 200), True)
         return answer.document
 
 
@@ -221,6 +223,15 @@ def test_other_answers_than_2xx_pass_as_they_are(gateway: Filtered, status: int)
 def test_answers_without_a_body_pass(gateway: Filtered, status: int, headers: dict[str, str]) -> None:
     answer = gateway.ask([retain("$.a")], b"", headers, status)
     assert (answer.status, answer.body, answer.whole) == (status, b"", True)
+
+
+def test_a_204_passes_whatever_it_says_of_a_body(gateway: Filtered) -> None:
+    answer = gateway.ask([destroy("$.a")], (b"x",), {"Content-Type": "text/html"}, 204)
+    assert (answer.status, answer.body) == (204, b"")
+
+
+def test_a_205_that_has_a_body_is_filtered(gateway: Filtered) -> None:
+    assert gateway.left([destroy("$.a")], {"a": 1, "b": 2}, status=205) == {"b": 2}
 
 
 def test_a_chunked_answer_that_is_empty_passes(gateway: Filtered) -> None:
@@ -434,6 +445,21 @@ def test_too_many_at_a_time_are_refused(gateway: Filtered) -> None:
     memory.target.says = Says(200, (b'{"a": 1', b"}"), JSON, between=60)
     memory.call("GET", proxy).leave()
     assert made[0].held == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_thread_has_of_those_who_left_is_held_until_it_is_done_with_it() -> None:
+    workers, go_on, begun = Workers(None), Event(), list[int]()
+    asked = [workers.run(go_on.wait, 10) for _ in range(THREADS)] + [workers.run(lambda: begun.append(1), 10)]
+    for each in reversed(asked):  # first the one that has not begun, as the threads wait for others
+        each.addErrback(lambda failure: failure.trap(CancelledError))
+        each.cancel()
+    assert workers.held == 10 * len(asked)
+    go_on.set()
+    together = Barrier(THREADS)
+    await gatherResults([workers.run(together.wait, 0) for _ in range(THREADS)])
+    assert (workers.held, begun) == (0, [])
+    workers.close()
 
 
 def test_routes_without_filters_have_no_step_for_them(gateway: Filtered) -> None:
