@@ -2,8 +2,8 @@
 
 Belongs here: who wrote which part, and masking. Does not: finding out what would be sent (explaining.py).
 
-What is masked is told by origin, not by looking like a secret: the Exchange remembers who wrote each header and
-parameter. Where the credential's plugin changed a path, query or body in another way, the change is not shown at all.
+What is masked is told by origin, not by looking like a secret: whatever was not there when the credential's plugin got
+the request, whoever wrote it then, for who comes after that plugin may have copied what it wrote.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import field, frozen
 
+from rrgate.api import Kind
 from rrgate.exchange import Exchange
 from rrgate.messages import TargetRequest
 from rrgate.names import fold_parameter
@@ -53,6 +54,9 @@ class Before:
 
     path: bytes
     query: bytes
+    fields: frozenset[tuple[bytes, bytes, bytes]]
+    injected: frozenset[tuple[bytes, bytes, str]]
+    injected_query: frozenset[tuple[bytes, str]]
     body: bytes
     body_writer: str
 
@@ -60,7 +64,15 @@ class Before:
 def before_credential(ex: Exchange, callers: bytes) -> Before:
     """`ex.to_target` as it stands now. `callers`: the body that the caller describes."""
     request = ex.to_target
-    return Before(request.path, request.query, _body(request, callers), request.body_writer)
+    return Before(
+        request.path,
+        request.query,
+        frozenset(request.fields),
+        frozenset(request.injected.values()),
+        frozenset(request.injected_query.values()),
+        _body(request, callers),
+        request.body_writer,
+    )
 
 
 def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | None) -> ExplainedRequest:
@@ -87,7 +99,7 @@ def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | 
         request.method.decode("latin-1"),
         url,
         parameters,
-        _headers(request, route, secret_writer, mask, (hops, str(ex.hops + 1))),
+        _headers(request, route, before, secret_writer, mask, (hops, str(ex.hops + 1))),
         before.body,
         before.body_writer or (CALLER if before.body else ""),
         mask if body != before.body else "",
@@ -96,7 +108,7 @@ def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | 
 
 def _writer_of(route: Route) -> str:
     """The name under which the credential's plugin writes."""
-    return next((step.plugin for step in route.chain.prepare if step.kind.name == "CREDENTIAL"), "")
+    return next((step.plugin for step in route.chain.prepare if step.kind is Kind.CREDENTIAL), "")
 
 
 def _body(request: TargetRequest, callers: bytes) -> bytes:
@@ -111,12 +123,15 @@ def _parameters(request: TargetRequest, before: Before, secret_writer: str, mask
     for part in request.query.split(b"&") if request.query else ():
         name, _, value = part.partition(b"=")
         injected = request.injected_query.get(fold_parameter(name))
-        writer = CALLER if injected is None else injected[1]
-        hidden = writer == secret_writer if injected is not None else _plain(part) not in known
-        if hidden and secret_writer:
-            parts.append(Part(name.decode("latin-1"), mask, secret_writer, f"{name.decode('latin-1')}={mask}"))
+        shown, writer = name.decode("latin-1"), CALLER if injected is None else injected[1]
+        there = _plain(part) in known and (injected is None or injected in before.injected_query)
+        if secret_writer and not there:
+            if injected is None:
+                # Written by none of the methods: nothing says where its name ends.
+                shown, writer = mask, secret_writer
+            parts.append(Part(shown, mask, writer, f"{shown}={mask}"))
         else:
-            parts.append(Part(name.decode("latin-1"), value.decode("latin-1"), writer, part.decode("latin-1")))
+            parts.append(Part(shown, value.decode("latin-1"), writer, part.decode("latin-1")))
     return tuple(parts)
 
 
@@ -125,14 +140,18 @@ def _plain(part: bytes) -> bytes:
 
 
 def _headers(
-    request: TargetRequest, route: Route, secret_writer: str, mask: str, hops: tuple[str, str]
+    request: TargetRequest, route: Route, before: Before, secret_writer: str, mask: str, hops: tuple[str, str]
 ) -> tuple[Part, ...]:
     parts = [Part("Host", route.authority.decode("latin-1"), GATEWAY)]
-    for folded, name, value in request.fields:
+    for known in request.fields:
+        folded, name, value = known
         if folded not in request.injected:
-            parts.append(Part(name.decode("latin-1"), value.decode("latin-1"), CALLER))
-    for name, value, writer in request.injected.values():
-        hidden = bool(secret_writer) and writer == secret_writer
+            there = not secret_writer or known in before.fields
+            shown, writer = (value.decode("latin-1"), CALLER) if there else (mask, secret_writer)
+            parts.append(Part(name.decode("latin-1"), shown, writer))
+    for written in request.injected.values():
+        name, value, writer = written
+        hidden = bool(secret_writer) and written not in before.injected
         parts.append(Part(name.decode("latin-1"), mask if hidden else value.decode("latin-1"), writer))
     parts.append(Part(*hops, GATEWAY))
     return tuple(parts)

@@ -153,7 +153,7 @@ class _Run:
             authorize=(*told, *(self._told(step, instead.get(step.mark)) for step in chain.authorize)),
             body_needed=chain.body_needed,
             prepare=tuple(self._told(step, instead.get(step.mark)) for step in chain.prepare),
-            on_request_body=tuple(step for step in chain.on_request_body if self._changes_bodies(step)),
+            on_request_body=tuple(map(self._changing, filter(self._changes_bodies, chain.on_request_body))),
             body_limit=chain.body_limit,
         )
 
@@ -201,6 +201,13 @@ class _Run:
             return answer
 
         return evolve(step, call=told, is_async=True)
+
+    def _changing(self, step: Step) -> Step:
+        def changing(ex: Exchange, chunk: bytes, last: bool) -> Any:
+            ex.to_target.writer = step.plugin
+            return step.call(ex, chunk, last)
+
+        return evolve(step, call=changing)
 
     def _changes_bodies(self, step: Step) -> bool:
         if not step.pure:

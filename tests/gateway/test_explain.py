@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import pytest_twisted
+from attrs import field, frozen
 from pytest_twisted import ensureDeferred
 
-from rrgate.api import Exchange, NoConfig, Parts, Plugin, hookimpl
+from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin, Side, hookimpl
 from rrgate.registry import load_registry
 from tests.running_gateway import MadeProxy, RunningGateway
 from tests.targets import Connection, Received, Target
@@ -72,12 +73,69 @@ class Faulty(Plugin):
         raise RuntimeError(SECRET)
 
 
+@frozen
+class Kept:
+    """A secret."""
+
+    secret: str = field(repr=False)
+
+
+class Unruly(Plugin):
+    """A credential that writes past the methods that remember who wrote what."""
+
+    name = "unruly"
+    sides = frozenset({Side.TARGET})
+    Config = Kept
+    pure = True
+
+    def prepare(self, ex: Exchange) -> None:
+        request, secret = ex.to_target, self.config.secret.encode()
+        request.remove_header(b"X-Mine")
+        request.fields.append((b"x-mine", b"X-Mine", secret))
+        request.set_header(b"X-Key", secret)
+        request.query = b"added=" + secret + b"&" + secret
+
+
+class LateBody(Plugin):
+    """A credential that writes while the body passes, and not before."""
+
+    name = "lateBody"
+    sides = frozenset({Side.TARGET})
+    Config = Kept
+    pure = True
+
+    def prepare(self, ex: Exchange) -> None:
+        pass
+
+    def on_request_body(self, ex: Exchange, chunk: bytes, last: bool) -> bytes:
+        secret = self.config.secret.encode()
+        ex.to_target.set_header(b"X-Key", secret)
+        return chunk + secret if last else chunk
+
+
+class Copying(Plugin):
+    """Comes after the credential, and copies what it wrote."""
+
+    name = "copying"
+    kind = Kind.LOG
+    pure = True
+
+    @classmethod
+    def for_proxy(cls, parts: Parts) -> NoConfig | None:
+        return NoConfig() if parts.proxy.name == "with copying" else None
+
+    def prepare(self, ex: Exchange) -> None:
+        value = ex.to_target.header(b"Authorization") or b""
+        ex.to_target.set_header(b"X-Copy", value)
+        ex.to_target.set_query(b"copy", value.replace(b" ", b"+"))
+
+
 class Brought:
     """What brings them."""
 
     @hookimpl
     def rrgate_plugins(self) -> list[type[Plugin]]:
-        return [Impure, Faulty]
+        return [Impure, Faulty, Unruly, LateBody, Copying]
 
 
 @pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]
@@ -187,6 +245,47 @@ async def test_it_says_who_wrote_each_part(gateway: RunningGateway, target: Reme
         ("requestrocket-hops", "1", "gateway"),
     }
     assert f"two={mask}" in explained["request"]["url"]
+
+
+@pytest.mark.parametrize("towards", ["unruly", "lateBody"])
+@ensureDeferred
+async def test_whatever_a_credential_writes_is_masked_however_it_does(
+    gateway: RunningGateway, target: Remembering, towards: str
+) -> None:
+    added = {"proxyAdditionalQueryParams": {"added": "1"}}
+    proxy = await gateway.proxy(target.url, towards=(towards, {"secret": SECRET}), **added)
+    await gateway.change("proxies", proxy.id, proxyName="with copying")
+    explained = await explain(gateway, proxy, method="POST", headers={"X-Mine": "mine"}, body="mine")
+    assert (explained["outcome"], explained["complete"]) == ("sent", True)
+    (key,) = [part for part in explained["request"]["headers"] if part["name"] == "X-Key"]
+    assert (key["value"][:8], key["writtenBy"]) == (MASK, towards)
+    assert (await gateway.call(proxy, "POST", "/", {"X-Mine": "mine"}, b"mine")).status == 200
+    (sent,) = target.seen
+    assert SECRET in f"{sent.path} {sent.headers} {sent.body!r}"
+
+
+@ensureDeferred
+async def test_a_caller_that_shows_what_the_credential_writes_is_not_told_so(
+    gateway: RunningGateway, target: Remembering
+) -> None:
+    proxy = await gateway.proxy(target.url, towards=TOWARDS["apiKey in the query"])
+    explained = await explain(gateway, proxy, path=f"/?api_key={SECRET}")
+    (key,) = explained["request"]["queryParams"]
+    assert (key["name"], key["value"][:8], key["writtenBy"]) == ("api_key", MASK, "apiKey")
+
+
+@ensureDeferred
+async def test_what_comes_after_a_credential_shows_nothing_of_it(
+    gateway: RunningGateway, target: Remembering
+) -> None:
+    proxy = await gateway.proxy(target.url, towards=TOWARDS["bearer"])
+    await gateway.change("proxies", proxy.id, proxyName="with copying")
+    explained = await explain(gateway, proxy)
+    parts = [*explained["request"]["headers"], *explained["request"]["queryParams"]]
+    copies = [(part["name"], part["value"][:8], part["writtenBy"]) for part in parts if "opy" in part["name"]]
+    assert copies == [("X-Copy", MASK, "copying"), ("copy", MASK, "copying")]
+    assert (await gateway.call(proxy)).status == 200
+    assert SECRET in target.seen[0].path
 
 
 @ensureDeferred
