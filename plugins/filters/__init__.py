@@ -151,8 +151,20 @@ class AnswerFilters(Plugin):
         await message.read_body()
         ex.state[self.name] = self._stages(message, ex.method)
 
-    def prepare(self, ex: Exchange) -> None:
+    def prepare(self, ex: Exchange) -> Awaitable[None] | None:
         """Ask for the whole document, and in no coding that is not known here."""
+        if self.name not in ex.state:  # an attempt at an asynchronous request, which was judged when it was taken
+            finding = self.authorize(ex)
+            if finding is not None:
+                return self._ask_later(ex, finding)
+        self._ask(ex)
+        return None
+
+    async def _ask_later(self, ex: Exchange, finding: Awaitable[None]) -> None:
+        await finding
+        self._ask(ex)
+
+    def _ask(self, ex: Exchange) -> None:
         if ex.state[self.name]:
             request = ex.to_target
             for name in (b"Range", b"If-Range", b"A-IM"):
