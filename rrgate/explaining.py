@@ -137,7 +137,7 @@ class _Run:
     def put(self, ex: Exchange) -> None:
         """Nothing is logged."""
 
-    def shown(self, ex: Exchange) -> dict[str, object]:
+    def shown(self, ex: Exchange) -> Mapping[str, object]:
         """Nobody asks: no plugin is told of a record."""
         return {}
 

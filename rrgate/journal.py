@@ -21,7 +21,7 @@ from rrgate.body_log import BodyLog, Seal, seals_nothing
 from rrgate.countries import Countries
 from rrgate.exchange import Exchange
 from rrgate.record import Snapshot, encode, snapshot
-from rrgate.record_view import Document, published
+from rrgate.record_view import RecordOf
 from rrgate.store.counts import Tallied
 from rrgate.store.request_log import BodyRow, LogRow
 from rrgate.tally import Tally
@@ -136,9 +136,9 @@ class Journal:
         except Exception:  # noqa: BLE001 - a request that was answered must not fail because of its log
             self._not_taken += 1
 
-    def shown(self, ex: Exchange) -> Document:
-        """The record of the finished `ex`, as lists show it. Raises whatever an odd one makes it raise."""
-        return published(encode(snapshot(ex), self._countries.of(ex.caller_address)))[0]
+    def shown(self, ex: Exchange) -> RecordOf:
+        """The record of the finished `ex`."""
+        return RecordOf(ex, self._countries.of)
 
     def flush(self) -> Deferred[None]:
         """Fires when everything put so far is written, or given up at the end. While the disk refuses, it waits."""

@@ -287,11 +287,7 @@ class Pipeline:
     def _log_steps(self, ex: Exchange, route: Route) -> None:
         if not route.chain.on_log:
             return
-        try:
-            record = self._records.shown(ex)
-        except Exception:  # noqa: BLE001 - one odd request; the journal says what becomes of it
-            self._log.failure("request {id} cannot be shown to plugins", id=ex.id)
-            return
+        record = self._records.shown(ex)
         for step in route.chain.on_log:
             try:
                 step.call(ex, record)

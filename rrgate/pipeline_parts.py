@@ -5,6 +5,7 @@ Belongs here: these interfaces. Does not: what is behind them (journal.py, deliv
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from rrgate.exchange import Exchange
@@ -22,8 +23,8 @@ class Records(Protocol):
     def put(self, ex: Exchange) -> None:
         """Write it down, later; never raises, never waits."""
 
-    def shown(self, ex: Exchange) -> dict[str, object]:
-        """The record of it, as lists show it."""
+    def shown(self, ex: Exchange) -> Mapping[str, object]:
+        """The record of it, as lists show it, made when it is read. Never raises; reading may."""
 
 
 class Accepts(Protocol):

@@ -112,7 +112,7 @@ class LogsRequests(Protocol):
     def on_log(self, ex: Exchange, record: Mapping[str, object]) -> None:
         """After the last byte, once for every request of the proxy, however it ended.
 
-        `record` is what the log will hold. Raising is logged and has no other effect.
+        `record` is what the log will hold, made when it is first read. Raising is logged and has no other effect.
         """
 
 

@@ -25,8 +25,7 @@ from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.own_request import own_request
 from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
-from rrgate.record import encode, snapshot
-from rrgate.record_view import published
+from rrgate.record_view import RecordOf
 from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route
 from rrgate.steps import PluginFault, answer_steps, let_go, way_in
@@ -245,7 +244,7 @@ class Trials:
         """A plugin undoes in `on_log` what must be undone for every request."""
         if not chain.on_log:
             return
-        record, _ = published(encode(snapshot(ex)))
+        record = RecordOf(ex)
         for step in chain.on_log:
             try:
                 step.call(ex, record)

@@ -22,7 +22,7 @@ from rrgate.messages import Identity, TargetResponse
 from rrgate.model.path_template import compiled_template
 from rrgate.names import fold
 from rrgate.record import encode, snapshot
-from rrgate.record_view import published
+from rrgate.record_view import RecordOf, published
 from rrgate.redaction import (
     REDACTED,
     Kept,
@@ -476,3 +476,22 @@ def test_a_snapshot_is_cheap() -> None:
             snapshot(ex)
         best = min(best, (time.perf_counter() - started) / 100)
     assert best < 20e-6  # 0.3 µs here; the bound only catches work that belongs into encode
+
+
+# For plugins.
+
+
+def test_plugins_are_given_the_record_that_lists_show() -> None:
+    ex = forwarded()
+    given = RecordOf(ex, {"127.0.0.1": "NZ"}.__getitem__)
+    record = published(encode(snapshot(ex), "NZ"))[0]
+    assert (dict(given), len(given), given["country"]) == (record, len(record), "NZ")
+    assert RecordOf(ex)["country"] == "ZZ"
+
+
+def test_a_record_is_made_when_it_is_first_read_and_once() -> None:
+    asked: list[str] = []
+    given = RecordOf(forwarded(), lambda address: asked.append(address) or "ZZ")  # type: ignore[func-returns-value]
+    assert asked == []
+    assert given["sKey"] == given["sKey"] == "r1"
+    assert asked == ["127.0.0.1"]

@@ -33,7 +33,7 @@ from rrgate.model.rule_documents import third_spelling
 from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
 from rrgate.record import encode, snapshot
-from rrgate.record_view import Document, published
+from rrgate.record_view import Document, RecordOf, published
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.testing.calls import Call
@@ -175,9 +175,9 @@ class MemoryGateway:
         self.requests.append(ex)
         self.records.append(published(encode(snapshot(ex))))
 
-    def shown(self, ex: Exchange) -> Document:
+    def shown(self, ex: Exchange) -> RecordOf:
         """The record of it, for plugins."""
-        return published(encode(snapshot(ex)))[0]
+        return RecordOf(ex)
 
     @property
     def target(self) -> StubTarget:

@@ -20,8 +20,7 @@ from rrgate.model import Client, Proxy, Target
 from rrgate.names import CALLER_ADDRESS_PREFIXES
 from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
-from rrgate.record import encode, snapshot
-from rrgate.record_view import published
+from rrgate.record_view import RecordOf
 from rrgate.route import Endpoint, Route
 from rrgate.waiting import Task, Waiter
 
@@ -193,8 +192,8 @@ class House:
     def put(self, ex: Exchange) -> None:
         self.logged.append(ex)
 
-    def shown(self, ex: Exchange) -> dict[str, object]:
-        return published(encode(snapshot(ex)))[0]
+    def shown(self, ex: Exchange) -> RecordOf:
+        return RecordOf(ex)
 
     def _route(self, proxy: Proxy) -> Route:
         return Route(

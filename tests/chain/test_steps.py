@@ -681,3 +681,17 @@ def test_on_log_runs_once_however_it_ended_and_may_fail(logged: list[Any]) -> No
         assert seen == []
         assert house.phases[-1] == "bad on_log"
         assert len(house.logged) == 1
+
+
+def test_a_request_that_cannot_be_shown_fails_who_looks_and_nobody_else(logged: list[Any]) -> None:
+    told: list[str] = []
+
+    steps = {
+        "spoiling": lambda ex, record: setattr(ex, "wall_started", "never"),
+        "looking": lambda ex, record: record["sKey"],
+        "log": lambda ex, record: told.append("log"),
+    }
+    house = House(letting_in(), *(plugin(name, Kind.LOG, on_log=step) for name, step in steps.items()))
+    assert house.call().door.status == 200
+    assert house.phases == ["looking on_log"]
+    assert (told, len(house.logged)) == (["log"], 1)
