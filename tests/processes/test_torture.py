@@ -1,0 +1,39 @@
+"""`rrgate torture`, a small one: gateways that are killed under load lose nothing, and double nothing.
+
+Belongs here: a few kills. Does not: many (.ci/run), what is judged how (tests/torture/).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from rrgate.torture.process import CALLER_KEY
+from tests.leak_search import LeakSearch
+from tests.processes.twistd import BIN
+
+KILLS = 5
+
+
+def test_killed_gateways_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "state"
+    search = LeakSearch.of(data)
+    search.know("a caller's key", CALLER_KEY)
+    search.know("a request's body", "body of 7 body of 7")
+    done = subprocess.run(
+        [BIN / "rrgate", "torture", f"--kills={KILLS}", f"--data={data}", "--duration=2", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["kills"], told["lost"], told["doubled"]) == (KILLS, 0, 0), told["problems"]
+    assert told["refused"] == {}
+    assert told["accepted"] > 0
+    assert told["accepted"] <= sum(told["states"].values()) <= told["accepted"] + told["unanswered"]
+    search.look_at_state(data)
+    search.add("the log", data.with_suffix(".log").read_text())
+    search.end()
