@@ -68,6 +68,8 @@ EventKind = Literal[
     "limit-reached",
     "budget-approached",
     "budget-spent",
+    "delivery-exhausted",
+    "delivery-unknown",
 ]
 
 
@@ -83,7 +85,9 @@ class Event:
     host and port they come from), `credential-failed` (what a target is to be shown cannot be had; it is tried again;
     `subject` is the credential's id), `credential-needs-authorization` (the same, and only a person can help),
     `limit-approached`, `limit-reached` (80 % of a limit on requests, or all of it, is used; `subject` is the id of the
-    proxy, client or meter that has it), `budget-approached`, `budget-spent` (the same of a client's requests a month).
+    proxy, client or meter that has it), `budget-approached`, `budget-spent` (the same of a client's requests a month),
+    `delivery-exhausted` (an asynchronous request was not delivered, and is not tried again; `subject` is its proxy's
+    id), `delivery-unknown` (the gateway died during an attempt at one, which may have arrived).
     `message`: a sentence. `window`: of a limit, `minute`, `hour`, `day` or `month`; what else is told of has none.
     """
 

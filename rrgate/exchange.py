@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from rrgate.route import Route
 
 
-Story = Literal["whole", "beginning", "end", "none"]
-"""What of a request its record tells: of one that is delivered later first its beginning, then its end in its place;
-of a question about one, nothing."""
+Story = Literal["whole", "beginning", "again", "end", "none"]
+"""What of a request its record tells: of one that is delivered later first its beginning, then its end in its place,
+and if it is sent again after that, its beginning again, which nobody counts; of a question about one, nothing."""
 
 MOST_REPEATED: Final = 64 * 1024
 """Bytes of a held body up to which a request is sent once more."""

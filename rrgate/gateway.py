@@ -203,6 +203,7 @@ class Gateway(Service):
             compiler=self._compiler,
             trials=self._trials,
             notifier=self._notifier,
+            deliveries=self.delivery.managing,
             metrics=self.metrics,
             public_url=self.public_url,
             hosts=self._names(settings.core_listen),

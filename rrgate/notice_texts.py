@@ -58,6 +58,15 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
         "The budget is spent",
         "{noun} has used up its requests of this month; further ones are refused until the next.",
     ),
+    "delivery-exhausted": (
+        "A request was not delivered",
+        "{noun} has an asynchronous request that was not delivered, and is not tried again; it can be replayed.",
+    ),
+    "delivery-unknown": (
+        "A request may not have been delivered",
+        "{noun} has an asynchronous request during which the gateway stopped; whether it arrived, only its target "
+        "knows. It can be replayed.",
+    ),
 }
 """By event: what the members of a client are told. `{noun}` is what the event's subject is the id of;
 `{window}` is the event's."""

@@ -14,6 +14,7 @@ from rrgate.boot import BootHooks
 from rrgate.compiling import Compiler
 from rrgate.core.house import CoreHouse
 from rrgate.core.user_limit import UserLimit
+from rrgate.deliveries import Deliveries
 from rrgate.directory import Directory
 from rrgate.explaining import Explainer
 from rrgate.metrics.exposition import Metrics
@@ -37,6 +38,7 @@ def open_house(
     compiler: Compiler,
     trials: Trials,
     notifier: Notifier,
+    deliveries: Deliveries,
     metrics: Metrics,
     public_url: str,
     hosts: Collection[str],
@@ -70,5 +72,6 @@ def open_house(
         address_of=TrustedProxies(settings.trusted_proxies).told_of,
         counters=state.counters,
         notifier=notifier,
+        deliveries=deliveries,
         user_limit=UserLimit(state.counters, settings.core_requests_per_minute),
     )

@@ -17,10 +17,12 @@ from rrgate.boot import BootHooks
 from rrgate.delivery.accept import Acceptance
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.courier import Courier
+from rrgate.delivery.managing import Managing
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.sending import Sender
 from rrgate.delivery.table import Keep
+from rrgate.delivery.telling import Telling
 from rrgate.delivery.times import DeliveryTime
 from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
@@ -41,6 +43,7 @@ class OpenedDelivery:
     acceptance: Acceptance
     worker: Worker
     queue: Queue
+    managing: Managing
 
 
 def open_delivery(
@@ -80,10 +83,11 @@ def open_delivery(
         inventory = await state.store.load()
         return all(proxy.id != proxy_id for proxy in inventory.proxies)
 
+    telling = Telling(directory, reactor, now, state.journal.put, boot.tell)
     worker = Worker(
         queue,
         directory,
-        Courier(queue, directory, sender, reactor, state.journal.put, is_gone),
+        Courier(queue, directory, sender, telling, is_gone),
         reactor,
         in_flight=settings.async_in_flight,
         per_target=settings.async_in_flight_per_target,
@@ -96,7 +100,7 @@ def open_delivery(
         taken=worker.wake,
         keyed=_DataKeys(state).safe,
     )
-    return OpenedDelivery(acceptance, worker, queue)
+    return OpenedDelivery(acceptance, worker, queue, Managing(queue, directory, telling, worker.wake))
 
 
 class _Lock:

@@ -201,7 +201,7 @@ def encode(seen: Snapshot, country: str = UNKNOWN) -> LogRow:
         parameters_kept(query, route) if query else {},
         answer_headers_kept(answer_fields, route),
         country,
-        story != "beginning",
+        story != "beginning" and story != "again",
     )
     return LogRow(
         proxy_id,

@@ -52,7 +52,7 @@ class Tally:
             _,
         ) = seen
         country = self._country(address)
-        if route is None or story == "end":  # counted when it was taken
+        if route is None or story == "end" or story == "again":  # counted when it was taken
             return country
         minute = int(wall_started // 60)
         place = self._places.get(route)

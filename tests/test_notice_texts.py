@@ -48,6 +48,8 @@ SUBJECTS = {
     "limit-reached": "p1",
     "budget-approached": "c1",
     "budget-spent": "c1",
+    "delivery-exhausted": "p1",
+    "delivery-unknown": "p1",
 }
 
 

@@ -143,6 +143,9 @@ MAY: Final[Mapping[str, Needs]] = {
     #
     "GET /clients/{clientId}/proxies/{proxyId}/requests": Role.USER,
     "GET /clients/{clientId}/proxies/{proxyId}/requests/{requestId}": Role.USER,
+    "POST /clients/{clientId}/proxies/{proxyId}/requests/{requestId}/cancel": Role.ADMIN,
+    "POST /clients/{clientId}/proxies/{proxyId}/requests/{requestId}/replay": Role.ADMIN,
+    "POST /clients/{clientId}/proxies/{proxyId}/requests/replay": Role.ADMIN,
     "GET /clients/{clientId}/telemetry": Role.USER,
     "GET /clients/{clientId}/proxies/{proxyId}/telemetry": Role.USER,
     "GET /clients/{clientId}/audit": Role.ADMIN,

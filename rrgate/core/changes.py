@@ -122,6 +122,15 @@ def configuring(
     return evolve(entry, kind=CONFIGURATION)
 
 
+def steering(
+    house: CoreHouse, actor: Actor, action: Action, proxy: Proxy, request_id: str, wanted: Mapping[str, Any]
+) -> AuditEntry:
+    """The entry of an asynchronous request of `proxy` that is about to be cancelled or replayed; of a range of them,
+    without `request_id`, that of the proxy. `wanted`: what was asked for."""
+    entry = _entry(house, actor, action, proxy, before=None, after={"proxyId": proxy.id, **wanted})
+    return evolve(entry, kind="requests", noun_id=request_id) if request_id else entry
+
+
 def _entry(
     house: CoreHouse,
     actor: Actor,

@@ -17,6 +17,7 @@ from rrgate.core.attempts import Attempts
 from rrgate.core.under_way import UnderWay
 from rrgate.core.user_limit import UserLimit
 from rrgate.counting_values import NothingCounted
+from rrgate.deliveries import Deliveries
 from rrgate.directory import Noun
 from rrgate.explanation import Described, Explanation
 from rrgate.model import (
@@ -222,6 +223,7 @@ class CoreHouse:
     trials: Trying
     authorizing: Authorizing
     explaining: Explaining
+    deliveries: Deliveries
     notifier: Notifying
     wall: Callable[[], float]
     hosts: frozenset[str] = field(converter=_host_names)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from attrs import frozen
 
 from rrgate.core.shapes import ValidationData, told
+from rrgate.model.published import Milliseconds
 
 
 @frozen(kw_only=True)
@@ -116,6 +117,51 @@ class RequestRecord:
 
 
 @frozen(kw_only=True)
+class DeliveryAttempt:
+    """An attempt at an asynchronous request."""
+
+    number: int = told("From 1, replays included.", example=1)
+    started_at: Milliseconds
+    ended_at: Milliseconds | None = told("Null while it is under way.")
+    status: int | None = told("What the target answered, or this gateway in its place.", example=503)
+    error: str | None = told("Why there is no answer of the target's.")
+    wait: float | None = told("Seconds from its end to the next one.", example=0.914)
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """How far an asynchronous request has come."""
+
+    state: Literal["queued", "sending", "waiting", "succeeded", "failed", "exhausted", "unknown", "cancelled"]
+    message: str | None = told("Why it is in this state, where that is to be said.")
+    accepted_at: Milliseconds
+    ended_at: Milliseconds | None
+    next_attempt_at: Milliseconds | None
+    attempts: tuple[DeliveryAttempt, ...]
+
+
+@frozen(kw_only=True)
+class DeliveredRequest:
+    """An asynchronous request, without its record."""
+
+    p_key: str = told("The proxy.")
+    s_key: str = told("Its own id.")
+    client_id: str
+    parent_id: str = told("The proxy.")
+    delivery: Delivery
+
+
+@frozen(kw_only=True)
+class Replayed:
+    """What came of asking for many."""
+
+    replayed: int = told("How many are sent again.", example=3)
+    limit_reached: bool = told("Whether there are more.")
+    next_cursor: str = told("The next request's `cursor`, when there are more.", sometimes=True)
+    message: str = told(example="Success")
+
+
+@frozen(kw_only=True)
 class RequestDetail(RequestRecord):
     """A request, by itself."""
 
@@ -129,3 +175,4 @@ class RequestDetail(RequestRecord):
     request_body_cut: bool = told("Whether there was more of it.", sometimes=True)
     response_body: Any = told("The same of its answer.", sometimes=True)
     response_body_cut: bool = told("Whether there was more of it.", sometimes=True)
+    delivery: Delivery = told("Of an asynchronous request, while that is kept.", sometimes=True)

@@ -5,12 +5,14 @@ Belongs here: which records are asked for, and what a member's role hides of the
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
 from rrgate.api import Problem
+from rrgate.careful_log import CarefulLogger
 from rrgate.core.access import Role
 from rrgate.core.answers import Answer, missing, not_right, ready, shown
 from rrgate.core.checking import owned
@@ -18,10 +20,13 @@ from rrgate.core.log_shapes import RequestDetail, RequestRecord, Requests
 from rrgate.core.queries import PAGING
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import Success
+from rrgate.deliveries import Document
 from rrgate.store.request_log import Ended
 
-STATES: Final[Mapping[str, Ended]] = {"succeeded": "well", "failed": "badly"}
-"""What `state` may be: how requests ended (gateway-api.md 11). None is under way once it is in the log."""
+log = CarefulLogger("rrgate.core")
+
+STATES: Final[Mapping[str, Ended]] = {"succeeded": "well", "failed": "badly", "pending": "not yet"}
+"""What `state` may be: how requests ended (gateway-api.md 11), or that asynchronous ones are under way."""
 
 HIDDEN_FROM_USERS = frozenset(
     {"requestBody", "requestBodyCut", "responseBody", "responseBodyCut", "tokenClaims"}
@@ -79,7 +84,20 @@ async def show_request(call: Call) -> Answer:
     record = await call.house.request_log.detail(proxy.id, call.ids["requestId"], bodies=sees_everything(call))
     if record is None:
         raise missing()
+    delivery = await delivery_of(call, proxy.id)
+    if delivery is not None:
+        record = {**record, "delivery": delivery}
     return shown("requests", visible(call, record))
+
+
+async def delivery_of(call: Call, proxy_id: str) -> Document | None:
+    """How far the asynchronous request that the path names has come; None where there is none, or what is kept of it
+    cannot be read now."""
+    try:
+        return await call.house.deliveries.told(proxy_id, call.ids["requestId"])
+    except (sqlite3.Error, OSError) as error:
+        log.error("a request's delivery cannot be read: {error}", error=error)
+        return None
 
 
 ROUTES = (

@@ -12,13 +12,24 @@ from attrs import Factory, field, frozen
 
 from rrgate.core.access import Needs, Role, needs
 from rrgate.core.answers import Answer, Refused, missing
-from rrgate.core.changes import Actor, Resource, authorizing, configuring, deleting, is_in_force, saving, trying
+from rrgate.core.changes import (
+    Actor,
+    Resource,
+    authorizing,
+    configuring,
+    deleting,
+    is_in_force,
+    saving,
+    steering,
+    trying,
+)
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
 from rrgate.core.shapes import Success
-from rrgate.model import Client, Credential, Member, Target, Token, User
+from rrgate.model import Client, Credential, Member, Proxy, Target, Token, User
 from rrgate.model.documents import Extra
+from rrgate.store.audit import Action
 
 
 @frozen(kw_only=True)
@@ -95,6 +106,10 @@ class Call:
     async def note_authorization(self, noun: Credential) -> None:
         """The same of `noun` for whose authorization a link is given out."""
         await self.house.store.save(audit=[authorizing(self.house, self.actor, noun)])
+
+    async def note_steering(self, action: Action, proxy: Proxy, request_id: str, **wanted: Any) -> None:
+        """The same of an asynchronous request that is about to be cancelled or replayed; see `steering`."""
+        await self.house.store.save(audit=[steering(self.house, self.actor, action, proxy, request_id, wanted)])
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -123,7 +123,9 @@ class AuditEntry:
     audit_created_at: Milliseconds = told("When.")
     audit_token_id: str | None = told("The id of the token that was shown.")
     audit_via: str = told("How: the route, the command or the field.", example="POST /clients/{clientId}/targets")
-    audit_action: Literal["create", "change", "delete", "test", "authorize"] = told("What was done.")
+    audit_action: Literal["create", "change", "delete", "test", "authorize", "cancel", "replay"] = told(
+        "What was done."
+    )
     audit_resource: str = told("The plural of its kind.", example="targets")
     audit_resource_id: str = told("Its `sKey`.")
     audit_before: Mapping[str, Any] | None = told("As it was published; null where there was nothing.")

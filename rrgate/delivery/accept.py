@@ -6,21 +6,20 @@ Belongs here: what a caller is answered. Does not: judging the request (pipeline
 from __future__ import annotations
 
 import sqlite3
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from twisted.logger import Logger
 
 from rrgate.answers import BAD_REQUEST, DENIED, GRANTED, GRANTED_MESSAGE
 from rrgate.delivery.keys import AnotherRequest, Key
-from rrgate.delivery.queue import Queue, Shown
+from rrgate.delivery.queue import Queue
+from rrgate.delivery.showing import status_document
 from rrgate.delivery.states import WINDOW
 from rrgate.delivery.stored import IDEMPOTENCY_KEY, Stored, whose
 from rrgate.exchange import Exchange
 from rrgate.ids import UUID_FORM
 from rrgate.messages import Reply
-from rrgate.model.times import format_milliseconds
 from rrgate.pipeline_parts import OURS
 from rrgate.store.errors import StoreError
 
@@ -125,44 +124,3 @@ def _seconds(values: list[bytes]) -> int | None:
     if len(values) > 1 or not text.isdigit() or len(text) > 6 or int(text) > LONGEST_DELAY:
         return None
     return int(text)
-
-
-def status_document(shown: Shown) -> dict[str, Any]:
-    """A request's state, attempts and final answer, as published."""
-    row = shown.row
-    return {
-        "requestId": row.request_id,
-        "status": row.progress.state.value,
-        "message": row.problem,
-        "acceptedAt": format_milliseconds(row.accepted_at),
-        "endedAt": _moment(row.ended_at),
-        "nextAttemptAt": _moment(row.progress.due_at),
-        "attempts": [
-            {
-                "number": attempt.number,
-                "startedAt": format_milliseconds(attempt.started_at),
-                "endedAt": _moment(attempt.ended_at),
-                "status": attempt.status,
-                "error": attempt.problem,
-                "wait": None if attempt.wait is None else attempt.wait / 1000,
-            }
-            for attempt in shown.attempts
-        ],
-        "answer": _answer(shown),
-    }
-
-
-def _answer(shown: Shown) -> dict[str, Any] | None:
-    answer = shown.answer
-    if answer is None:
-        return None
-    document: dict[str, Any] = {"status": answer.status, "headers": [list(pair) for pair in answer.fields]}
-    try:
-        document["body"] = answer.body.decode("utf-8")
-    except UnicodeDecodeError:
-        document["bodyBase64"] = b64encode(answer.body).decode()
-    return document
-
-
-def _moment(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else format_milliseconds(milliseconds)

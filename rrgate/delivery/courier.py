@@ -10,18 +10,15 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rrgate.api import ConfigError
-from rrgate.delivery.queue import Loaded, Queue
+from rrgate.delivery.queue import Queue
 from rrgate.delivery.sending import Sender, Sent
 from rrgate.delivery.states import ENDED, WINDOW, State, WrongState, margin_of
 from rrgate.delivery.stored import IDEMPOTENCY_KEY
 from rrgate.delivery.table import Row
+from rrgate.delivery.telling import GONE, OVER, UNKNOWN, Telling
 from rrgate.directory import Directory
-from rrgate.exchange import Exchange
-from rrgate.messages import Reply
 from rrgate.names import fold
 from rrgate.route import Route
 from rrgate.store.errors import SecretError
@@ -39,17 +36,15 @@ class Courier:
         queue: Queue,
         directory: Directory,
         sender: Sender,
-        clock: IReactorTime,
-        ended: Callable[[Exchange], object],
+        telling: Telling,
         is_gone: Callable[[str], Awaitable[bool]],
     ) -> None:
-        """`ended`: writes the end of a request into the log. `is_gone`: whether the proxy of that id, which is not in
-        the Directory, was deleted; else another process has made it, and this one does not know it yet."""
+        """`is_gone`: whether the proxy of that id, which is not in the Directory, was deleted; else another process has
+        made it, and this one does not know it yet."""
         self._queue = queue
         self._directory = directory
         self._sender = sender
-        self._clock = clock
-        self._ended = ended
+        self._telling = telling
         self._is_gone = is_gone
         self._log = Logger("rrgate.delivery")
 
@@ -71,28 +66,28 @@ class Courier:
                 if not await self._is_gone(proxy_id):
                     self._log.error("proxy {proxy} is not known here; what it has to deliver waits", proxy=proxy_id)
                     return UNKNOWN_PROXY
-                self._end(await self._queue.give_up(id, _GONE.message), loaded, None, _GONE)
+                self._telling.end(await self._queue.give_up(id, GONE.message), loaded.stored, None, GONE)
                 return 0.0
             row = await self._queue.begin(id)
         except WrongState:
             return 0.0  # it was cancelled
-        route = self._route(proxy_id)
+        route = self._telling.route(proxy_id)
         if row.progress.state is not State.SENDING:
-            self._end(row, loaded, None, _OVER)
+            self._telling.end(row, loaded.stored, None, OVER)
             return 0.0
         if route is None:
             # Nothing was sent: what a repaired configuration may change is tried again.
             row = await self._written(lambda: self._queue.failed_inside(row), trouble)
             if row.progress.state in ENDED:
-                self._end(row, loaded, None, _OVER)
+                self._telling.end(row, loaded.stored, None, OVER)
             return 0.0
-        ex = self._exchange(loaded, row)
+        ex = self._telling.exchange(row, loaded.stored, loaded.body)
         if route.proxy.auto_idempotency_key and not loaded.stored.has_key:
             ex.fields.append((fold(IDEMPOTENCY_KEY), IDEMPOTENCY_KEY, row.request_id.encode()))
         sent = await self._sender.send(ex, route, row.progress.attempts_now)
         row = await self._written(lambda: self._answered(row, route, sent), trouble)
         if row.progress.state in ENDED:
-            self._end(row, loaded, ex, None)
+            self._telling.end(row, loaded.stored, ex, None)
         if not sent.told or not sent.wait:
             return 0.0
         # Not beyond its own next attempt, which may have been moved forward.
@@ -106,14 +101,6 @@ class Courier:
         except WrongState:
             pass  # it is over already
         return 0.0
-
-    def _route(self, proxy_id: str) -> Route | None:
-        try:
-            found = self._directory.find(f"/{proxy_id}".encode())
-        except ConfigError as error:
-            self._log.error("a proxy cannot be compiled: {error}", error=error)
-            return None
-        return None if found is None else found[0]
 
     def _answered(self, row: Row, route: Route, sent: Sent) -> Awaitable[Row]:
         policy = route.proxy.retry_policy
@@ -138,10 +125,6 @@ class Courier:
             except (sqlite3.Error, OSError) as error:
                 await trouble(error)
 
-    def _exchange(self, loaded: Loaded, row: Row) -> Exchange:
-        started = self._clock.seconds() - (self._queue.now() - row.accepted_at) / 1000
-        return loaded.stored.exchange(row.request_id, row.proxy_id, loaded.body, started, row.progress.attempts)
-
     # Telling.
 
     async def recovered(self, row: Row) -> None:
@@ -151,27 +134,9 @@ class Courier:
         if state not in ENDED:
             return
         try:
-            loaded = await self._queue.load(row.id)
-        except (LookupError, SecretError) as error:
+            kept = await self._queue.heads([row.id])
+        except SecretError as error:
             self._log.error("the log is not told the end of request {id}: {error}", id=row.request_id, error=error)
             return
-        self._end(row, loaded, None, _UNKNOWN if state is State.UNKNOWN else _OVER)
-
-    def _end(self, row: Row, loaded: Loaded, ex: Exchange | None, instead: Reply | None) -> None:
-        """A request has come to its end. `ex`: its last attempt. `instead`: what the log tells where there is none."""
-        if row.progress.state is not State.SUCCEEDED:
-            self._log.warn("request {id} is {state}", id=row.request_id, state=row.progress.state.value)
-        if ex is None:
-            ex = self._exchange(loaded, row)
-            ex.route = self._route(row.proxy_id)
-        if instead is not None:
-            ex.final_status, ex.code, ex.message = instead.status, instead.code, instead.message
-            ex.answered_at = self._clock.seconds()
-        ex.story = "end"
-        if ex.route is not None:
-            self._ended(ex)
-
-
-_GONE: Final = Reply(404, "Its proxy was deleted", "proxy-access-denied")
-_OVER: Final = Reply(504, "The time for attempts was used up", "target-timeout")
-_UNKNOWN: Final = Reply(502, "The gateway stopped before the answer came", "target-unreachable")
+        for stored in kept.values():
+            self._telling.end(row, stored, None, UNKNOWN if state is State.UNKNOWN else OVER)

@@ -7,26 +7,27 @@ anything is done (worker.py). A seal is a checksum too: what was changed on disk
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, Protocol, TypeVar
 
-import orjson
-from attrs import field, frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 
 from rrgate.delivery import states, table
 from rrgate.delivery.commits import Work, Writes
+from rrgate.delivery.kept import Answer, Loaded, Shown, answer_row, body_row, head_row
 from rrgate.delivery.keys import Key, forget_old, taken_before
-from rrgate.delivery.states import Outcome
+from rrgate.delivery.states import ENDED, Outcome, State
 from rrgate.delivery.stored import Stored
-from rrgate.delivery.table import Attempt, Due, Keep, Row
+from rrgate.delivery.table import Due, Keep, Row
 from rrgate.store.errors import BrokenSecret
 
 T = TypeVar("T")
 
 FAULT_WAIT: Final = 30_000
 """Milliseconds until an attempt is made again that a fault of the gateway's own has kept from being sent."""
+MOST_REPLAYED: Final = 200
+"""Requests at a time, so that no accept waits for long."""
 
 
 class Seals(Protocol):
@@ -41,44 +42,6 @@ class Reads(Protocol):
     """Does reading work on another connection, in its turn."""
 
     def call(self, work: Callable[[], T]) -> Deferred[T]: ...
-
-
-@frozen
-class Answer:
-    """An answer that is kept. `fields`: names and values, as the caller would have had them."""
-
-    status: int
-    fields: list[tuple[str, str]] = field(repr=False)
-    body: bytes = field(repr=False)
-
-    def packed(self) -> bytes:
-        """As bytes, to be sealed."""
-        return orjson.dumps([self.status, self.fields]) + b"\n" + self.body
-
-    @classmethod
-    def unpacked(cls, packed: bytes) -> Answer:
-        """What `packed` made bytes of."""
-        head, _, body = packed.partition(b"\n")
-        status, fields = orjson.loads(head)
-        return cls(status, [(name, value) for name, value in fields], body)
-
-
-@frozen
-class Loaded:
-    """A request with what is in it."""
-
-    row: Row
-    stored: Stored
-    body: bytes = field(repr=False)
-
-
-@frozen
-class Shown:
-    """A request as its caller may see it. `answer`: None while there is none, or it is no longer kept."""
-
-    row: Row
-    attempts: tuple[Attempt, ...]
-    answer: Answer | None
 
 
 class Queue:
@@ -135,7 +98,9 @@ class Queue:
 
         return self._do(work)
 
-    def show(self, proxy_id: str, request_id: str, identity: bytes | None) -> Deferred[Shown | None]:
+    def show(
+        self, proxy_id: str, request_id: str, identity: bytes | None, *, with_answer: bool = True
+    ) -> Deferred[Shown | None]:
         """A request of a proxy, if it is whose that is, or whoever's where `identity` is None."""
 
         def work() -> Shown | None:
@@ -143,8 +108,9 @@ class Queue:
             row = table.find(connection, proxy_id, request_id, identity)
             if row is None:
                 return None
-            sealed = connection.execute("SELECT sealed FROM answers WHERE request = ?", (row.id,)).fetchone()
-            answer = None
+            answer = sealed = None
+            if with_answer:
+                sealed = connection.execute("SELECT sealed FROM answers WHERE request = ?", (row.id,)).fetchone()
             if sealed is not None:
                 packed = self._seals.unseal(row.client_id, answer_row(request_id), sealed[0])
                 answer = Answer.unpacked(packed)
@@ -164,6 +130,8 @@ class Queue:
         def work() -> Loaded:
             connection = self._reader.conn
             row = table.read(connection, id)
+            if row.progress.state in ENDED:
+                raise LookupError("it is over")
             found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (id,)).fetchone()
             if found is None:
                 raise BrokenSecret("what was to be sent is gone")
@@ -225,6 +193,51 @@ class Queue:
         """See `table.give_up`."""
         return self._do(lambda connection: table.give_up(connection, id, self.now(), self._keep, problem))
 
+    # Managing.
+
+    def cancel(self, id: int) -> Deferred[Row]:
+        """See `table.cancel`."""
+        return self._do(lambda connection: table.cancel(connection, id, self.now(), self._keep))
+
+    def replay(self, id: int, window: int) -> Deferred[Row]:
+        """See `table.replay`."""
+        return self._do(lambda connection: table.replay(connection, id, self.now(), self._keep, window))
+
+    def replay_all(
+        self,
+        proxy_id: str,
+        wanted: Collection[State],
+        after: int | None,
+        before: int | None,
+        behind: tuple[int, int] | None,
+        window: int,
+    ) -> Deferred[tuple[list[Row], tuple[int, int] | None]]:
+        """See `table.dead`: some of these, sent again; and behind which to go on, None at the end."""
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Row], tuple[int, int] | None]:
+            found = table.dead(connection, proxy_id, wanted, after, before, behind, MOST_REPLAYED)
+            rows = [table.replay(connection, row.id, self.now(), self._keep, window) for row in found]
+            more = len(found) == MOST_REPLAYED
+            return rows, (found[-1].accepted_at, found[-1].id) if more else None
+
+        return self._do(work)
+
+    def heads(self, ids: Collection[int]) -> Deferred[dict[int, Stored]]:
+        """What is kept of those of these requests that may yet be sent. Raises SecretError."""
+
+        def work() -> dict[int, Stored]:
+            kept = {}
+            for id in ids:
+                found = self._reader.conn.execute(
+                    "SELECT client_id, request_id, head FROM requests JOIN payloads ON request = id WHERE id = ?", (id,)
+                ).fetchone()
+                if found is not None:
+                    client_id, request_id, head = found
+                    kept[id] = Stored.of_head(self._seals.unseal(client_id, head_row(request_id), head))
+            return kept
+
+        return self._reads.call(work)
+
     def recover(self, most: int) -> Deferred[tuple[Row, ...]]:
         """See `table.recover`."""
         return self._do(lambda connection: table.recover(connection, self.now(), self._keep, most))
@@ -240,20 +253,3 @@ class Queue:
 
     def _do(self, work: Work[T]) -> Deferred[T]:
         return self._writes.do(work)
-
-
-def head_row(request_id: str) -> str:
-    """The `row` under which the head of a request is sealed."""
-    return f"queue/{request_id}/head"
-
-
-def body_row(request_id: str) -> str:
-    """The `row` under which its body is sealed."""
-    return f"queue/{request_id}/body"
-
-
-def answer_row(request_id: str) -> str:
-    """The `row` under which its final answer is sealed."""
-    return f"queue/{request_id}/answer"
-
-

@@ -9,7 +9,12 @@ behind an upload. It is not in backups: what it held would be delivered a second
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlite_utils import Database, Migrations
+
+DEAD: Final = "state IN ('failed', 'exhausted', 'unknown')"
+"""What may be sent again, spelled as its index has it, so that SQLite sees that it has them all."""
 
 migrations = Migrations("rrgate-queue")
 
@@ -55,3 +60,9 @@ def step_0002_keys(database: Database) -> None:
         "PRIMARY KEY (proxy_id, identity, key)) STRICT, WITHOUT ROWID"
     )
     database.execute("CREATE INDEX keys_old ON keys (until)")
+
+
+@migrations()
+def step_0003_dead_letters(database: Database) -> None:
+    """What may be sent again is found by proxy and time."""
+    database.execute(f"CREATE INDEX requests_dead ON requests (proxy_id, accepted_at, id) WHERE {DEAD}")

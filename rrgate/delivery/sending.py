@@ -19,7 +19,7 @@ from rrgate.api import Event
 from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.careful_log import CarefulLogger
 from rrgate.checks import Checks
-from rrgate.delivery.queue import Answer
+from rrgate.delivery.kept import Answer
 from rrgate.delivery.states import Outcome
 from rrgate.exchange import Exchange
 from rrgate.messages import InjectionError, Reply

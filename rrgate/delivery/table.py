@@ -7,12 +7,13 @@ Belongs here: reading and writing rows, as states.py says. Does not: threads and
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from attrs import frozen
 
 from rrgate.delivery import states
+from rrgate.delivery.schema import DEAD
 from rrgate.delivery.states import ENDED, REPLAYABLE, Outcome, Progress, State
 
 _PROGRESS: Final = "state, attempts, replayed_after, due_at, deadline, moved, repeatable"
@@ -183,6 +184,46 @@ def give_up(connection: sqlite3.Connection, id: int, now: int, keep: Keep, probl
     """It can never be sent. Raises WrongState."""
     _save(connection, id, states.undeliverable(read(connection, id).progress), now, keep, problem)
     return read(connection, id)
+
+
+def cancel(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
+    """It is not to be sent any more. Raises WrongState, LookupError."""
+    _save(connection, id, states.cancelled(read(connection, id).progress), now, keep, "It was cancelled")
+    return read(connection, id)
+
+
+def replay(connection: sqlite3.Connection, id: int, now: int, keep: Keep, window: int) -> Row:
+    """It is to be sent again, from the start; its answer so far is no more. Raises WrongState, LookupError."""
+    _save(connection, id, states.replayed(read(connection, id).progress, now, window), now, keep, None)
+    connection.execute("DELETE FROM answers WHERE request = ?", (id,))
+    return read(connection, id)
+
+
+def dead(
+    connection: sqlite3.Connection,
+    proxy_id: str,
+    wanted: Collection[State],
+    after: int | None,
+    before: int | None,
+    behind: tuple[int, int] | None,
+    most: int,
+) -> list[Row]:
+    """Up to `most` of a proxy's requests in one of `wanted` that were taken after and before these, exclusively, and
+    come `behind` (when it was taken, its number) that one; in this order."""
+    rows = connection.execute(
+        f"SELECT {_ROW} FROM requests WHERE proxy_id = ? AND {DEAD} AND (accepted_at, id) > (?, ?) "
+        f"AND accepted_at > ? AND accepted_at < ? AND state IN ({', '.join('?' * len(wanted))}) "
+        "ORDER BY accepted_at, id LIMIT ?",
+        (
+            proxy_id,
+            *(behind or (0, 0)),
+            -1 if after is None else after,
+            2**62 if before is None else before,
+            *(state.value for state in wanted),
+            most,
+        ),
+    )
+    return [_row(row) for row in rows]
 
 
 def recover(connection: sqlite3.Connection, now: int, keep: Keep, most: int) -> tuple[Row, ...]:

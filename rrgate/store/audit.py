@@ -21,7 +21,7 @@ from rrgate.store.errors import StoreError
 MOST_ENTRIES: Final = 1000
 """Entries of one page."""
 
-Action = Literal["create", "change", "delete", "test", "authorize"]
+Action = Literal["create", "change", "delete", "test", "authorize", "cancel", "replay"]
 
 REVISING: Final = ("create", "change", "delete")
 """Actions whose entries are revisions."""

@@ -6,7 +6,7 @@ queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeVar
@@ -38,7 +38,20 @@ MOST_LOOKED_AT: Final = 20_000
 USUAL_STATUS: Final = 200
 """Those of any other are in an index."""
 
-Ended = Literal["well", "badly"]
+Ended = Literal["well", "badly", "not yet"]
+
+PROCESSED: Final = 20
+"""The place of what says, among the facts, whether a request is over (rrgate/record.py)."""
+# Only such a one is answered 202 and not over: what else is answered that pays one comparison for it.
+_UNDER_WAY: Final = (
+    f"(looked.status = 202 AND (SELECT json_extract(facts, '$[{PROCESSED}]') FROM requests "
+    "WHERE requests.id = looked.id) IS 0)"
+)
+_ENDED: Final[Mapping[Ended, str]] = {
+    "well": f"status < 400 AND NOT {_UNDER_WAY}",
+    "badly": "status >= 400",
+    "not yet": _UNDER_WAY,
+}
 
 
 class LogRow(NamedTuple):
@@ -178,9 +191,10 @@ class RequestLog:
         """Records of a proxy, newest first; `''` for requests that found no proxy.
 
         `after`, `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ROWS`. `cursor`: from the page
-        before, opaque. `ended`: well is a status below 400. No page looks through more than `MOST_LOOKED_AT` rows, so
-        that a rare `method` may come in several, each of which may have few records, or none. `shown` makes of each
-        what is answered, on the reader's thread. Raises ValueError at once for a limit or cursor that is none.
+        before, opaque. `ended`: well is a status below 400 of what is over. No page looks through more than
+        `MOST_LOOKED_AT` rows, so that a rare `method` may come in several, each of which may have few records, or none.
+        `shown` makes of each what is answered, on the reader's thread. Raises ValueError at once for a limit or cursor
+        that is none.
         """
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
@@ -196,7 +210,7 @@ class RequestLog:
         if status == USUAL_STATUS:
             wanted.add("status = ?", status)
         if ended is not None:
-            wanted.add("status < 400" if ended == "well" else "status >= 400")
+            wanted.add(_ENDED[ended])
         wanted.add("method = ?", method)
         return self._thread.call(self._page, within, wanted, limit, shown)
 
@@ -234,7 +248,7 @@ class RequestLog:
         else:
             # What is looked at is bounded, whatever is found; only what is found is read whole. No order in between:
             # for that of a subquery with a limit SQLite keeps to, and for its own it would look at all of them.
-            found = f"SELECT id FROM ({looked_at}) WHERE {wanted} LIMIT ?"
+            found = f"SELECT id FROM ({looked_at}) AS looked WHERE {wanted} LIMIT ?"
             sql = f"SELECT id, {_COLUMNS} FROM requests WHERE id IN ({found}) {newest}"
             values = [*within.values, MOST_LOOKED_AT, *wanted.values]
         rows = connection.execute(sql, (*values, limit + 1)).fetchall()

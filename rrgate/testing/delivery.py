@@ -16,10 +16,12 @@ from rrgate.api import Event, Exchange, Reply
 from rrgate.delivery.accept import Acceptance
 from rrgate.delivery.commits import AtOnce
 from rrgate.delivery.courier import Courier
+from rrgate.delivery.managing import Managing
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.sending import Sender
 from rrgate.delivery.table import Keep
+from rrgate.delivery.telling import Telling
 from rrgate.delivery.times import DeliveryTime
 from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
@@ -99,13 +101,22 @@ class MemoryDelivery:
         worker = Worker(
             self.queue,
             self._directory,
-            Courier(self.queue, self._directory, sender, self._clock, self._records.put, _is_gone),
+            Courier(self.queue, self._directory, sender, self._telling, _is_gone),
             self._clock,
             in_flight=self._settings.async_in_flight,
             per_target=self._settings.async_in_flight_per_target,
         )
         worker.start()
         return worker
+
+    @cached_property
+    def _telling(self) -> Telling:
+        return Telling(self._directory, self._clock, self.queue.now, self._records.put, self._tell)
+
+    @cached_property
+    def managing(self) -> Managing:
+        """What the Core API works with."""
+        return Managing(self.queue, self._directory, self._telling, self._taken)
 
     @cached_property
     def _acceptance(self) -> Acceptance:

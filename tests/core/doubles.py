@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import treq
 from attrs import frozen
@@ -23,6 +23,7 @@ from rrgate.checks import Checks, as_document
 from rrgate.core.house import CoreHouse
 from rrgate.core.site import core_site
 from rrgate.counters import Counters
+from rrgate.deliveries import Document, NotNow, Replayed
 from rrgate.directory import Directory
 from rrgate.explanation import Described, Explanation
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
@@ -236,6 +237,57 @@ class Explaining:
         return Explanation(None, 403, "proxy-access-denied", "no", True, (), "", (), as_document(Checks.NONE))
 
 
+class MemoryDeliveries:
+    """Asynchronous requests by proxy and id, each as its state; remembers what was asked for, and `error` fails it."""
+
+    def __init__(self) -> None:
+        self.states: dict[tuple[str, str], str] = {}
+        self.asked: list[Any] = []
+        self.error: Exception | None = None
+
+    async def told(self, proxy_id: str, request_id: str) -> Document | None:
+        if self.error is not None:
+            raise self.error
+        state = self.states.get((proxy_id, request_id))
+        return None if state is None else {**DELIVERY, "state": state}
+
+    async def cancel(self, proxy_id: str, request_id: str) -> Document | None:
+        return await self._become("cancelled", ("queued", "waiting"), proxy_id, request_id)
+
+    async def replay(self, proxy_id: str, request_id: str) -> Document | None:
+        return await self._become("queued", ("failed", "exhausted", "unknown"), proxy_id, request_id)
+
+    async def replay_all(
+        self,
+        proxy_id: str,
+        states: Collection[str],
+        after: int | None,
+        before: int | None,
+        behind: tuple[int, int] | None,
+    ) -> Replayed:
+        self.asked.append((proxy_id, list(states), after, before, behind))
+        found = [key for key, state in self.states.items() if key[0] == proxy_id and state in states]
+        self.states.update(dict.fromkeys(found, "queued"))
+        return Replayed(len(found), (1_765_517_217_621, 7) if len(found) > 1 else None)
+
+    async def _become(self, state: str, out_of: Collection[str], *key: str) -> Document | None:
+        present = self.states[(key[0], key[1])]
+        self.asked.append((state, *key))
+        if present not in out_of:
+            raise NotNow(f"a request that is {present} cannot become {state}")
+        self.states[(key[0], key[1])] = state
+        return await self.told(*key)
+
+
+DELIVERY: Final = {
+    "message": None,
+    "acceptedAt": "2026-01-31T12:00:00.000Z",
+    "endedAt": None,
+    "nextAttemptAt": None,
+    "attempts": [],
+}
+
+
 class Authorizing:
     """Asks persons for those credentials that `asked` has; `brought`: what browsers brought back to the plugin."""
 
@@ -268,6 +320,7 @@ class Core:
         self.store = MemoryStore()
         self.log = MemoryLog()
         self.trials = MemoryTrials()
+        self.deliveries = MemoryDeliveries()
         self.ready = True
         self.directory = Directory(no_route)
         for name in ("alice", "adam", "uma", "bob"):
@@ -289,6 +342,7 @@ class Core:
             trials=self.trials,
             authorizing=self.authorizing,
             explaining=Explaining(),
+            deliveries=self.deliveries,
             notifier=self.notifier,
             core_public_url="https://core.test",
             wall=lambda: self.seconds,

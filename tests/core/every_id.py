@@ -58,6 +58,7 @@ async def made(core: Core, client: str = "acme", owner: str = "alice", member: s
         found = await core.store.notifications(type=kind, receiver_id=receiver, reader="", limit=1)
         ids[f"notificationId of {name}"] = found.notifications[0].id
     core.log.records += [{"sKey": ids["requestId"], "pKey": proxy["sKey"], "requestBody": "b", "tokenClaims": {}}]
+    core.deliveries.states[(proxy["sKey"], ids["requestId"])] = "waiting"
     return ids
 
 

@@ -69,6 +69,7 @@ class Watched:
     def __init__(self, core: Core, route: Route) -> None:
         self.core, self.route = core, route
         self.kept, self.entries = dict(core.store.kept), len(core.store.entries)
+        self.delivered = dict(core.deliveries.states)
 
     async def same(self, status: int, token: str | None, *ids: Ids) -> None:
         answers = set()
@@ -81,6 +82,7 @@ class Watched:
         assert len(answers) == 1, token
         assert self.core.store.kept == self.kept
         assert len(self.core.store.entries) == self.entries
+        assert (self.core.deliveries.states, self.core.deliveries.asked) == (self.delivered, [])
 
 
 def mixed(route: Route, mine: Ids, theirs: Ids) -> list[Ids]:

@@ -50,7 +50,7 @@ async def test_list(core: Core) -> None:
 @pytest_twisted.ensureDeferred
 async def test_by_state(core: Core) -> None:
     where = await at(core)
-    for state, ended in (("succeeded", "well"), ("failed", "badly")):
+    for state, ended in (("succeeded", "well"), ("failed", "badly"), ("pending", "not yet")):
         assert (await core.ask("GET", f"{where}?state={state}")).status == 200
         assert core.log.asked["ended"] == ended
 

@@ -400,7 +400,7 @@ def test_a_policy_that_fails_makes_a_dead_letter() -> None:
     request_id = send(gateway, proxy)
     gateway.clock.advance(60)
     assert status(gateway, proxy, request_id)["status"] == "exhausted"
-    assert [event.kind for event in gateway.events] == ["plugin-fault"]
+    assert [event.kind for event in gateway.events] == ["plugin-fault", "delivery-exhausted"]
 
 
 def keyed(gateway: MemoryGateway, proxy: Proxy, body: bytes, *, path: str = "/pay", caller: str = KEY) -> Any:

@@ -88,6 +88,7 @@ FLOORS = (
         "rrgate.compiling",
         "rrgate.reaching",
         "rrgate.credential_state",
+        "rrgate.deliveries",
         "rrgate.directory",
         "rrgate.explained_request",
         "rrgate.explaining",

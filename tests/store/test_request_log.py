@@ -14,6 +14,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import defer
 
+from rrgate.record import Facts
 from rrgate.store import LogRow, RequestLog
 from rrgate.store import request_log as module
 from rrgate.store.request_log import BodyRow
@@ -98,6 +99,27 @@ async def test_by_status_and_how_it_ended(log: RequestLog) -> None:
     assert await listed(log, ended="badly") == ["r7", "r4", "r3", "r1"]
     assert await listed(log, ended="well", status=404) == []
     assert await listed(log, ended="badly", status=404, method="GET") == ["r4", "r1"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_taken_and_is_not_over_has_ended_neither_way(log: RequestLog) -> None:
+    assert Facts._fields.index("processed") == module.PROCESSED
+    facts = {over: orjson.dumps([0] * module.PROCESSED + ([] if over is None else [over])) for over in (True, False)}
+    log.append(
+        [
+            row(number)._replace(status=status, facts=(facts[over] if over is not None else b"[]").decode())
+            for number, (status, over) in enumerate([(202, True), (202, False), (200, True), (404, True), (202, None)])
+        ]
+    )
+
+    async def count(**query: object) -> int:
+        return len((await log.list("p", **query)).requests)  # type: ignore[arg-type]
+
+    assert await count(ended="well") == 3, "a target's 202, an old row, and a 200"
+    assert await count(ended="not yet") == 1
+    assert await count(ended="badly") == 1
+    assert await count(ended="not yet", status=202, method="GET") == 1
+    assert await count(ended="not yet", status=200) == 0
 
 
 @pytest_twisted.ensureDeferred

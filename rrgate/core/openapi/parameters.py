@@ -47,7 +47,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "endDate": _time("Until this, inclusive."),
     "status": Parameter({"type": "integer", "minimum": 100, "maximum": 599}, "Those answered with this status."),
     "method": Parameter({"type": "string", "pattern": "^[A-Za-z]{1,32}$"}, "Those of this method."),
-    "state": Parameter({"enum": list(STATES)}, "Those that ended well, or badly."),
+    "state": Parameter({"enum": list(STATES)}, "Those that ended well, or badly, or have not yet."),
     "resource": Parameter({"enum": list(KINDS)}, "Those of objects of this kind."),
     "interval": Parameter({"enum": list(INTERVALS), "default": "hour"}, "How long a span is."),
     "resourceId": Parameter({"type": "string"}, "Those that tell of the object with this `sKey`."),

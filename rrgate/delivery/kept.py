@@ -1,0 +1,65 @@
+"""A request as it is read from the queue, its final answer, and under which names its parts are sealed.
+
+Belongs here: these values. Does not: rows (table.py), what of a request is kept (stored.py), who is shown it.
+"""
+
+from __future__ import annotations
+
+import orjson
+from attrs import field, frozen
+
+from rrgate.delivery.stored import Stored
+from rrgate.delivery.table import Attempt, Row
+
+
+@frozen
+class Answer:
+    """An answer that is kept. `fields`: names and values, as the caller would have had them."""
+
+    status: int
+    fields: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def packed(self) -> bytes:
+        """As bytes, to be sealed."""
+        return orjson.dumps([self.status, self.fields]) + b"\n" + self.body
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Answer:
+        """What `packed` made bytes of."""
+        head, _, body = packed.partition(b"\n")
+        status, fields = orjson.loads(head)
+        return cls(status, [(name, value) for name, value in fields], body)
+
+
+@frozen
+class Loaded:
+    """A request with what is in it."""
+
+    row: Row
+    stored: Stored
+    body: bytes = field(repr=False)
+
+
+@frozen
+class Shown:
+    """A request as its caller may see it. `answer`: None while there is none, or it is no longer kept."""
+
+    row: Row
+    attempts: tuple[Attempt, ...]
+    answer: Answer | None
+
+
+def head_row(request_id: str) -> str:
+    """The `row` under which the head of a request is sealed."""
+    return f"queue/{request_id}/head"
+
+
+def body_row(request_id: str) -> str:
+    """The `row` under which its body is sealed."""
+    return f"queue/{request_id}/body"
+
+
+def answer_row(request_id: str) -> str:
+    """The `row` under which its final answer is sealed."""
+    return f"queue/{request_id}/answer"

@@ -1,0 +1,108 @@
+"""`Managing`: what people do with requests that were taken: look at them, cancel them, have them sent again.
+
+Belongs here: these, for the Core API; see `rrgate.deliveries.Deliveries`. Does not: who may (core/), the states
+(states.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from twisted.logger import Logger
+
+from rrgate.deliveries import Document, NotNow, Replayed
+from rrgate.delivery.kept import Shown
+from rrgate.delivery.queue import Queue
+from rrgate.delivery.showing import delivery_document
+from rrgate.delivery.states import WINDOW, State, WrongState
+from rrgate.delivery.table import Row
+from rrgate.delivery.telling import CANCELLED, Telling
+from rrgate.directory import Directory
+from rrgate.store.errors import SecretError
+
+
+class Managing:
+    """One object a gateway. Works in every process of a node, whichever delivers."""
+
+    def __init__(self, queue: Queue, directory: Directory, telling: Telling, wake: Callable[[], object]) -> None:
+        """`wake`: there may be something to send."""
+        self._queue = queue
+        self._directory = directory
+        self._telling = telling
+        self._wake = wake
+        self._log = Logger("rrgate.delivery")
+
+    async def told(self, proxy_id: str, request_id: str) -> Document | None:
+        """See `Deliveries`."""
+        shown = await self._shown(proxy_id, request_id)
+        return None if shown is None else delivery_document(shown)
+
+    async def cancel(self, proxy_id: str, request_id: str) -> Document | None:
+        """See `Deliveries`."""
+        shown = await self._shown(proxy_id, request_id)
+        if shown is None:
+            return None
+        # Before: what is cancelled is not kept.
+        kept = await self._queue.heads([shown.row.id])
+        try:
+            row = await self._queue.cancel(shown.row.id)
+        except LookupError:
+            return None
+        except WrongState as error:
+            raise NotNow(_not_now(error)) from None
+        for stored in kept.values():
+            self._telling.end(row, stored, None, CANCELLED)
+        return await self.told(proxy_id, request_id)
+
+    async def replay(self, proxy_id: str, request_id: str) -> Document | None:
+        """See `Deliveries`."""
+        shown = await self._shown(proxy_id, request_id)
+        if shown is None:
+            return None
+        try:
+            row = await self._queue.replay(shown.row.id, self._window(proxy_id))
+        except LookupError:
+            return None
+        except WrongState as error:
+            raise NotNow(_not_now(error)) from None
+        await self._again([row])
+        return await self.told(proxy_id, request_id)
+
+    async def replay_all(
+        self,
+        proxy_id: str,
+        states: Collection[str],
+        after: int | None,
+        before: int | None,
+        behind: tuple[int, int] | None,
+    ) -> Replayed:
+        """See `Deliveries`."""
+        wanted = [State(state) for state in states]
+        rows, last = await self._queue.replay_all(proxy_id, wanted, after, before, behind, self._window(proxy_id))
+        await self._again(rows)
+        return Replayed(len(rows), last)
+
+    async def _shown(self, proxy_id: str, request_id: str) -> Shown | None:
+        return await self._queue.show(proxy_id, request_id, None, with_answer=False)
+
+    def _window(self, proxy_id: str) -> int:
+        proxy = self._directory.proxies.get(proxy_id)
+        policy = None if proxy is None else proxy.retry_policy
+        return WINDOW if policy is None else int(policy.window * 1000)
+
+    async def _again(self, rows: Collection[Row]) -> None:
+        self._wake()
+        try:
+            kept = await self._queue.heads([row.id for row in rows])
+        except SecretError as error:
+            self._log.error("the log is not told that requests are sent again: {error}", error=error)
+            return
+        for row in rows:
+            if row.id in kept:
+                self._telling.again(row, kept[row.id])
+
+
+def _not_now(error: WrongState) -> str:
+    if error.state is State.SENDING:
+        return f"{error}: wait for the end of the attempt that is under way"
+    return str(error)

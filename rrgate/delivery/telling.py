@@ -1,0 +1,98 @@
+"""`Telling`: what becomes of requests that were taken, told to the log and to whoever is to know.
+
+Belongs here: the record of a request that is under way or over, and the event of a dead letter. Does not: deciding
+(states.py), writing (journal.py), texts of notifications (rrgate/notice_texts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from rrgate.answers import GRANTED, GRANTED_MESSAGE
+from rrgate.api import ConfigError, Event
+from rrgate.boot_values import EventKind
+from rrgate.delivery.states import State
+from rrgate.delivery.stored import Stored
+from rrgate.delivery.table import Row
+from rrgate.directory import Directory
+from rrgate.exchange import Exchange
+from rrgate.messages import Reply
+from rrgate.record import CALLER_LEFT
+from rrgate.route import Route
+
+GONE: Final = Reply(404, "Its proxy was deleted", "proxy-access-denied")
+OVER: Final = Reply(504, "The time for attempts was used up", "target-timeout")
+UNKNOWN: Final = Reply(502, "The gateway stopped before the answer came", "target-unreachable")
+CANCELLED: Final = Reply(CALLER_LEFT, "It was cancelled", "caller-left")
+
+_TOLD: Final[Mapping[State, EventKind]] = {
+    State.EXHAUSTED: "delivery-exhausted",
+    State.UNKNOWN: "delivery-unknown",
+}
+"""Ends that people are told of: the target has not said no, and nothing is tried again by itself."""
+
+
+class Telling:
+    """One object a gateway; on the reactor's thread. Raises nothing."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        clock: IReactorTime,
+        now: Callable[[], int],
+        log: Callable[[Exchange], object],
+        tell: Callable[[Event], object] = lambda event: None,
+    ) -> None:
+        """`now`: the delivery's time. `log`: writes a request's record. `tell`: see `BootHooks.tell`."""
+        self._directory = directory
+        self._clock = clock
+        self._now = now
+        self._put = log
+        self._tell = tell
+        self._log = Logger("rrgate.delivery")
+
+    def route(self, proxy_id: str) -> Route | None:
+        """The proxy's Route; None where there is none, or it cannot be compiled."""
+        try:
+            found = self._directory.find(f"/{proxy_id}".encode())
+        except ConfigError as error:
+            self._log.error("a proxy cannot be compiled: {error}", error=error)
+            return None
+        return None if found is None else found[0]
+
+    def exchange(self, row: Row, stored: Stored, body: bytes = b"") -> Exchange:
+        """The request once more, as of its last attempt."""
+        started = self._clock.seconds() - (self._now() - row.accepted_at) / 1000
+        return stored.exchange(row.request_id, row.proxy_id, body, started, row.progress.attempts)
+
+    def end(self, row: Row, stored: Stored, ex: Exchange | None, instead: Reply | None) -> None:
+        """A request has come to its end. `ex`: its last attempt. `instead`: what the log tells where there is none."""
+        state = row.progress.state
+        if state not in (State.SUCCEEDED, State.CANCELLED):
+            self._log.warn("request {id} is {state}", id=row.request_id, state=state.value)
+        kind = _TOLD.get(state)
+        if kind is not None:
+            self._tell(Event(kind, f"request {row.request_id} of a proxy is {state.value}", row.proxy_id))
+        if ex is None:
+            ex = self.exchange(row, stored)
+            ex.route = self.route(row.proxy_id)
+        if instead is not None:
+            ex.final_status, ex.code, ex.message = instead.status, instead.code, instead.message
+            ex.answered_at = self._clock.seconds()
+        ex.story = "end"
+        if ex.route is not None:
+            self._put(ex)
+
+    def again(self, row: Row, stored: Stored) -> None:
+        """One that was over is under way once more."""
+        ex = self.exchange(row, stored)
+        ex.route = self.route(row.proxy_id)
+        ex.final_status, ex.code, ex.message = 202, GRANTED, GRANTED_MESSAGE
+        ex.answered_at = self._clock.seconds()
+        ex.story = "again"
+        if ex.route is not None:
+            self._put(ex)
