@@ -193,6 +193,8 @@ class Worker:
             wait = min(wait, max(0.001, (following - self._queue.now()) / 1000))
         self._set_timer(wait)
         self._turn()
+        if self._again:  # something was taken while it was tidied up
+            self.wake()
 
     async def _tidy(self) -> None:
         if self._clock.seconds() >= self._next_tidying:

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin
 from rrgate.model import Proxy
@@ -307,6 +308,20 @@ def test_no_more_are_under_way_than_may_be() -> None:
     gateway.clock.advance(1)
     seen = sorted((len(gateway.target.received), len(gateway.target_at("other.test").received)))
     assert seen == [2, 3]
+
+
+def test_one_that_is_taken_while_old_ones_are_removed_does_not_wait(
+    gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    removed: Deferred[int] = Deferred()
+    monkeypatch.setattr(gateway.delivery.queue, "purge", lambda: removed)
+    gateway.delivery.worker.wake()
+    send(gateway, proxy)
+    gateway.clock.settle()
+    removed.callback(0)
+    gateway.clock.settle()
+    assert len(gateway.target.received) == 1
 
 
 def test_a_proxy_that_is_deleted_ends_its_requests(gateway: MemoryGateway) -> None:
