@@ -5,11 +5,12 @@ Belongs here: 401, 403 and 404, made from the table in rrgate/core/access.py. No
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_twisted
-from attrs import evolve
+from attrs import evolve, frozen
 
 from rrgate.core.access import Or, Role, Who
 from rrgate.core.routes import Route
@@ -42,8 +43,20 @@ def named(routes: list[Route]) -> Any:
     )
 
 
-async def peopled(core: Core) -> tuple[Ids, Ids]:
-    """Everything in acme and in other, which is Bob's; and everybody who asks. Alice is no operator here."""
+@frozen
+class Peopled:
+    """Everything in acme, `mine`, and in other, which is Bob's; and everybody who asks. Alice is no operator here."""
+
+    core: Core
+    mine: Ids
+    theirs: Ids
+
+
+@pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]
+async def peopled() -> AsyncIterator[Peopled]:
+    """One for all tests: each shows that nothing was written."""
+    core = Core()
+    await core.start()
     core.directory.put(evolve(core.directory.users["alice"], operator=False))
     core.add_user("nobodys-friend")
     core.add_user("olga", operator=True)
@@ -60,16 +73,20 @@ async def peopled(core: Core) -> tuple[Ids, Ids]:
     core.add_token("olga", "u-olga-in-acme", client_id="acme")
     core.directory.put_member("nobodys-friend", "other", ("user",))
     theirs = await made(core, "other", "bob", "nobodys-friend")
-    return await made(core), theirs
+    core.add_user("zoe")
+    core.directory.put_member("zoe", "acme", ("owner",))
+    yield Peopled(core, await made(core), theirs)
+    await core.stop()
 
 
 class Watched:
     """That nothing is written, and every answer to a question is the same."""
 
-    def __init__(self, core: Core, route: Route) -> None:
-        self.core, self.route = core, route
-        self.kept, self.entries = dict(core.store.kept), len(core.store.entries)
-        self.delivered = dict(core.deliveries.states)
+    def __init__(self, peopled: Peopled, route: Route) -> None:
+        self.core, self.route = peopled.core, route
+        store = self.core.store
+        self.kept, self.entries = dict(store.kept), len(store.entries)
+        self.delivered = dict(self.core.deliveries.states)
 
     async def same(self, status: int, token: str | None, *ids: Ids) -> None:
         answers = set()
@@ -99,16 +116,16 @@ def mixed(route: Route, mine: Ids, theirs: Ids) -> list[Ids]:
 
 @named(GUARDED)
 @pytest_twisted.ensureDeferred
-async def test_without_a_token(core: Core, route: Route) -> None:
-    mine, theirs = await peopled(core)
-    await Watched(core, route).same(401, None, mine, theirs, elsewhere(mine), *mixed(route, mine, theirs))
+async def test_without_a_token(peopled: Peopled, route: Route) -> None:
+    mine, theirs = peopled.mine, peopled.theirs
+    await Watched(peopled, route).same(401, None, mine, theirs, elsewhere(mine), *mixed(route, mine, theirs))
 
 
 @named(IN_CLIENT)
 @pytest_twisted.ensureDeferred
-async def test_of_a_client_that_is_not_ones_own(core: Core, route: Route) -> None:
-    mine, theirs = await peopled(core)
-    watched = Watched(core, route)
+async def test_of_a_client_that_is_not_ones_own(peopled: Peopled, route: Route) -> None:
+    mine, theirs = peopled.mine, peopled.theirs
+    watched = Watched(peopled, route)
     nowhere = [mine, mine | {"clientId": "nowhere"}, elsewhere(mine), theirs | {"clientId": "acme"}]
     for token in STRANGERS:
         await watched.same(404, token, *nowhere)
@@ -124,15 +141,13 @@ async def test_of_a_client_that_is_not_ones_own(core: Core, route: Route) -> Non
 
 @named(IN_CLIENT)
 @pytest_twisted.ensureDeferred
-async def test_with_a_role_that_is_too_small(core: Core, route: Route) -> None:
-    mine, theirs = await peopled(core)
-    watched = Watched(core, route)
+async def test_with_a_role_that_is_too_small(peopled: Peopled, route: Route) -> None:
+    mine, theirs = peopled.mine, peopled.theirs
+    watched = Watched(peopled, route)
     least = route.needs.role if isinstance(route.needs, Or) else route.needs
     assert isinstance(least, Role)
     small = [token for token, role in {**ROLES, **NARROWED}.items() if role < least]
     # Of those who ask with too small a role none is the member that is named: he might leave.
-    core.add_user("zoe")
-    core.directory.put_member("zoe", "acme", ("owner",))
     others = mine | {"memberId": "zoe"}
     for token in small:
         await watched.same(403, token, others, *mixed(route, others, theirs), elsewhere(mine, clientId="acme"))
@@ -141,9 +156,9 @@ async def test_with_a_role_that_is_too_small(core: Core, route: Route) -> None:
 
 @named(IN_CLIENT)
 @pytest_twisted.ensureDeferred
-async def test_of_another_client_through_ones_own(core: Core, route: Route) -> None:
-    mine, theirs = await peopled(core)
-    watched = Watched(core, route)
+async def test_of_another_client_through_ones_own(peopled: Peopled, route: Route) -> None:
+    mine, theirs = peopled.mine, peopled.theirs
+    watched = Watched(peopled, route)
     least = route.needs.role if isinstance(route.needs, Or) else route.needs
     for token, role in {**ROLES, **NARROWED}.items():
         if role >= least and len(names_in(route)) > 1:
@@ -153,9 +168,9 @@ async def test_of_another_client_through_ones_own(core: Core, route: Route) -> N
 
 @named(OF_USERS)
 @pytest_twisted.ensureDeferred
-async def test_of_another_user(core: Core, route: Route) -> None:
-    mine, theirs = await peopled(core)
-    watched = Watched(core, route)
+async def test_of_another_user(peopled: Peopled, route: Route) -> None:
+    mine, theirs = peopled.mine, peopled.theirs
+    watched = Watched(peopled, route)
     for token in (*(each for each in ROLES if each != "u-alice"), *STRANGERS[:1], "u-olga", "u-adam-as-owner"):
         await watched.same(404, token, mine, elsewhere(mine))
     for token in ("u-alice", *(each for each in (*NARROWED, *STRANGERS) if each.startswith("u-alice-"))):
@@ -171,20 +186,18 @@ async def test_of_another_user(core: Core, route: Route) -> None:
 
 @named([route for route in OF_NOBODY if route.needs is not Who.ANY_USER])
 @pytest_twisted.ensureDeferred
-async def test_what_only_whole_tokens_and_operators_do(core: Core, route: Route) -> None:
-    mine, _ = await peopled(core)
-    watched = Watched(core, route)
+async def test_what_only_whole_tokens_and_operators_do(peopled: Peopled, route: Route) -> None:
+    watched = Watched(peopled, route)
     refused = ["u-alice-in-acme", "u-alice-as-user", "u-adam-as-owner", "u-olga-as-owner", "u-olga-in-acme"]
     if route.needs in (Who.CREATOR, Who.OPERATOR):
         refused += ["u-alice", "u-bob"]
     for token in refused:
-        await watched.same(403, token, mine)
+        await watched.same(403, token, peopled.mine)
 
 
 @named([route for route in OF_NOBODY if route.needs is Who.ANY_USER and "clients" in route.template])
 @pytest_twisted.ensureDeferred
-async def test_lists_hold_ones_own_alone(core: Core, route: Route) -> None:
-    await peopled(core)
+async def test_lists_hold_ones_own_alone(peopled: Peopled, route: Route) -> None:
     for token, names in (
         ("u-alice", ["acme", "third"]),
         ("u-alice-in-acme", ["acme"]),
@@ -194,14 +207,14 @@ async def test_lists_hold_ones_own_alone(core: Core, route: Route) -> None:
         ("u-bob", ["other"]),
         ("u-olga", []),
     ):
-        told = await core.ask("GET", path(route, {}), token=token)
+        told = await peopled.core.ask("GET", path(route, {}), token=token)
         assert sorted(each["sKey"] for each in told.document["clients"]) == names, token
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_a_body_names(core: Core) -> None:
+async def test_what_a_body_names(peopled: Peopled) -> None:
     """An id in a body is no oracle, either: what is another client's is told of as what is not there."""
-    mine, theirs = await peopled(core)
+    mine, theirs = peopled.mine, peopled.theirs
     parts = {
         "proxyName": "x",
         "proxyRegion": "us-east-1",
@@ -220,7 +233,7 @@ async def test_what_a_body_names(core: Core) -> None:
         ("POST", "/users/alice/tokens", {"tokenName": "x"}, "tokenClientId", "other"),
         ("POST", "/invites/accept", {}, "inviteCode", theirs["inviteCode"][:-1]),
     ):
-        answers = {
-            (await core.ask(method, where, {**body, field: value})).raw for value in (other, "nothing-has-this-id")
-        }
+        answers = set()
+        for value in (other, "nothing-has-this-id"):
+            answers.add((await peopled.core.ask(method, where, {**body, field: value})).raw)
         assert len(answers) == 1, (method, where, field)
