@@ -12,12 +12,10 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, 
 from functools import cache
 from typing import Any, Final
 
-import treq
 from attrs import frozen
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock, deferLater
-from twisted.web.client import Agent, HTTPConnectionPool
 
 from rrgate.api import AuthorizationRefused, AuthorizationRequest
 from rrgate.checks import Checks, as_document
@@ -43,6 +41,7 @@ from rrgate.store.notifications import (
 )
 from rrgate.store.request_log import RequestPage
 from rrgate.trial import Trial
+from tests.core.asking import Connections
 from tests.core.made_up_plugins import registry
 
 SECRET = "s3cr3t-5f1e"
@@ -386,12 +385,10 @@ class Core:
         self._reactor: Any = reactor
         self._port = self._reactor.listenTCP(0, core_site(self.house), interface="127.0.0.1")
         self.port: int = self._port.getHost().port
-        # Kept connections: thousands of questions are asked, and to connect costs more than to ask.
-        self._pool = HTTPConnectionPool(reactor, persistent=True)
-        self._client = treq.client.HTTPClient(Agent(reactor, pool=self._pool))
+        self._connections = Connections(reactor, self.port)
 
     async def stop(self) -> None:
-        await self._pool.closeCachedConnections()
+        self._connections.close()
         await self._port.stopListening()
 
     async def ask(
@@ -410,16 +407,11 @@ class Core:
             fields["Authorization"] = token
         fields.update(headers or {})
         data = json.dumps(document).encode() if document is not None else body
-        url = f"http://127.0.0.1:{self.port}{path}"
-        response = await self._client.request(method, url, headers=fields, data=data)
-        raw = await response.content()
-        found = {
-            name.decode().lower(): values[-1].decode() for name, values in response.headers.getAllRawHeaders()
-        }
+        status, found, raw = await self._connections.ask(method, path, fields, data)
         assert found["content-type"] == "application/json"
         assert found["cache-control"] == "no-store"
         assert SECRET.encode() not in raw
-        return Told(response.code, found, raw)
+        return Told(status, found, raw)
 
     # Nouns, made through the API.
 

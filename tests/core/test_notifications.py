@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import treq
 
 from rrgate.core.invites import end_invites
 from rrgate.core.notifications import tell_what_expires
@@ -65,8 +66,8 @@ async def test_as_published_and_read_once_it_is_read(core: Core, kind: Receiver)
     }
     one = f"{path}/{found['sKey']}"
     # Whoever lists, or only asks whether it is there, has not read it.
-    client: Any = core._client
-    response = await client.request("HEAD", f"http://127.0.0.1:{core.port}{one}", headers={"Authorization": "u-alice"})
+    url = f"http://127.0.0.1:{core.port}{one}"
+    response = await treq.head(url, headers={"Authorization": "u-alice"}, persistent=False)
     assert response.code == 200
     assert await read(core, path) == [found]
     for _ in range(2):
