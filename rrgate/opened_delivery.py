@@ -24,6 +24,7 @@ from rrgate.delivery.sending import Sender
 from rrgate.delivery.table import Keep
 from rrgate.delivery.telling import Telling
 from rrgate.delivery.times import DeliveryTime
+from rrgate.delivery.untold import Untold
 from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
 from rrgate.opened_state import OpenedState
@@ -32,6 +33,7 @@ from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.folder import DELIVERY_LOCK, QUEUE_DATABASE, try_lock
 from rrgate.store.thread import WorkThread
 from rrgate.upstream import Upstream
+from rrgate.waiting import run_deferred
 
 _HOUR = 3_600_000
 
@@ -83,7 +85,9 @@ def open_delivery(
         inventory = await state.store.load()
         return all(proxy.id != proxy_id for proxy in inventory.proxies)
 
-    telling = Telling(directory, reactor, now, state.journal.put, boot.tell)
+    untold = Untold(queue, reactor, state.journal.flush)
+    closed_by(lambda: run_deferred(untold.close()))
+    telling = Telling(directory, reactor, now, state.journal.put, boot.tell, untold.given)
     worker = Worker(
         queue,
         directory,

@@ -24,6 +24,8 @@ from rrgate.route import Route
 from rrgate.store.errors import SecretError
 
 LONGEST_WAIT: Final = 10 * WINDOW
+MOST_TOLD: Final = 100
+"""Requests at a time, so that none of them is long in memory."""
 UNKNOWN_PROXY: Final = 30.0
 """Seconds after which it is looked again whether a proxy is known by now."""
 
@@ -126,6 +128,15 @@ class Courier:
                 await trouble(error)
 
     # Telling.
+
+    async def tell_once_more(self) -> None:
+        """Tell the log of the requests that ended before a gateway died, and of which it may not know. Raises
+        sqlite3.Error."""
+        behind = 0
+        while found := await self._queue.untold(behind, MOST_TOLD):
+            for untold in found:
+                self._telling.once_more(untold)
+            behind = found[-1].row.id
 
     async def recovered(self, row: Row) -> None:
         """A request that was being sent when its gateway died is what `row` says now. Raises sqlite3.Error."""

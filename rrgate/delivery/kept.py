@@ -50,6 +50,15 @@ class Shown:
     answer: Answer | None
 
 
+@frozen
+class Untold:
+    """One whose end the log may not know. `stored`: None where it cannot be opened. `last`: its last attempt."""
+
+    row: Row
+    stored: Stored | None
+    last: Attempt | None
+
+
 def head_row(request_id: str) -> str:
     """The `row` under which the head of a request is sealed."""
     return f"queue/{request_id}/head"

@@ -13,14 +13,14 @@ from typing import Final, Protocol, TypeVar
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 
-from rrgate.delivery import states, table
+from rrgate.delivery import states, table, untold
 from rrgate.delivery.commits import Work, Writes
-from rrgate.delivery.kept import Answer, Loaded, Shown, answer_row, body_row, head_row
+from rrgate.delivery.kept import Answer, Loaded, Shown, Untold, answer_row, body_row, head_row
 from rrgate.delivery.keys import Key, forget_old, taken_before
 from rrgate.delivery.states import ENDED, Outcome, State
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Due, Keep, Row
-from rrgate.store.errors import BrokenSecret
+from rrgate.store.errors import BrokenSecret, SecretError
 
 T = TypeVar("T")
 
@@ -237,6 +237,27 @@ class Queue:
             return kept
 
         return self._reads.call(work)
+
+    def untold(self, behind: int, most: int) -> Deferred[list[Untold]]:
+        """Up to `most` requests that have ended, of which the log may not know; by number, `behind` that one."""
+
+        def work() -> list[Untold]:
+            found = []
+            for id, head in untold.remembered(self._reader.conn, behind, most):
+                row = table.read(self._reader.conn, id)
+                last = table.attempts(self._reader.conn, id)[-1:]
+                try:
+                    stored = Stored.of_head(self._seals.unseal(row.client_id, head_row(row.request_id), head))
+                except SecretError:
+                    stored = None
+                found.append(Untold(row, stored, last[0] if last else None))
+            return found
+
+        return self._reads.call(work)
+
+    def told(self, ids: Collection[int]) -> Deferred[None]:
+        """The log knows of these."""
+        return self._do(lambda connection: untold.forget(connection, ids))
 
     def recover(self, most: int) -> Deferred[tuple[Row, ...]]:
         """See `table.recover`."""

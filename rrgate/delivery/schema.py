@@ -66,3 +66,12 @@ def step_0002_keys(database: Database) -> None:
 def step_0003_dead_letters(database: Database) -> None:
     """What may be sent again is found by proxy and time."""
     database.execute(f"CREATE INDEX requests_dead ON requests (proxy_id, accepted_at, id) WHERE {DEAD}")
+
+
+@migrations()
+def step_0004_untold(database: Database) -> None:
+    """`untold`: requests whose end may not be in the log yet, with the head of what was sent, sealed as before."""
+    database.execute(
+        "CREATE TABLE untold (request INTEGER PRIMARY KEY REFERENCES requests (id) ON DELETE CASCADE, "
+        "head BLOB NOT NULL) STRICT"
+    )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from rrgate.delivery import states
+from rrgate.delivery import states, untold
 from rrgate.delivery.schema import DEAD
 from rrgate.delivery.states import ENDED, REPLAYABLE, Outcome, Progress, State
 
@@ -288,6 +288,8 @@ def _save(
         f"UPDATE requests SET ({names}) = ({', '.join('?' * 10)}) WHERE id = ?",
         (*_columns(progress), problem, now if ended else None, now + kept if ended else None, id),
     )
+    if ended:
+        untold.remember(connection, id)
     if ended and progress.state not in REPLAYABLE:
         # Never sent again.
         connection.execute("DELETE FROM payloads WHERE request = ?", (id,))

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from rrgate.answers import GRANTED, GRANTED_MESSAGE
 from rrgate.api import ConfigError, Event
 from rrgate.boot_values import EventKind
+from rrgate.delivery.kept import Untold
 from rrgate.delivery.states import State
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Row
@@ -46,13 +47,16 @@ class Telling:
         now: Callable[[], int],
         log: Callable[[Exchange], object],
         tell: Callable[[Event], object] = lambda event: None,
+        given: Callable[[int], object] = lambda id: None,
     ) -> None:
-        """`now`: the delivery's time. `log`: writes a request's record. `tell`: see `BootHooks.tell`."""
+        """`now`: the delivery's time. `log`: writes a request's record. `tell`: see `BootHooks.tell`. `given`: is told
+        the number of each request whose end the log was given."""
         self._directory = directory
         self._clock = clock
         self._now = now
         self._put = log
         self._tell = tell
+        self._given = given
         self._log = Logger("rrgate.delivery")
 
     def route(self, proxy_id: str) -> Route | None:
@@ -86,6 +90,28 @@ class Telling:
         ex.story = "end"
         if ex.route is not None:
             self._put(ex)
+        self._given(row.id)
+
+    def once_more(self, untold: Untold) -> None:
+        """The end of a request of which the log may not know, because a gateway died meanwhile."""
+        row, stored, last = untold.row, untold.stored, untold.last
+        if stored is None or row.ended_at is None:
+            # It cannot be opened any more, or was sent again since.
+            self._given(row.id)
+            return
+        if row.progress.state is State.CANCELLED:
+            reply = CANCELLED
+        elif row.progress.state is State.UNKNOWN:
+            reply = UNKNOWN
+        elif row.problem == GONE.message:
+            reply = GONE
+        elif last is None or last.status is None:
+            reply = OVER
+        elif last.problem is None:
+            reply = Reply(last.status, GRANTED_MESSAGE, GRANTED)
+        else:
+            reply = Reply(last.status, last.problem, OVER.code if last.status == OVER.status else UNKNOWN.code)
+        self.end(row, stored, None, reply)
 
     def again(self, row: Row, stored: Stored) -> None:
         """One that was over is under way once more."""

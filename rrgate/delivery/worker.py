@@ -129,14 +129,17 @@ class Worker:
         if not self._running:
             return
         if self._owns():
-            self._owner = True
             self._spawn(self._begin())
         else:
             self._set_timer(AGAIN, self._own)
 
     async def _begin(self) -> None:
+        told = False
         while self._running:
             try:
+                if not told:
+                    await self._courier.tell_once_more()
+                    told = True
                 rows = await self._queue.recover(RECOVERED)
             except (sqlite3.Error, OSError) as error:
                 await self._wait_out(error)
@@ -145,6 +148,8 @@ class Worker:
                 await self._courier.recovered(row)
             if len(rows) < RECOVERED:
                 break
+        # Not before: what is begun by now is not what a dead one has left.
+        self._owner = True
         self.wake()
 
     async def _pause(self, seconds: float) -> None:

@@ -23,6 +23,7 @@ from rrgate.delivery.sending import Sender
 from rrgate.delivery.table import Keep
 from rrgate.delivery.telling import Telling
 from rrgate.delivery.times import DeliveryTime
+from rrgate.delivery.untold import Untold
 from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
 from rrgate.pipeline_parts import Records
@@ -48,6 +49,10 @@ class _ReadsNow:
 
 async def _is_gone(proxy_id: str) -> bool:
     return True
+
+
+async def _flushed() -> None:
+    """The log of a gateway in memory has at once what it is given."""
 
 
 class MemoryDelivery:
@@ -111,7 +116,10 @@ class MemoryDelivery:
 
     @cached_property
     def _telling(self) -> Telling:
-        return Telling(self._directory, self._clock, self.queue.now, self._records.put, self._tell)
+        untold = Untold(self.queue, self._clock, _flushed)
+        return Telling(
+            self._directory, self._clock, self.queue.now, self._records.put, self._tell, untold.given
+        )
 
     @cached_property
     def managing(self) -> Managing:

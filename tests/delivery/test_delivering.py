@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin
+from rrgate.delivery.table import Row
 from rrgate.model import Proxy
 from rrgate.testing import MemoryGateway, Says
 from rrgate.testing.messages import Received
@@ -322,6 +323,37 @@ def test_one_that_is_taken_while_old_ones_are_removed_does_not_wait(
     removed.callback(0)
     gateway.clock.settle()
     assert len(gateway.target.received) == 1
+
+
+def test_nothing_is_sent_before_all_is_taken_over(
+    gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    taken_over: Deferred[tuple[Row, ...]] = Deferred()
+    monkeypatch.setattr(gateway.delivery.queue, "recover", lambda most: taken_over)
+    send(gateway, proxy)
+    gateway.clock.settle()
+    assert gateway.target.received == [], "it could be taken for one that a dead gateway was sending"
+    taken_over.callback(())
+    gateway.clock.settle()
+    assert len(gateway.target.received) == 1
+
+
+@pytest.mark.parametrize(("says", "logged"), [(201, 201), (404, 404)])
+def test_the_log_is_told_an_end_until_it_has_it(gateway: MemoryGateway, says: int, logged: int) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(says)
+    request_id = send(gateway, proxy, path="/work/7")
+    gateway.clock.settle()
+    gateway.delivery.worker.break_off()
+    gateway.records.clear()  # it dies before the log has written anything
+    gateway.delivery.new_worker()
+    (record,) = [record for record, _ in gateway.records if record["sKey"] == request_id]
+    assert (record["processed"], record["proxyData"]["status"]) == (True, logged)
+    gateway.clock.advance(2)
+    assert gateway.delivery.rows("SELECT * FROM untold") == []
+    gateway.delivery.new_worker()
+    assert len(gateway.records) == 1, "told once"
 
 
 def test_a_proxy_that_is_deleted_ends_its_requests(gateway: MemoryGateway) -> None:

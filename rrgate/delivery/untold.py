@@ -1,0 +1,99 @@
+"""Requests that have ended, and whose end may not be in the request log yet: told once more after a crash.
+
+Belongs here: remembering them, and forgetting them a moment later. Does not: what the log is told (telling.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from rrgate.store.thread import ThreadClosed
+from rrgate.waiting import run_deferred
+
+MOMENT: Final = 1.0
+"""Seconds after which it is seen to that the log has what has ended, for all that have ended meanwhile."""
+
+
+def remember(connection: sqlite3.Connection, id: int) -> None:
+    """The log is to be told of its end, for which its head is kept."""
+    connection.execute(
+        "INSERT OR REPLACE INTO untold SELECT request, head FROM payloads WHERE request = ?", (id,)
+    )
+
+
+def forget(connection: sqlite3.Connection, ids: Collection[int]) -> None:
+    """The log has these."""
+    connection.executemany("DELETE FROM untold WHERE request = ?", [(id,) for id in ids])
+
+
+def remembered(connection: sqlite3.Connection, behind: int, most: int) -> list[tuple[int, bytes]]:
+    """Numbers and heads of up to `most` that come behind that number."""
+    return connection.execute(
+        "SELECT request, head FROM untold WHERE request > ? ORDER BY request LIMIT ?", (behind, most)
+    ).fetchall()
+
+
+class _Forgets(Protocol):
+    def told(self, ids: Collection[int]) -> Awaitable[None]: ...
+
+
+class Untold:
+    """One object a gateway; on the reactor's thread."""
+
+    def __init__(self, queue: _Forgets, clock: IReactorTime, flushed: Callable[[], Awaitable[object]]) -> None:
+        """`flushed`: returns once the log has on disk what it was given so far."""
+        self._queue = queue
+        self._clock = clock
+        self._flushed = flushed
+        self._given: set[int] = set()
+        self._timer: Any = None
+        self._settling: Deferred[None] | None = None
+        self._log = Logger("rrgate.delivery")
+
+    def given(self, id: int) -> None:
+        """The log was given the end of the request of that number."""
+        self._given.add(id)
+        self._soon()
+
+    async def close(self) -> None:
+        """See to all that were given; the log and the queue must still be open."""
+        if self._settling is not None:
+            await self._settling
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self._settle()
+
+    def _soon(self) -> None:
+        if self._timer is None and self._settling is None:
+            self._timer = self._clock.callLater(MOMENT, self._go)
+
+    def _go(self) -> None:
+        self._timer = None
+        self._settling = Deferred()
+        run_deferred(self._settle()).addBoth(self._gone)
+
+    def _gone(self, result: object) -> object:
+        settled, self._settling = self._settling, None
+        if self._given:
+            self._soon()
+        if settled is not None:
+            settled.callback(None)
+        return result
+
+    async def _settle(self) -> None:
+        ids, self._given = self._given, set()
+        if not ids:
+            return
+        try:
+            await self._flushed()
+            await self._queue.told(ids)
+        except (sqlite3.Error, OSError, ThreadClosed) as error:
+            # It is told once more when a gateway starts, which changes nothing.
+            self._log.warn("the log will be told of {count} requests again: {error}", count=len(ids), error=error)
