@@ -70,6 +70,7 @@ EventKind = Literal[
     "budget-spent",
     "delivery-exhausted",
     "delivery-unknown",
+    "callback-failed",
 ]
 
 
@@ -87,7 +88,8 @@ class Event:
     `limit-approached`, `limit-reached` (80 % of a limit on requests, or all of it, is used; `subject` is the id of the
     proxy, client or meter that has it), `budget-approached`, `budget-spent` (the same of a client's requests a month),
     `delivery-exhausted` (an asynchronous request was not delivered, and is not tried again; `subject` is its proxy's
-    id), `delivery-unknown` (the gateway died during an attempt at one, which may have arrived).
+    id), `delivery-unknown` (the gateway died during an attempt at one, which may have arrived),
+    `callback-failed` (nobody could be told of the end of one).
     `message`: a sentence. `window`: of a limit, `minute`, `hour`, `day` or `month`; what else is told of has none.
     """
 

@@ -155,6 +155,7 @@ class Gateway(Service):
             state=state,
             directory=self.directory,
             upstream=self.pool,
+            outside=out.outside.for_tenant,
             public_url=lambda: self.public_url,
             closed_by=self._opened.append,
         )

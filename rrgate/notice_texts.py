@@ -67,6 +67,10 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
         "{noun} has an asynchronous request during which the gateway stopped; whether it arrived, only its target "
         "knows. It can be replayed.",
     ),
+    "callback-failed": (
+        "A callback was not delivered",
+        "{noun} has an asynchronous request of whose end its caller could not be told.",
+    ),
 }
 """By event: what the members of a client are told. `{noun}` is what the event's subject is the id of;
 `{window}` is the event's."""

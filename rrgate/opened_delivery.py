@@ -7,14 +7,17 @@ do (delivery/), who uses them (gateway.py).
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
+from rrgate.api import CallsOutside
 from rrgate.boot import BootHooks
 from rrgate.delivery.accept import Acceptance
+from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.courier import Courier
 from rrgate.delivery.managing import Managing
@@ -32,6 +35,7 @@ from rrgate.settings import Settings
 from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.folder import DELIVERY_LOCK, QUEUE_DATABASE, try_lock
 from rrgate.store.thread import WorkThread
+from rrgate.store.unsealing import Unsealer
 from rrgate.upstream import Upstream
 from rrgate.waiting import run_deferred
 
@@ -57,11 +61,13 @@ def open_delivery(
     state: OpenedState,
     directory: Directory,
     upstream: Upstream,
+    outside: Callable[[str], CallsOutside],
     public_url: Callable[[], str],
     closed_by: Callable[[Callable[[], Any]], None],
 ) -> OpenedDelivery:
     """Open the queue in `settings.data`, made if it is not there. `wall`: seconds since the epoch.
 
+    `outside`: guarded calls for a client, by its id.
     `closed_by` is given what closes each part as soon as it is open. Raises StoreError.
     """
     path = settings.data / QUEUE_DATABASE
@@ -92,6 +98,16 @@ def open_delivery(
         queue,
         directory,
         Courier(queue, directory, sender, telling, is_gone),
+        CallsBack(
+            queue,
+            directory,
+            outside,
+            Unsealer(state.secrets).unseal_callback_secrets,
+            is_gone,
+            wall,
+            random.random,
+            boot.tell,
+        ),
         reactor,
         in_flight=settings.async_in_flight,
         per_target=settings.async_in_flight_per_target,

@@ -33,6 +33,8 @@ _DEFAULT_PREFIX: Final = b"requestrocket-"
 _NO_FAMILY: Final = b""
 # Written anew by the gateway, and so always cut from the request: that tells nothing about what they hold.
 _NEVER_A_CREDENTIAL: Final = frozenset({b"content-length"})
+# Of our own: where a caller wants to be called back, which may hold what only he is to know.
+_A_URL: Final = b"-callback-url"
 _SECRET_NAME: Final = re.compile("key|token|secret|sig|auth|pass|pwd|code|state|jwt|cred|session", re.IGNORECASE)
 _LONGEST_VALUE: Final = 64
 
@@ -103,7 +105,7 @@ def _decided(names: tuple[bytes, ...], cut: frozenset[bytes], prefix: bytes) -> 
         shown = spelt.setdefault(name.lower(), name.decode("latin-1"))
         template[shown] = None
         folded = fold(name)
-        if folded not in cut and (folded in _CLEAR or folded.startswith(families)):
+        if folded not in cut and (folded in _CLEAR or folded.startswith(families)) and not folded.endswith(_A_URL):
             clear.setdefault(shown, []).append(place)
     once = tuple((name, places[0]) for name, places in clear.items() if len(places) == 1)
     repeated = tuple((name, tuple(places)) for name, places in clear.items() if len(places) > 1)

@@ -50,6 +50,7 @@ SUBJECTS = {
     "budget-spent": "c1",
     "delivery-exhausted": "p1",
     "delivery-unknown": "p1",
+    "callback-failed": "p1",
 }
 
 

@@ -95,6 +95,7 @@ MAY: Final[Mapping[str, Needs]] = {
     "GET /clients/{clientId}/proxies/{proxyId}": Role.USER,
     "PUT /clients/{clientId}/proxies/{proxyId}": Role.ADMIN,
     "DELETE /clients/{clientId}/proxies/{proxyId}": Role.ADMIN,
+    "POST /clients/{clientId}/proxies/{proxyId}/callback-secret": Role.ADMIN,
     #
     "GET /clients/{clientId}/credentials/{credentialId}/rules": Role.USER,
     "POST /clients/{clientId}/credentials/{credentialId}/rules": Role.ADMIN,

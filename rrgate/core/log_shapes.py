@@ -129,6 +129,17 @@ class DeliveryAttempt:
 
 
 @frozen(kw_only=True)
+class Callback:
+    """The call that tells of a request's end."""
+
+    state: Literal["queued", "sending", "waiting", "succeeded", "failed", "exhausted"]
+    message: str | None = told("Why it failed.")
+    attempts: int = told("Calls so far.", example=1)
+    ended_at: Milliseconds | None
+    next_attempt_at: Milliseconds | None
+
+
+@frozen(kw_only=True)
 class Delivery:
     """How far an asynchronous request has come."""
 
@@ -138,6 +149,7 @@ class Delivery:
     ended_at: Milliseconds | None
     next_attempt_at: Milliseconds | None
     attempts: tuple[DeliveryAttempt, ...]
+    callback: Callback | None = told("Null where nobody was to be told, or it is not over yet.")
 
 
 @frozen(kw_only=True)

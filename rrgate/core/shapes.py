@@ -92,6 +92,15 @@ class Trial:
 
 
 @frozen(kw_only=True)
+class CallbackSecret:
+    """A secret that signs callbacks, shown this once."""
+
+    secret: str = told("As libraries of Standard Webhooks take it.", example="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    fingerprint: str = told("Tells it from others.", example="5f1c0a9e")
+    previous_secret_expires_at: Milliseconds | None = told("Until when the one before it signs, too.")
+
+
+@frozen(kw_only=True)
 class Link:
     """A link to follow in a browser."""
 

@@ -12,6 +12,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from rrgate.answers import BAD_REQUEST, DENIED, GRANTED, GRANTED_MESSAGE
+from rrgate.delivery.callbacks import NotCallable, check_url
 from rrgate.delivery.keys import AnotherRequest, Key
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.showing import status_document
@@ -49,6 +50,7 @@ class Acceptance:
         """
         self._queue = queue
         self._delay = f"{prefix}delay".encode()
+        self._callback = f"{prefix}callback-url".encode()
         self._public_url = public_url
         self._taken = taken
         self._keyed = keyed
@@ -63,6 +65,12 @@ class Acceptance:
         if delay is None:
             name = self._delay.decode()
             return Reply(400, f"{name} must be a whole number of seconds up to {LONGEST_DELAY}", BAD_REQUEST)
+        try:
+            callback = check_url(ex.headers(self._callback), route.proxy.callback_hosts)
+            if callback is not None and route.proxy.sealed_callback_secret is None:
+                raise NotCallable("is given, and the proxy has no secret to sign callbacks with")
+        except NotCallable as error:
+            return Reply(400, f"{self._callback.decode()} {error}", BAD_REQUEST)
         limit = route.proxy.max_request_bytes
         body = await ex.whole_body(MOST_BODY if limit is None else min(limit, LARGEST_BODY))
         policy = route.proxy.retry_policy
@@ -79,6 +87,7 @@ class Acceptance:
                 body,
                 delay=delay * 1000,
                 window=window,
+                callback=callback,
                 key=Key.of(ex.headers(IDEMPOTENCY_KEY), ex.method, ex.origin_path, ex.crossing_query(), body),
             )
         except AnotherRequest:

@@ -12,6 +12,7 @@ from typing import Final
 
 from twisted.logger import Logger
 
+from rrgate.delivery.callbacks import CALLBACKS
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.sending import Sender, Sent
 from rrgate.delivery.states import ENDED, WINDOW, State, WrongState, margin_of
@@ -28,6 +29,18 @@ MOST_TOLD: Final = 100
 """Requests at a time, so that none of them is long in memory."""
 UNKNOWN_PROXY: Final = 30.0
 """Seconds after which it is looked again whether a proxy is known by now."""
+
+Trouble = Callable[[Exception], Awaitable[None]]
+"""Told of what keeps something from being written down; returns when it is worth another try."""
+
+
+async def written(write: Callable[[], Awaitable[Row]], trouble: Trouble) -> Row:
+    """Write down what came of an attempt, however long that takes: until then nobody else knows it."""
+    while True:
+        try:
+            return await write()
+        except (sqlite3.Error, OSError) as error:
+            await trouble(error)
 
 
 class Courier:
@@ -50,7 +63,7 @@ class Courier:
         self._is_gone = is_gone
         self._log = Logger("rrgate.delivery")
 
-    async def deliver(self, id: int, proxy_id: str, trouble: Callable[[Exception], Awaitable[None]]) -> float:
+    async def deliver(self, id: int, proxy_id: str, trouble: Trouble) -> float:
         """Make an attempt at a request whose turn it is, or end it. For how many seconds its target wants to be left
         alone.
 
@@ -79,7 +92,7 @@ class Courier:
             return 0.0
         if route is None:
             # Nothing was sent: what a repaired configuration may change is tried again.
-            row = await self._written(lambda: self._queue.failed_inside(row), trouble)
+            row = await written(lambda: self._queue.failed_inside(row), trouble)
             if row.progress.state in ENDED:
                 self._telling.end(row, loaded.stored, None, OVER)
             return 0.0
@@ -87,7 +100,7 @@ class Courier:
         if route.proxy.auto_idempotency_key and not loaded.stored.has_key:
             ex.fields.append((fold(IDEMPOTENCY_KEY), IDEMPOTENCY_KEY, row.request_id.encode()))
         sent = await self._sender.send(ex, route, row.progress.attempts_now)
-        row = await self._written(lambda: self._answered(row, route, sent), trouble)
+        row = await written(lambda: self._answered(row, route, sent), trouble)
         if row.progress.state in ENDED:
             self._telling.end(row, loaded.stored, ex, None)
         if not sent.told or not sent.wait:
@@ -115,17 +128,8 @@ class Courier:
             status=sent.answer.status,
             problem=sent.problem,
             answer=sent.answer,
+            tells_body=route.proxy.callback_body,
         )
-
-    async def _written(
-        self, write: Callable[[], Awaitable[Row]], trouble: Callable[[Exception], Awaitable[None]]
-    ) -> Row:
-        """Write down what came of an attempt, however long that takes: until then nobody else knows it."""
-        while True:
-            try:
-                return await write()
-            except (sqlite3.Error, OSError) as error:
-                await trouble(error)
 
     # Telling.
 
@@ -141,6 +145,8 @@ class Courier:
     async def recovered(self, row: Row) -> None:
         """A request that was being sent when its gateway died is what `row` says now. Raises sqlite3.Error."""
         state = row.progress.state
+        if row.proxy_id.startswith(CALLBACKS):
+            return  # a callback, which is sent again
         self._log.warn("request {id} was being sent when a gateway died; it is {state}", id=row.request_id, state=state)
         if state not in ENDED:
             return

@@ -5,11 +5,21 @@ Belongs here: these values. Does not: rows (table.py), what of a request is kept
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import orjson
 from attrs import field, frozen
 
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Attempt, Row
+
+
+class Seals(Protocol):
+    """Encrypts for a client, on any thread; see `Secrets`."""
+
+    def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes: ...
+
+    def unseal(self, client_id: str, row: str, sealed: bytes) -> bytes: ...
 
 
 @frozen
@@ -48,6 +58,8 @@ class Shown:
     row: Row
     attempts: tuple[Attempt, ...]
     answer: Answer | None
+    callback: Row | None = None
+    """The last call that told its caller of its end; None if there was none."""
 
 
 @frozen
@@ -62,6 +74,11 @@ class Untold:
 def head_row(request_id: str) -> str:
     """The `row` under which the head of a request is sealed."""
     return f"queue/{request_id}/head"
+
+
+def callback_row(request_id: str) -> str:
+    """The `row` under which is sealed whom its caller wants to be told of its end."""
+    return f"queue/{request_id}/callback"
 
 
 def body_row(request_id: str) -> str:

@@ -52,6 +52,7 @@ class Managing:
             raise NotNow(_not_now(error)) from None
         for stored in kept.values():
             self._telling.end(row, stored, None, CANCELLED)
+        self._wake()  # somebody may want to be told
         return await self.told(proxy_id, request_id)
 
     async def replay(self, proxy_id: str, request_id: str) -> Document | None:

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 
-from rrgate.delivery import states, table, untold
+from rrgate.delivery import states, steering, table, untold
+from rrgate.delivery.callbacks import add_callback
 from rrgate.delivery.commits import Work, Writes
-from rrgate.delivery.kept import Answer, Loaded, Shown, Untold, answer_row, body_row, head_row
+from rrgate.delivery.kept import (
+    Answer,
+    Seals,
+    answer_row,
+    body_row,
+    callback_row,
+    head_row,
+)
 from rrgate.delivery.keys import Key, forget_old, taken_before
+from rrgate.delivery.reading import Reading, Reads
 from rrgate.delivery.states import ENDED, Outcome, State
 from rrgate.delivery.stored import Stored
-from rrgate.delivery.table import Due, Keep, Row
-from rrgate.store.errors import BrokenSecret, SecretError
+from rrgate.delivery.table import Keep, Row
 
 T = TypeVar("T")
 
@@ -30,33 +38,18 @@ MOST_REPLAYED: Final = 200
 """Requests at a time, so that no accept waits for long."""
 
 
-class Seals(Protocol):
-    """Encrypts for a client, on any thread; see `Secrets`."""
-
-    def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes: ...
-
-    def unseal(self, client_id: str, row: str, sealed: bytes) -> bytes: ...
-
-
-class Reads(Protocol):
-    """Does reading work on another connection, in its turn."""
-
-    def call(self, work: Callable[[], T]) -> Deferred[T]: ...
-
-
-class Queue:
+class Queue(Reading):
     """Used on the reactor's thread. A change that a Deferred has told of survives any crash."""
 
     def __init__(
         self, writes: Writes, reads: Reads, reader: Database, seals: Seals, now: Callable[[], int], keep: Keep
     ) -> None:
         """`reads` works on `reader`. `now`: the delivery's time."""
+        super().__init__(reads, reader, seals, now)
         self._writes = writes
-        self._reads = reads
-        self._reader = reader
-        self._seals = seals
-        self.now = now
         self._keep = keep
+        self.callback_made = False
+        """There is a callback that was not looked for yet."""
 
     # Taking.
 
@@ -72,9 +65,10 @@ class Queue:
         delay: int,
         window: int,
         key: Key | None = None,
+        callback: str | None = None,
     ) -> Deferred[str]:
         """Take a request, and answer its id; or that of the one that had the same `key` before. `identity`: whose it
-        is. `delay`, `window`: milliseconds. Raises AnotherRequest."""
+        is. `delay`, `window`: milliseconds. `callback`: the URL that is told of its end. Raises AnotherRequest."""
         seals = self._seals
 
         def work(connection: sqlite3.Connection) -> str:
@@ -83,7 +77,7 @@ class Queue:
                 before = taken_before(connection, key, proxy_id, identity, request_id, now)
                 if before is not None:
                     return before
-            table.insert(
+            number = table.insert(
                 connection,
                 request_id,
                 proxy_id,
@@ -94,56 +88,18 @@ class Queue:
                 seals.seal(client_id, head_row(request_id), stored.head()),
                 seals.seal(client_id, body_row(request_id), body),
             )
+            if callback is not None:
+                url = seals.seal(client_id, callback_row(request_id), callback.encode())
+                connection.execute("INSERT INTO callbacks VALUES (?, ?)", (number, url))
             return request_id
 
         return self._do(work)
 
-    def show(
-        self, proxy_id: str, request_id: str, identity: bytes | None, *, with_answer: bool = True
-    ) -> Deferred[Shown | None]:
-        """A request of a proxy, if it is whose that is, or whoever's where `identity` is None."""
-
-        def work() -> Shown | None:
-            connection = self._reader.conn
-            row = table.find(connection, proxy_id, request_id, identity)
-            if row is None:
-                return None
-            answer = sealed = None
-            if with_answer:
-                sealed = connection.execute("SELECT sealed FROM answers WHERE request = ?", (row.id,)).fetchone()
-            if sealed is not None:
-                packed = self._seals.unseal(row.client_id, answer_row(request_id), sealed[0])
-                answer = Answer.unpacked(packed)
-            return Shown(row, table.attempts(connection, row.id), answer)
-
-        return self._reads.call(work)
-
     # Delivering.
-
-    def due(self, most: int) -> Deferred[tuple[dict[str, list[Due]], int | None]]:
-        """See `table.due`."""
-        return self._reads.call(lambda: table.due(self._reader.conn, self.now(), most))
-
-    def load(self, id: int) -> Deferred[Loaded]:
-        """All of a request. Raises LookupError where it is gone, SecretError where it cannot be opened."""
-
-        def work() -> Loaded:
-            connection = self._reader.conn
-            row = table.read(connection, id)
-            if row.progress.state in ENDED:
-                raise LookupError("it is over")
-            found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (id,)).fetchone()
-            if found is None:
-                raise BrokenSecret("what was to be sent is gone")
-            head = self._seals.unseal(row.client_id, head_row(row.request_id), found[0])
-            body = self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
-            return Loaded(row, Stored.of_head(head), body)
-
-        return self._reads.call(work)
 
     def begin(self, id: int) -> Deferred[Row]:
         """See `table.begin`."""
-        return self._do(lambda connection: table.begin(connection, id, self.now(), self._keep))
+        return self._do(lambda connection: self._told(connection, table.begin(connection, id, self.now(), self._keep)))
 
     def answer(
         self,
@@ -155,14 +111,15 @@ class Queue:
         status: int | None,
         problem: str | None,
         answer: Answer | None,
+        tells_body: bool = False,
     ) -> Deferred[Row]:
-        """See `table.answer`."""
+        """See `table.answer`. `tells_body`: whoever is told of the end is told the answer's body."""
 
         def work(connection: sqlite3.Connection) -> Row:
             sealed = None
             if answer is not None:
                 sealed = self._seals.seal(row.client_id, answer_row(row.request_id), answer.packed())
-            return table.answer(
+            after = table.answer(
                 connection,
                 row.id,
                 self.now(),
@@ -174,6 +131,7 @@ class Queue:
                 problem=problem,
                 sealed=sealed,
             )
+            return self._told(connection, after, status, answer if tells_body else None)
 
         return self._do(work)
 
@@ -191,17 +149,23 @@ class Queue:
 
     def give_up(self, id: int, problem: str) -> Deferred[Row]:
         """See `table.give_up`."""
-        return self._do(lambda connection: table.give_up(connection, id, self.now(), self._keep, problem))
+        return self._do(
+            lambda connection: self._told(
+                connection, table.give_up(connection, id, self.now(), self._keep, problem)
+            )
+        )
 
     # Managing.
 
     def cancel(self, id: int) -> Deferred[Row]:
-        """See `table.cancel`."""
-        return self._do(lambda connection: table.cancel(connection, id, self.now(), self._keep))
+        """See `steering.cancel`."""
+        return self._do(
+            lambda connection: self._told(connection, steering.cancel(connection, id, self.now(), self._keep))
+        )
 
     def replay(self, id: int, window: int) -> Deferred[Row]:
-        """See `table.replay`."""
-        return self._do(lambda connection: table.replay(connection, id, self.now(), self._keep, window))
+        """See `steering.replay`."""
+        return self._do(lambda connection: steering.replay(connection, id, self.now(), self._keep, window))
 
     def replay_all(
         self,
@@ -212,48 +176,15 @@ class Queue:
         behind: tuple[int, int] | None,
         window: int,
     ) -> Deferred[tuple[list[Row], tuple[int, int] | None]]:
-        """See `table.dead`: some of these, sent again; and behind which to go on, None at the end."""
+        """See `steering.dead`: some of these, sent again; and behind which to go on, None at the end."""
 
         def work(connection: sqlite3.Connection) -> tuple[list[Row], tuple[int, int] | None]:
-            found = table.dead(connection, proxy_id, wanted, after, before, behind, MOST_REPLAYED)
-            rows = [table.replay(connection, row.id, self.now(), self._keep, window) for row in found]
+            found = steering.dead(connection, proxy_id, wanted, after, before, behind, MOST_REPLAYED)
+            rows = [steering.replay(connection, row.id, self.now(), self._keep, window) for row in found]
             more = len(found) == MOST_REPLAYED
             return rows, (found[-1].accepted_at, found[-1].id) if more else None
 
         return self._do(work)
-
-    def heads(self, ids: Collection[int]) -> Deferred[dict[int, Stored]]:
-        """What is kept of those of these requests that may yet be sent. Raises SecretError."""
-
-        def work() -> dict[int, Stored]:
-            kept = {}
-            for id in ids:
-                found = self._reader.conn.execute(
-                    "SELECT client_id, request_id, head FROM requests JOIN payloads ON request = id WHERE id = ?", (id,)
-                ).fetchone()
-                if found is not None:
-                    client_id, request_id, head = found
-                    kept[id] = Stored.of_head(self._seals.unseal(client_id, head_row(request_id), head))
-            return kept
-
-        return self._reads.call(work)
-
-    def untold(self, behind: int, most: int) -> Deferred[list[Untold]]:
-        """Up to `most` requests that have ended, of which the log may not know; by number, `behind` that one."""
-
-        def work() -> list[Untold]:
-            found = []
-            for id, head in untold.remembered(self._reader.conn, behind, most):
-                row = table.read(self._reader.conn, id)
-                last = table.attempts(self._reader.conn, id)[-1:]
-                try:
-                    stored = Stored.of_head(self._seals.unseal(row.client_id, head_row(row.request_id), head))
-                except SecretError:
-                    stored = None
-                found.append(Untold(row, stored, last[0] if last else None))
-            return found
-
-        return self._reads.call(work)
 
     def told(self, ids: Collection[int]) -> Deferred[None]:
         """The log knows of these."""
@@ -261,7 +192,15 @@ class Queue:
 
     def recover(self, most: int) -> Deferred[tuple[Row, ...]]:
         """See `table.recover`."""
-        return self._do(lambda connection: table.recover(connection, self.now(), self._keep, most))
+
+
+        def work(connection: sqlite3.Connection) -> tuple[Row, ...]:
+            recovered = table.recover(connection, self.now(), self._keep, most)
+            for row in recovered:
+                self._told(connection, row)
+            return recovered
+
+        return self._do(work)
 
     def purge(self) -> Deferred[int]:
         """See `table.purge`; forgets old keys too."""
@@ -271,6 +210,14 @@ class Queue:
             return table.purge(connection, self.now())
 
         return self._do(work)
+
+    def _told(
+        self, connection: sqlite3.Connection, row: Row, status: int | None = None, answer: Answer | None = None
+    ) -> Row:
+        """If it is over, and somebody is to be told, that is in the queue with the same commit."""
+        if row.progress.state in ENDED and add_callback(connection, self._seals, row, status, answer, self.now()):
+            self.callback_made = True
+        return row
 
     def _do(self, work: Work[T]) -> Deferred[T]:
         return self._writes.do(work)

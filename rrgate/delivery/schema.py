@@ -75,3 +75,15 @@ def step_0004_untold(database: Database) -> None:
         "CREATE TABLE untold (request INTEGER PRIMARY KEY REFERENCES requests (id) ON DELETE CASCADE, "
         "head BLOB NOT NULL) STRICT"
     )
+
+
+@migrations()
+def step_0005_callbacks(database: Database) -> None:
+    """`callbacks`: whom a request's caller wants to be told of its end, sealed. The call is a row of `requests` too,
+    in a lane of its own (callbacks.py); `callback_of` is the number of the request whose end it tells."""
+    database.execute(
+        "CREATE TABLE callbacks (request INTEGER PRIMARY KEY REFERENCES requests (id) ON DELETE CASCADE, "
+        "url BLOB NOT NULL) STRICT"
+    )
+    database.execute("ALTER TABLE requests ADD COLUMN callback_of INTEGER")
+    database.execute("CREATE INDEX requests_callbacks ON requests (callback_of) WHERE callback_of IS NOT NULL")

@@ -9,6 +9,7 @@ from base64 import b64encode
 from typing import Any
 
 from rrgate.delivery.kept import Shown
+from rrgate.delivery.table import Row
 from rrgate.model.times import format_milliseconds
 
 
@@ -24,7 +25,21 @@ def status_document(shown: Shown) -> dict[str, Any]:
 
 def delivery_document(shown: Shown) -> dict[str, Any]:
     """The same as the Core API has it: the answer is for its caller alone."""
-    return {"state": shown.row.progress.state.value, **_progress(shown)}
+    return {
+        "state": shown.row.progress.state.value,
+        **_progress(shown),
+        "callback": None if shown.callback is None else _callback(shown.callback),
+    }
+
+
+def _callback(row: Row) -> dict[str, Any]:
+    return {
+        "state": row.progress.state.value,
+        "message": row.problem,
+        "attempts": row.progress.attempts,
+        "endedAt": _moment(row.ended_at),
+        "nextAttemptAt": _moment(row.progress.due_at),
+    }
 
 
 def _progress(shown: Shown) -> dict[str, Any]:

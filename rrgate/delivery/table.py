@@ -7,13 +7,12 @@ Belongs here: reading and writing rows, as states.py says. Does not: threads and
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from attrs import frozen
 
 from rrgate.delivery import states, untold
-from rrgate.delivery.schema import DEAD
 from rrgate.delivery.states import ENDED, REPLAYABLE, Outcome, Progress, State
 
 _PROGRESS: Final = "state, attempts, replayed_after, due_at, deadline, moved, repeatable"
@@ -68,10 +67,11 @@ class Due:
     size: int
 
 
-_ROW: Final = f"id, request_id, proxy_id, client_id, size, accepted_at, {_PROGRESS}, problem, ended_at"
+ROW: Final = f"id, request_id, proxy_id, client_id, size, accepted_at, {_PROGRESS}, problem, ended_at"
 
 
-def _row(values: Sequence[Any]) -> Row:
+def row_of(values: Sequence[Any]) -> Row:
+    """What was read of the columns `ROW`."""
     id, request_id, proxy_id, client_id, size, accepted_at, *progress, problem, ended_at = values
     return Row(id, request_id, proxy_id, client_id, size, accepted_at, _progress(progress), problem, ended_at)
 
@@ -91,8 +91,9 @@ def insert(
     progress: Progress,
     head: bytes,
     body: bytes,
+    callback_of: int | None = None,
 ) -> int:
-    """Take a request, with what is sealed of it. Its number."""
+    """Take a request, with what is sealed of it. Its number. `callback_of`: of a call, of which request it tells."""
     row = connection.execute(
         f"INSERT INTO requests (request_id, proxy_id, client_id, identity, size, accepted_at, {_PROGRESS}) "
         f"VALUES ({', '.join('?' * 13)})",
@@ -100,6 +101,8 @@ def insert(
     ).lastrowid
     assert row is not None
     connection.execute("INSERT INTO payloads VALUES (?, ?, ?)", (row, head, body))
+    if callback_of is not None:
+        connection.execute("UPDATE requests SET callback_of = ? WHERE id = ?", (callback_of, row))
     return row
 
 
@@ -117,20 +120,20 @@ def _columns(progress: Progress) -> tuple[object, ...]:
 
 def read(connection: sqlite3.Connection, id: int) -> Row:
     """The request of that number. Raises LookupError."""
-    found = connection.execute(f"SELECT {_ROW} FROM requests WHERE id = ?", (id,)).fetchone()
+    found = connection.execute(f"SELECT {ROW} FROM requests WHERE id = ?", (id,)).fetchone()
     if found is None:
         raise LookupError("the request is gone")
-    return _row(found)
+    return row_of(found)
 
 
 def find(connection: sqlite3.Connection, proxy_id: str, request_id: str, identity: bytes | None) -> Row | None:
     """A proxy's request by its id; with `identity`, only if it is whose that is."""
     found = connection.execute(
-        f"SELECT {_ROW}, identity FROM requests WHERE request_id = ? AND proxy_id = ?", (request_id, proxy_id)
+        f"SELECT {ROW}, identity FROM requests WHERE request_id = ? AND proxy_id = ?", (request_id, proxy_id)
     ).fetchone()
     if found is None or (identity is not None and found[-1] != identity):
         return None
-    return _row(found[:-1])
+    return row_of(found[:-1])
 
 
 def attempts(connection: sqlite3.Connection, id: int) -> tuple[Attempt, ...]:
@@ -145,7 +148,7 @@ def attempts(connection: sqlite3.Connection, id: int) -> tuple[Attempt, ...]:
 def begin(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
     """Its turn has come: a new attempt, written down before anything is sent; or its end. Raises WrongState."""
     progress = states.begun(read(connection, id).progress, now)
-    _save(connection, id, progress, now, keep, "The time for attempts was used up" if progress.state in ENDED else None)
+    save(connection, id, progress, now, keep, "The time for attempts was used up" if progress.state in ENDED else None)
     if progress.state is State.SENDING:
         connection.execute(
             "INSERT INTO attempts (request, number, started_at) VALUES (?, ?, ?)", (id, progress.attempts, now)
@@ -174,7 +177,7 @@ def answer(
         "UPDATE attempts SET ended_at = ?, status = ?, problem = ?, wait = ? WHERE request = ? AND number = ?",
         (now, status, problem, waited, id, before.attempts),
     )
-    _save(connection, id, progress, now, keep, problem)
+    save(connection, id, progress, now, keep, problem)
     if progress.state in ENDED and sealed is not None:
         connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (id, sealed))
     return read(connection, id)
@@ -182,62 +185,22 @@ def answer(
 
 def give_up(connection: sqlite3.Connection, id: int, now: int, keep: Keep, problem: str) -> Row:
     """It can never be sent. Raises WrongState."""
-    _save(connection, id, states.undeliverable(read(connection, id).progress), now, keep, problem)
+    save(connection, id, states.undeliverable(read(connection, id).progress), now, keep, problem)
     return read(connection, id)
-
-
-def cancel(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
-    """It is not to be sent any more. Raises WrongState, LookupError."""
-    _save(connection, id, states.cancelled(read(connection, id).progress), now, keep, "It was cancelled")
-    return read(connection, id)
-
-
-def replay(connection: sqlite3.Connection, id: int, now: int, keep: Keep, window: int) -> Row:
-    """It is to be sent again, from the start; its answer so far is no more. Raises WrongState, LookupError."""
-    _save(connection, id, states.replayed(read(connection, id).progress, now, window), now, keep, None)
-    connection.execute("DELETE FROM answers WHERE request = ?", (id,))
-    return read(connection, id)
-
-
-def dead(
-    connection: sqlite3.Connection,
-    proxy_id: str,
-    wanted: Collection[State],
-    after: int | None,
-    before: int | None,
-    behind: tuple[int, int] | None,
-    most: int,
-) -> list[Row]:
-    """Up to `most` of a proxy's requests in one of `wanted` that were taken after and before these, exclusively, and
-    come `behind` (when it was taken, its number) that one; in this order."""
-    rows = connection.execute(
-        f"SELECT {_ROW} FROM requests WHERE proxy_id = ? AND {DEAD} AND (accepted_at, id) > (?, ?) "
-        f"AND accepted_at > ? AND accepted_at < ? AND state IN ({', '.join('?' * len(wanted))}) "
-        "ORDER BY accepted_at, id LIMIT ?",
-        (
-            proxy_id,
-            *(behind or (0, 0)),
-            -1 if after is None else after,
-            2**62 if before is None else before,
-            *(state.value for state in wanted),
-            most,
-        ),
-    )
-    return [_row(row) for row in rows]
 
 
 def recover(connection: sqlite3.Connection, now: int, keep: Keep, most: int) -> tuple[Row, ...]:
     """Up to `most` requests whose attempts nobody carries out any more, as they are from now on."""
     recovered = []
-    rows = connection.execute(f"SELECT {_ROW} FROM requests WHERE state = 'sending' LIMIT ?", (most,)).fetchall()
+    rows = connection.execute(f"SELECT {ROW} FROM requests WHERE state = 'sending' LIMIT ?", (most,)).fetchall()
     problem = "The gateway stopped before the answer came"
-    for row in map(_row, rows):
+    for row in map(row_of, rows):
         progress = states.crashed(row.progress, now)
         connection.execute(
             "UPDATE attempts SET ended_at = ?, problem = ? WHERE request = ? AND number = ?",
             (now, problem, row.id, row.progress.attempts),
         )
-        _save(connection, row.id, progress, now, keep, problem)
+        save(connection, row.id, progress, now, keep, problem)
         recovered.append(read(connection, row.id))
     return tuple(recovered)
 
@@ -278,9 +241,10 @@ def purge(connection: sqlite3.Connection, now: int) -> int:
     ).rowcount
 
 
-def _save(
+def save(
     connection: sqlite3.Connection, id: int, progress: Progress, now: int, keep: Keep, problem: str | None
 ) -> None:
+    """Write down where the request is from now on, and why; what is never sent again is not kept."""
     ended = progress.state in ENDED
     kept = keep.dead if progress.state in REPLAYABLE else keep.others
     names = f"{_PROGRESS}, problem, ended_at, keep_until"
@@ -291,5 +255,4 @@ def _save(
     if ended:
         untold.remember(connection, id)
     if ended and progress.state not in REPLAYABLE:
-        # Never sent again.
         connection.execute("DELETE FROM payloads WHERE request = ?", (id,))

@@ -21,9 +21,11 @@ MOMENT: Final = 1.0
 
 
 def remember(connection: sqlite3.Connection, id: int) -> None:
-    """The log is to be told of its end, for which its head is kept."""
+    """The log is to be told of its end, for which its head is kept. It is told nothing of callbacks."""
     connection.execute(
-        "INSERT OR REPLACE INTO untold SELECT request, head FROM payloads WHERE request = ?", (id,)
+        "INSERT OR REPLACE INTO untold SELECT request, head FROM payloads JOIN requests ON id = request "
+        "WHERE request = ? AND callback_of IS NULL",
+        (id,),
     )
 
 

@@ -16,6 +16,8 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from rrgate.delivery.callbacks import CALLBACKS
+from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.courier import Courier
 from rrgate.delivery.lanes import Lanes
 from rrgate.delivery.queue import Queue
@@ -44,18 +46,20 @@ class Worker:
         queue: Queue,
         directory: Directory,
         courier: Courier,
+        calls_back: CallsBack,
         clock: IReactorTime,
         *,
         in_flight: int,
         per_target: int,
         owns: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`in_flight`, `per_target`: attempts at one time. `owns`: whether this process delivers from now on,
-        asked until it does.
+        """`in_flight`, `per_target`: attempts at one time; of callbacks, for each proxy. `owns`: whether this
+        process delivers from now on, asked until it does.
         """
         self._queue = queue
         self._directory = directory
         self._courier = courier
+        self._calls_back = calls_back
         self._clock = clock
         self._in_flight = in_flight
         self._per_target = per_target
@@ -176,7 +180,7 @@ class Worker:
         following: int | None = None
         try:
             while True:
-                self._again = False
+                self._again = self._queue.callback_made = False
                 # What is claimed is due on disk until its attempt has begun.
                 lanes, following = await self._queue.due(LANE + self._in_flight)
                 self._lanes.fill(
@@ -232,6 +236,8 @@ class Worker:
             self._set_timer(max(0.001, seconds))
 
     def _target_of(self, proxy_id: str) -> str:
+        if proxy_id.startswith(CALLBACKS):
+            return proxy_id
         proxy = self._directory.proxies.get(proxy_id)
         return "" if proxy is None else proxy.target_id
 
@@ -251,7 +257,8 @@ class Worker:
     async def _deliver(self, due: Due) -> None:
         target_id = self._target_of(due.proxy_id)
         try:
-            hold = await self._courier.deliver(due.id, due.proxy_id, self._wait_out)
+            courier = self._calls_back if due.proxy_id.startswith(CALLBACKS) else self._courier
+            hold = await courier.deliver(due.id, due.proxy_id, self._wait_out)
             if hold:
                 # The target's other requests are held back too.
                 until = self._clock.seconds() + min(hold, LONGEST_HOLD)
@@ -263,7 +270,7 @@ class Worker:
             self._at_target[target_id] -= 1
             if not self._at_target[target_id]:
                 del self._at_target[target_id]
-        if due.proxy_id in self._lanes:
+        if due.proxy_id in self._lanes and not self._queue.callback_made:
             self._turn()
         else:
             self.wake()  # there may be more on disk

@@ -67,6 +67,18 @@ def allowed_hosts(value: Sequence[str]) -> tuple[str, ...]:
     """A list of `host`, `host:port`, `*.name` or `*.name:port`, each once and in order."""
     if not 1 <= len(value) <= MOST_HOSTS:
         raise ValueError(f"must name 1 to {MOST_HOSTS} hosts, or be null")
+    return _entries(value)
+
+
+@asks(maxItems=MOST_HOSTS)
+def callback_hosts(value: Sequence[str]) -> tuple[str, ...]:
+    """The same, which may be empty: `proxyCallbackHosts`."""
+    if len(value) > MOST_HOSTS:
+        raise ValueError(f"must name at most {MOST_HOSTS} hosts")
+    return _entries(value)
+
+
+def _entries(value: Sequence[str]) -> tuple[str, ...]:
     found = set()
     for place, one in enumerate(value):
         try:

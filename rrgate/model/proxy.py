@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from rrgate.model.configuration import MOST_REQUESTS
 from rrgate.model.cors import CorsPolicy
+from rrgate.model.hosts import callback_hosts
 from rrgate.model.path_template import path_template
 from rrgate.model.published import Milliseconds, Writable, published
 from rrgate.model.retry_policy import RetryPolicy, retry_policy
@@ -165,5 +166,30 @@ class Proxy:
         by_plugin=True,
         help="Attempts of an asynchronous request carry their number in `requestrocket-attempt`.",
     )
+    callback_hosts: tuple[str, ...] = published(
+        "proxyCallbackHosts",
+        factory=tuple,
+        check=callback_hosts,
+        help="Hosts that callers of the Async API may have called back over https: `host[:port]`, or `*.name` for one "
+        "label. None if empty.",
+        example=["hooks.example.com"],
+    )
+    callback_body: bool = published(
+        "proxyCallbackBody", default=False, help="Callbacks carry the body of the final answer."
+    )
+    callback_secret_fingerprint: str | None = published(
+        "proxyCallbackSecretFingerprint",
+        default=None,
+        writable=Writable.NEVER,
+        help="Tells two secrets that sign callbacks apart; null without one.",
+    )
+    previous_callback_secret_expires_at: Milliseconds | None = published(
+        "proxyCallbackPreviousSecretExpiresAt",
+        default=None,
+        writable=Writable.NEVER,
+        help="Until when the one before it signs, too.",
+    )
     created_at: Milliseconds = published("proxyCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("proxyUpdatedAt", writable=Writable.NEVER)
+    sealed_callback_secret: bytes | None = field(default=None, repr=False)
+    previous_sealed_callback_secret: bytes | None = field(default=None, repr=False)

@@ -13,10 +13,12 @@ from attrs import frozen
 
 from rrgate.store.secrets import (
     WrappedKey,
+    callback_row,
     client_certificate_row,
     credential_row,
     data_key_identity,
     instance_identity,
+    previous_callback_row,
     previous_row,
     state_row,
 )
@@ -95,6 +97,8 @@ SEALED: Final = (
     SealedColumn("credentials", "sealed_secret", credential_row),
     SealedColumn("credentials", "previous_sealed_secret", previous_row),
     SealedColumn("targets", "sealed_client_certificate", client_certificate_row),
+    SealedColumn("proxies", "sealed_callback_secret", callback_row),
+    SealedColumn("proxies", "previous_sealed_callback_secret", previous_callback_row),
     SealedColumn("credential_states", "sealed", state_row),
 )
 """All that data keys seal. A rotation leaves it alone: the data keys stay the same."""

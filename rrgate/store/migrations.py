@@ -256,3 +256,10 @@ def step_0015_notifications(database: Database) -> None:
 def step_0016_audit_by_kind(database: Database) -> None:
     """Entries of one kind are found without looking at all others."""
     database.table("audit").create_index(["client_id", "kind", "number"])
+
+
+@migrations()
+def step_0017_callback_secrets(database: Database) -> None:
+    """The sealed secrets that sign a proxy's callbacks: the present one, and the one before."""
+    for name in ("sealed_callback_secret", "previous_sealed_callback_secret"):
+        database.table("proxies").add_column(name, bytes)

@@ -101,7 +101,11 @@ TABLES: tuple[NounTable[Any], ...] = (
         owner="client_id",
     ),
     NounTable(Target, "targets", ("id", "client_id", "user_id", "sealed_client_certificate", *_STAMPS)),
-    NounTable(Proxy, "proxies", ("id", "client_id", "user_id", "alias", *_STAMPS)),
+    NounTable(
+        Proxy,
+        "proxies",
+        ("id", "client_id", "user_id", "alias", "sealed_callback_secret", "previous_sealed_callback_secret", *_STAMPS),
+    ),
     NounTable(Invite, "invites", ("id", "client_id", "user_id", "selector", "code_hash", *_STAMPS)),
     NounTable(Rule, "rules", ("id", "client_id", "user_id", "parent_id", *_STAMPS), owner="parent_id"),
     NounTable(Filter, "filters", ("id", "client_id", "user_id", "parent_id", *_STAMPS)),

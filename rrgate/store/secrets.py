@@ -60,6 +60,16 @@ def client_certificate_row(target_id: str) -> str:
     return f"targets/{target_id}/client-certificate"
 
 
+def callback_row(proxy_id: str) -> str:
+    """The `row` under which the secret that signs a proxy's callbacks is sealed."""
+    return f"proxies/{proxy_id}/callback"
+
+
+def previous_callback_row(proxy_id: str) -> str:
+    """The same of the one before it, while that signs too."""
+    return f"proxies/{proxy_id}/callback/previous"
+
+
 def bodies_row(request_id: str) -> str:
     """The `row` under which the bodies of a request are sealed."""
     return f"requests/{request_id}/bodies"

@@ -1,4 +1,4 @@
-"""`Unsealer`: opens the sealed secrets of credentials and targets.
+"""`Unsealer`: opens the sealed secrets of credentials, targets and proxies.
 
 Belongs here: under which row a credential's secrets are sealed, for whoever compiles. Does not: the ciphers
 (secrets.py), or who may open anything (the composition root decides).
@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from rrgate.model import Credential, Target
-from rrgate.store.secrets import Secrets, client_certificate_row, credential_row, previous_row
+from rrgate.model import Credential, Proxy, Target
+from rrgate.store.secrets import (
+    Secrets,
+    callback_row,
+    client_certificate_row,
+    credential_row,
+    previous_callback_row,
+    previous_row,
+)
 
 
 @frozen
@@ -31,3 +38,15 @@ class Unsealer:
         sealed = target.sealed_client_certificate
         assert sealed is not None
         return self.secrets.unseal(target.client_id, client_certificate_row(target.id), sealed)
+
+    def unseal_callback_secrets(self, proxy: Proxy, now: int) -> list[bytes]:
+        """What signs the callbacks of a proxy at `now` (milliseconds since the epoch), the present one first."""
+        secrets = []
+        if proxy.sealed_callback_secret is not None:
+            row = callback_row(proxy.id)
+            secrets.append(self.secrets.unseal(proxy.client_id, row, proxy.sealed_callback_secret))
+        until = proxy.previous_callback_secret_expires_at
+        if proxy.previous_sealed_callback_secret is not None and until is not None and now < until:
+            row = previous_callback_row(proxy.id)
+            secrets.append(self.secrets.unseal(proxy.client_id, row, proxy.previous_sealed_callback_secret))
+        return secrets

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from rrgate.api import Event, Exchange, Reply
+from rrgate.api import CallsOutside, Event, Exchange, Proxy, Reply
 from rrgate.delivery.accept import Acceptance
+from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.commits import AtOnce
 from rrgate.delivery.courier import Courier
 from rrgate.delivery.managing import Managing
@@ -55,6 +56,13 @@ async def _flushed() -> None:
     """The log of a gateway in memory has at once what it is given."""
 
 
+def _secrets(proxy: Proxy, now: int) -> list[bytes]:
+    """What was put into a proxy is not sealed."""
+    until = proxy.previous_callback_secret_expires_at
+    previous = proxy.previous_sealed_callback_secret if until is not None and now < until else None
+    return [secret for secret in (proxy.sealed_callback_secret, previous) if secret is not None]
+
+
 class MemoryDelivery:
     """Opened when it is first used: most tests do not."""
 
@@ -64,6 +72,7 @@ class MemoryDelivery:
         clock: Clock,
         directory: Directory,
         upstream: Upstream,
+        outside: CallsOutside,
         records: Records,
         tell: Callable[[Event], object],
     ) -> None:
@@ -71,6 +80,7 @@ class MemoryDelivery:
         self._clock = clock
         self._directory = directory
         self._upstream = upstream
+        self._outside = outside
         self._records = records
         self._tell = tell
 
@@ -107,6 +117,16 @@ class MemoryDelivery:
             self.queue,
             self._directory,
             Courier(self.queue, self._directory, sender, self._telling, _is_gone),
+            CallsBack(
+                self.queue,
+                self._directory,
+                lambda client_id: self._outside,
+                _secrets,
+                _is_gone,
+                self._clock.wall,
+                lambda: 1.0,
+                self._tell,
+            ),
             self._clock,
             in_flight=self._settings.async_in_flight,
             per_target=self._settings.async_in_flight_per_target,

@@ -145,7 +145,7 @@ class MemoryGateway:
             own_prefix=self.settings.header_prefix.encode(),
         )
         self.delivery = MemoryDelivery(
-            self.settings, clock, self.directory, self._pool, self, self.events.append
+            self.settings, clock, self.directory, self._pool, self.outside, self, self.events.append
         )
         self._pipeline = Pipeline(
             self.directory,

@@ -293,6 +293,7 @@ DELIVERY: Final = {
     "endedAt": None,
     "nextAttemptAt": None,
     "attempts": [],
+    "callback": None,
 }
 
 

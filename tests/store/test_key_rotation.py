@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from rrgate.model import Client, Credential, Target, User
+from rrgate.model import Client, Credential, Proxy, Target, User
 from rrgate.store import KeyFileError, MissingKey, SecretError, Store, StoreError, WrongKey, credential_row, keyfile
 from rrgate.store import key_rotation as rotation
 from rrgate.store.database import connect
@@ -27,7 +27,7 @@ from rrgate.store.inspection import check_key
 from rrgate.store.key_rotation import key_uses, rotate
 from rrgate.store.key_source import FileKeys, GivenKeys
 from rrgate.store.keyfile import MasterKeys, new_master_keys
-from rrgate.store.secrets import client_certificate_row, state_row
+from rrgate.store.secrets import callback_row, client_certificate_row, previous_callback_row, state_row
 
 Make = Callable[..., Credential]
 CLIENTS = [f"c{number}" for number in range(10)]
@@ -410,6 +410,12 @@ def test_every_sealed_column_is_opened_by_the_check(filled: Path) -> None:
     shown = store.secrets.seal("c1", client_certificate_row("g1"), b"PEM")
     common: dict[str, Any] = {"client_id": "c1", "user_id": "u1", "region": "local", "created_at": 1, "updated_at": 1}
     store.save(Target(id="g1", name="g1", base_url="https://g.test", sealed_client_certificate=shown, **common))
+    signs = {
+        "sealed_callback_secret": store.secrets.seal("c1", callback_row("p1"), b"whsec_"),
+        "previous_sealed_callback_secret": store.secrets.seal("c1", previous_callback_row("p1"), b"whsec_"),
+    }
+    parts = {"proxy_credential_id": "k-c1", "target_id": "g1", "target_credential_id": "k-c1"}
+    store.save(Proxy(id="p1", name="p1", **parts, **common, **signs))
     store.write_state("k-c1", 1, store.secrets.seal("c1", state_row("k-c1"), b"1\n{}"), 0)
     store.close()
     for column in SEALED:
@@ -425,4 +431,4 @@ def test_every_sealed_column_is_opened_by_the_check(filled: Path) -> None:
             where = " AND ".join(f"{name} = ?" for name in column.key)
             connection.executemany(f"UPDATE {column.table} SET {column.name} = ? WHERE {where}", before)
         connection.close()
-    assert check_key(filled / "rrgate.db", FileKeys(filled / "master.key")) == 12
+    assert check_key(filled / "rrgate.db", FileKeys(filled / "master.key")) == 14

@@ -1,0 +1,124 @@
+"""`Reading`: what is asked of the queue's file: what is due, what is in a request, how far one has come.
+
+Belongs here: reading, on a thread of its own, and unsealing. Does not: changes (queue.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol, TypeVar
+
+from sqlite_utils import Database
+from twisted.internet.defer import Deferred
+
+from rrgate.delivery import steering, table, untold
+from rrgate.delivery.kept import Answer, Loaded, Seals, Shown, Untold, answer_row, body_row, head_row
+from rrgate.delivery.states import ENDED
+from rrgate.delivery.stored import Stored
+from rrgate.delivery.table import Due, Row
+from rrgate.store.errors import BrokenSecret, SecretError
+
+T = TypeVar("T")
+
+
+class Reads(Protocol):
+    """Does reading work on another connection, in its turn."""
+
+    def call(self, work: Callable[[], T]) -> Deferred[T]: ...
+
+
+class Reading:
+    """One object a gateway; used on the reactor's thread."""
+
+    def __init__(self, reads: Reads, reader: Database, seals: Seals, now: Callable[[], int]) -> None:
+        """See Queue."""
+        self._reads = reads
+        self._reader = reader
+        self._seals = seals
+        self.now = now
+
+    def show(
+        self, proxy_id: str, request_id: str, identity: bytes | None, *, with_answer: bool = True
+    ) -> Deferred[Shown | None]:
+        """A request of a proxy, if it is whose that is, or whoever's where `identity` is None."""
+
+        def work() -> Shown | None:
+            connection = self._reader.conn
+            row = table.find(connection, proxy_id, request_id, identity)
+            if row is None:
+                return None
+            answer = sealed = None
+            if with_answer:
+                sealed = connection.execute("SELECT sealed FROM answers WHERE request = ?", (row.id,)).fetchone()
+            if sealed is not None:
+                packed = self._seals.unseal(row.client_id, answer_row(request_id), sealed[0])
+                answer = Answer.unpacked(packed)
+            return Shown(row, table.attempts(connection, row.id), answer, steering.callback_of(connection, row.id))
+
+        return self._reads.call(work)
+
+    def due(self, most: int) -> Deferred[tuple[dict[str, list[Due]], int | None]]:
+        """See `table.due`."""
+        return self._reads.call(lambda: table.due(self._reader.conn, self.now(), most))
+
+    def load(self, id: int) -> Deferred[Loaded]:
+        """All of a request. Raises LookupError where it is gone, SecretError where it cannot be opened."""
+
+        def work() -> Loaded:
+            row, head, body = self._opened(id)
+            return Loaded(row, Stored.of_head(head), body)
+
+        return self._reads.call(work)
+
+    def load_callback(self, id: int) -> Deferred[tuple[Row, str, bytes]]:
+        """A call that tells of a request's end: its URL and message. Raises as `load`."""
+
+        def work() -> tuple[Row, str, bytes]:
+            row, head, body = self._opened(id)
+            return row, head.decode(), body
+
+        return self._reads.call(work)
+
+    def _opened(self, id: int) -> tuple[Row, bytes, bytes]:
+        connection = self._reader.conn
+        row = table.read(connection, id)
+        if row.progress.state in ENDED:
+            raise LookupError("it is over")
+        found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (id,)).fetchone()
+        if found is None:
+            raise BrokenSecret("what was to be sent is gone")
+        head = self._seals.unseal(row.client_id, head_row(row.request_id), found[0])
+        return row, head, self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
+
+    def heads(self, ids: Collection[int]) -> Deferred[dict[int, Stored]]:
+        """What is kept of those of these requests that may yet be sent. Raises SecretError."""
+
+        def work() -> dict[int, Stored]:
+            kept = {}
+            for id in ids:
+                found = self._reader.conn.execute(
+                    "SELECT client_id, request_id, head FROM requests JOIN payloads ON request = id WHERE id = ?", (id,)
+                ).fetchone()
+                if found is not None:
+                    client_id, request_id, head = found
+                    kept[id] = Stored.of_head(self._seals.unseal(client_id, head_row(request_id), head))
+            return kept
+
+        return self._reads.call(work)
+
+    def untold(self, behind: int, most: int) -> Deferred[list[Untold]]:
+        """Up to `most` requests that have ended, of which the log may not know; by number, `behind` that one."""
+
+        def work() -> list[Untold]:
+            found = []
+            for id, head in untold.remembered(self._reader.conn, behind, most):
+                row = table.read(self._reader.conn, id)
+                last = table.attempts(self._reader.conn, id)[-1:]
+                try:
+                    stored = Stored.of_head(self._seals.unseal(row.client_id, head_row(row.request_id), head))
+                except SecretError:
+                    stored = None
+                found.append(Untold(row, stored, last[0] if last else None))
+            return found
+
+        return self._reads.call(work)

@@ -1,0 +1,63 @@
+"""The queue as rows, for people: cancelling, sending again, and calls that told of a request's end.
+
+Belongs here: SQL on an open transaction, as states.py says. Does not: the steps of a delivery (table.py), what is done
+with them (managing.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+
+from rrgate.delivery import states
+from rrgate.delivery.schema import DEAD
+from rrgate.delivery.states import State
+from rrgate.delivery.table import ROW, Keep, Row, read, row_of, save
+
+
+def cancel(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
+    """It is not to be sent any more. Raises WrongState, LookupError."""
+    save(connection, id, states.cancelled(read(connection, id).progress), now, keep, "It was cancelled")
+    return read(connection, id)
+
+
+def replay(connection: sqlite3.Connection, id: int, now: int, keep: Keep, window: int) -> Row:
+    """It is to be sent again, from the start; its answer so far is no more. Raises WrongState, LookupError."""
+    save(connection, id, states.replayed(read(connection, id).progress, now, window), now, keep, None)
+    connection.execute("DELETE FROM answers WHERE request = ?", (id,))
+    return read(connection, id)
+
+
+def dead(
+    connection: sqlite3.Connection,
+    proxy_id: str,
+    wanted: Collection[State],
+    after: int | None,
+    before: int | None,
+    behind: tuple[int, int] | None,
+    most: int,
+) -> list[Row]:
+    """Up to `most` of a proxy's requests in one of `wanted` that were taken after and before these, exclusively, and
+    come `behind` (when it was taken, its number) that one; in this order."""
+    rows = connection.execute(
+        f"SELECT {ROW} FROM requests WHERE proxy_id = ? AND {DEAD} AND (accepted_at, id) > (?, ?) "
+        f"AND accepted_at > ? AND accepted_at < ? AND state IN ({', '.join('?' * len(wanted))}) "
+        "ORDER BY accepted_at, id LIMIT ?",
+        (
+            proxy_id,
+            *(behind or (0, 0)),
+            -1 if after is None else after,
+            2**62 if before is None else before,
+            *(state.value for state in wanted),
+            most,
+        ),
+    )
+    return [row_of(row) for row in rows]
+
+
+def callback_of(connection: sqlite3.Connection, id: int) -> Row | None:
+    """The last call that told of the end of the request of that number."""
+    found = connection.execute(
+        f"SELECT {ROW} FROM requests WHERE callback_of = ? ORDER BY id DESC LIMIT 1", (id,)
+    ).fetchone()
+    return None if found is None else row_of(found)
