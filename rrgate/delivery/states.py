@@ -17,6 +17,8 @@ WINDOW: Final = 900_000
 """From when the first attempt is due to when everything is over, unless a proxy says less."""
 LEAST_LEFT: Final = 1_000
 """No attempt starts with less than this left of the window."""
+LATE: Final = 250
+"""How much later than it is due an attempt may begin: timers and commits take their time."""
 LAST_CHANCE: Final = 30_000
 """How long before the window's end a wait ends that would be longer; a target's timeout if that is shorter."""
 
@@ -162,7 +164,7 @@ def replayed(progress: Progress, now: int, window: int) -> Progress:
 
 def margin_of(target_timeout: float, window: int) -> int:
     """How long before its end the last attempt begins: a target's timeout (seconds), or what is left for it."""
-    return min(int(target_timeout * 1000), LAST_CHANCE, window // 2)
+    return max(min(int(target_timeout * 1000), LAST_CHANCE, window // 2), LEAST_LEFT + LATE)
 
 
 def _ended(progress: Progress, state: State) -> Progress:

@@ -130,6 +130,13 @@ def test_after_eleven_attempts_it_is_a_dead_letter_and_a_replay_has_eleven_of_it
     assert (again.state, again.due_at, again.deadline, again.attempts_now) == (State.QUEUED, 50, 50 + WINDOW, 0)
 
 
+@pytest.mark.parametrize(("timeout", "window"), [(1, WINDOW), (30, 2_000), (0, WINDOW)])
+def test_a_last_attempt_that_is_a_little_late_is_made(timeout: float, window: int) -> None:
+    after = states.answered(sending(window), 0, Outcome.TRANSIENT, 10**9, states.margin_of(timeout, window))
+    assert after.due_at is not None
+    assert states.begun(after, after.due_at + states.LATE).state is State.SENDING
+
+
 def test_a_short_window_has_room_for_a_retry() -> None:
     after = states.answered(sending(window=4_000), 100, Outcome.TRANSIENT, 500, states.margin_of(30, 4_000))
     assert after.due_at == 600
