@@ -7,7 +7,6 @@ carries them out (test_delivering.py).
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +22,8 @@ from rrgate.delivery.keys import AnotherRequest, Key
 from rrgate.delivery.states import ENDED, PENDING, REPLAYABLE, Outcome, State, WrongState
 from rrgate.delivery.stored import Stored
 from rrgate.ids import new_id
-from rrgate.settings import Settings
 from rrgate.store.errors import BrokenSecret
-from rrgate.testing.clock import Clock
-from rrgate.testing.delivery import MemoryDelivery
+from rrgate.testing import MemoryGateway
 
 DAY = 86_400_000
 WINDOW = 900_000
@@ -77,9 +74,8 @@ class Account(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.clock = Clock()
-        nothing: Any = None
-        self.delivery = MemoryDelivery(Settings(data=Path("nowhere")), self.clock, nothing, nothing, nothing, print)
+        gateway = MemoryGateway(installed=False)
+        self.clock, self.delivery = gateway.clock, gateway.delivery
         self.queue = self.delivery.queue
         self.known: dict[str, Known] = {}
         self.purged: set[str] = set()
