@@ -37,9 +37,21 @@ class DeliveryTime:
         known = connection.execute("SELECT boot, offset FROM times").fetchone()
         if known is not None and known[0] == boot:
             return cls(boottime, known[1])
-        offset = int((wall() - boottime()) * 1000)
+        since = int(boottime() * 1000)
+        # A machine may start with a clock that is behind: what waits would wait for that, too.
+        offset = max(int(wall() * 1000), _last(connection)) - since
         connection.execute("INSERT OR REPLACE INTO times (id, boot, offset) VALUES (1, ?, ?)", (boot, offset))
         return cls(boottime, offset)
+
+
+def _last(connection: sqlite3.Connection) -> int:
+    """A moment that has been, as late as is known of what waits; 0 where nothing is."""
+    taken = connection.execute("SELECT accepted_at FROM requests ORDER BY id DESC LIMIT 1").fetchone()
+    tried = connection.execute(
+        "SELECT max(started_at) FROM attempts WHERE request IN (SELECT id FROM requests WHERE due_at IS NOT NULL "
+        "UNION ALL SELECT id FROM requests WHERE state = 'sending')"
+    ).fetchone()
+    return max(0 if taken is None else int(taken[0]), tried[0] or 0)
 
 
 def boottime() -> float:

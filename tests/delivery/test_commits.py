@@ -12,6 +12,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import DeferredList
 
+from rrgate.delivery import states, table
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.times import DeliveryTime
@@ -99,6 +100,23 @@ async def test_what_nobody_waits_for_any_more_is_written_all_the_same(file: Path
     assert await commits.do(writes(2)) == 2
     await commits.close(lambda: None)
     assert numbers(file) == [1, 2]
+
+
+def test_the_time_does_not_go_back_when_the_machine_is_started_again_with_a_clock_that_is_behind(file: Path) -> None:
+    database = open_migrated(file, migrations, synchronous="FULL")
+    hour = 3_600_000
+    with transaction(database) as connection:
+        now = DeliveryTime.of(connection, lambda: 1_700_000_000.0)()
+        progress = states.accepted(now, delay=0, window=9 * hour, repeatable=True)
+        id = table.insert(connection, "r", "p", "c", b"", now, progress, b"", b"")
+    for hours in (0, 4):
+        with transaction(database) as connection:
+            if hours:
+                table.begin(connection, id, now + hours * hour, table.Keep())
+            connection.execute("UPDATE times SET boot = 'the boot before'")
+            again = DeliveryTime.of(connection, lambda: 1_700_000_000.0 - 86_400)()
+        assert now + hours * hour <= again < now + hours * hour + 60_000
+    database.close()
 
 
 def test_the_time_is_the_same_for_every_process_of_a_boot_whatever_the_wall_says(file: Path) -> None:
