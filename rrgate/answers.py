@@ -12,9 +12,11 @@ from typing import Final
 
 import orjson
 
+from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply, TargetResponse
-from rrgate.names import fold_parameter
+from rrgate.names import crossing, fold_parameter
+from rrgate.upstream import TargetTimeout
 
 GRANTED: Final = "proxy-access-granted"
 DENIED: Final = "proxy-access-denied"
@@ -47,6 +49,18 @@ def denied_401(message: str = INVALID_CREDENTIAL) -> Reply:
     return Reply(401, message, DENIED, headers=CHALLENGES)
 
 
+def not_sent(error: Exception) -> Reply:
+    """What a caller is told whose request could not be taken whole (BodyTooLarge, BodyBroken) or sent (TargetError)."""
+    if isinstance(error, BodyTooLarge):
+        message = f"The request's body is over the limit of {error.limit} bytes"
+        return Reply(413, message, "request-too-large", close=True)
+    if isinstance(error, BodyBroken):
+        return Reply(error.status or 400, f"The request broke off: {error}", BAD_REQUEST, close=True)
+    if isinstance(error, TargetTimeout):
+        return Reply(504, f"Gateway timeout: {error}", "target-timeout")
+    return Reply(502, f"Bad gateway: {error}", "target-unreachable")
+
+
 class AnswerHeaders:
     """The fields that our own answers and forwarded ones carry, with the configured prefix."""
 
@@ -63,9 +77,8 @@ class AnswerHeaders:
         self, ex: Exchange, response: TargetResponse, cut: frozenset[bytes], own: bytes
     ) -> list[tuple[bytes, bytes]]:
         """The fields with which the target's answer goes to the caller. `own`: folded prefix of our names."""
-        fields = [
-            (name, value) for folded, name, value in response.fields if folded not in cut and not folded.startswith(own)
-        ]
+        crosses = crossing(cut, (own,))
+        fields = [(name, value) for folded, name, value in response.fields if crosses[folded]]
         request = ex.target_request
         if request is not None and request.injected_query:
             fields = cut_from_location(fields, request.injected_query)

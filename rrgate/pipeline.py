@@ -7,6 +7,7 @@ answer's body is passed on (relay.py), bytes (wire/).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import CoroutineType
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
@@ -31,9 +32,9 @@ from rrgate.record import CALLER_LEFT
 from rrgate.relay import HeldBytes, Relay
 from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route, past
-from rrgate.steps import PluginFault, answer_steps, let_go, way_in
+from rrgate.steps import PluginFault, answer_steps, let_go, on_the_way_in, on_the_way_out
 from rrgate.streams import OpenStreams
-from rrgate.upstream import TargetError, TargetTimeout, Upstream
+from rrgate.upstream import TargetError, Upstream
 
 MAX_HOPS = 3
 
@@ -158,7 +159,9 @@ class Pipeline:
         now = 0.0 if route.caller_expires is None and route.target_expires is None else self._wall()
         try:
             if ex.identity is None:  # else code of this process says who it is: there is no credential to judge
-                reply = await way_in(ex, route.chain.authenticate)
+                reply = on_the_way_in(ex, route.chain.authenticate)
+                if isinstance(reply, CoroutineType):
+                    reply = await reply
                 if reply is not None:
                     return reply
                 active = route.checks & Checks.PROXY_CREDENTIAL_ACTIVE
@@ -173,7 +176,9 @@ class Pipeline:
             if unavailable:
                 return Reply(503, unavailable, "unavailable", headers=((b"Retry-After", b"30"),))
             ex.checks |= route.open_scopes
-            reply = await way_in(ex, route.chain.authorize)
+            reply = on_the_way_in(ex, route.chain.authorize)
+            if isinstance(reply, CoroutineType):
+                reply = await reply
         except (BodyTooLarge, BodyBroken) as error:
             return self._not_sent(ex, error)
         if reply is None:
@@ -192,7 +197,9 @@ class Pipeline:
             if chain.body_needed or chain.body_limit is not None:
                 await hold_body(ex, chain)
             request = ex.target_request = begin_target_request(ex, route)
-            reply = await way_in(ex, chain.prepare)
+            reply = on_the_way_in(ex, chain.prepare)
+            if isinstance(reply, CoroutineType):
+                reply = await reply
             if reply is not None:
                 return reply
             ex.checks |= Checks.REQUEST_VALID
@@ -217,22 +224,19 @@ class Pipeline:
             ex.checks = (ex.checks | Checks.SYSTEM_ERROR) & ~Checks.REQUEST_SENT
             return Reply(500, "A step of this gateway failed; its operator's log says which", "internal-error")
         ex.checks |= Checks.RESPONSE_RECEIVED
-        reply = await answer_steps(ex, chain.on_response, None)
+        reply = on_the_way_out(ex, chain.on_response, None)
+        if isinstance(reply, CoroutineType):
+            reply = await reply
         if reply is not None:
             return reply
+        if response.body.complete and not chain.on_body:
+            return self._relay.pass_whole(ex, route, response)
         return await self._relay.pass_on(ex, route, response)
 
     def _not_sent(self, ex: Exchange, error: Exception) -> Reply:
-        if isinstance(error, BodyTooLarge):
-            message = f"The request's body is over the limit of {error.limit} bytes"
-            return Reply(413, message, "request-too-large", close=True)
-        if isinstance(error, BodyBroken):
-            return Reply(error.status or 400, f"The request broke off: {error}", answers.BAD_REQUEST, close=True)
-        if not ex.sent_at:
+        if isinstance(error, TargetError) and not ex.sent_at:
             ex.checks &= ~Checks.REQUEST_SENT
-        if isinstance(error, TargetTimeout):
-            return Reply(504, f"Gateway timeout: {error}", "target-timeout")
-        return Reply(502, f"Bad gateway: {error}", "target-unreachable")
+        return answers.not_sent(error)
 
     # The gateway's own answers.
 

@@ -51,6 +51,18 @@ class Relay:
         self._streams = streams
         self._report = report
 
+    def pass_whole(self, ex: Exchange, route: Route, response: TargetResponse) -> Reply | None:
+        """As `pass_on`, for an answer that came in one piece and is not transformed: one write, no further turn."""
+        body, bound = response.body, response.bound
+        if bound is not None:
+            size = response.size_of_head
+            if size > bound.limit:
+                return bound.reply(size, ex.method == b"HEAD" or response.status in (204, 304))
+            if size + body.buffered > bound.limit:
+                return bound.reply(size + body.buffered, True)
+        self._begin(ex, route, response, response.length, body.take(), last=True)
+        return None
+
     async def pass_on(self, ex: Exchange, route: Route, response: TargetResponse) -> Reply | None:
         """Answer with `response`. A Reply if it cannot be, as long as nothing of it has gone out; else breaks off.
 
@@ -62,11 +74,7 @@ class Relay:
         if bound is not None and response.size_of_head > bound.limit:
             return bound.reply(response.size_of_head, no_body)
         if body.complete and not transforms:
-            # All of it came with the head: one write, no further turn.
-            if bound is not None and response.size_of_head + body.buffered > bound.limit:
-                return bound.reply(response.size_of_head + body.buffered, True)
-            self._begin(ex, route, response, response.length, body.take(), last=True)
-            return None
+            return self.pass_whole(ex, route, response)
         if no_body:
             # HEAD and 304 tell of a body that is not there, and that a transformation would have changed.
             self._begin(ex, route, response, None if transforms else response.length, b"", last=True)

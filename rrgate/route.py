@@ -15,6 +15,7 @@ from rrgate.checks import Checks
 from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
 from rrgate.model.client_certificate import ClientCertificate
+from rrgate.names import crossing
 
 
 @frozen(slots=True)
@@ -79,8 +80,8 @@ class Route:
         if self.passed_headers and read_from:
             # What was used never passes; where it is not known what was, nothing does.
             cut -= self.passed_headers.difference(read_from)
-        prefixes = self.cut_prefixes
-        return [field for field in fields if field[0] not in cut and not field[0].startswith(prefixes)]
+        crosses = crossing(cut, self.cut_prefixes)
+        return [field for field in fields if crosses[field[0]]]
 
     def crossing_query(self, query: bytes) -> bytes:
         """What of a caller's raw `query` reaches the target."""

@@ -7,6 +7,8 @@ Belongs here: the calling convention of the request phases. Does not: their orde
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import CoroutineType
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 from twisted.logger import Logger
@@ -21,6 +23,12 @@ from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, is_token
 from rrgate.patience import RAISED, CallerLeft
 
 _log = Logger()
+
+Soon: TypeAlias = "CoroutineType[Any, Any, Reply | None]"
+"""What is to be awaited for what a phase comes to."""
+
+_ANSWERS: Final = frozenset({Identity, Denied, Reply})
+"""What is no awaitable: not even looked at for `__await__`, which costs 0.1 µs where it is not there."""
 
 
 class PluginFault(Exception):
@@ -48,30 +56,58 @@ async def way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | None:
     Whoever is called counts as entered, however that ends. Raises PluginFault, and BodyTooLarge or BodyBroken if a
     plugin waited for the caller's body. What a plugin awaits is cancelled with the request.
     """
+    reply = on_the_way_in(ex, steps)
+    return await reply if isinstance(reply, CoroutineType) else reply
+
+
+def on_the_way_in(ex: Exchange, steps: Sequence[Step]) -> Reply | Soon | None:
+    """As `way_in`, but a coroutine only from the first plugin on that answers something to be awaited; few do.
+
+    For the path of every request: a coroutine a phase costs 0.3 µs.
+    """
     request = ex.target_request
-    for step in steps:
+    for place, step in enumerate(steps):
         ex.entered |= step.mark
         if request is not None:
             request.writer = step.plugin
         try:
             answer = step.call(ex)
-            if answer is not None and (step.is_async or hasattr(answer, "__await__")):
-                answer = await step.patience.answer_of(ex, answer)
+            if answer is None:
+                continue
+            if step.is_async or (type(answer) not in _ANSWERS and hasattr(answer, "__await__")):
+                return cast(Soon, _way_in_later(ex, steps, place, answer))
         except (CallerLeft, BodyTooLarge, BodyBroken):
             raise
         except RAISED:  # fails closed, with its name
             raise PluginFault(step, Failure()) from None
-        if answer is None:
-            continue
-        if type(answer) is Identity and step.phase == "authenticate":
-            ex.identity = answer
-            return None
-        if type(answer) is Denied and step.phase != "prepare":
-            return _denied(ex, step, answer)
-        if type(answer) is Reply:
-            return _checked(step, answer)
-        raise _wrong(step, answer)
+        return _decided(ex, step, answer)
     return None
+
+
+async def _way_in_later(ex: Exchange, steps: Sequence[Step], place: int, answer: Any) -> Reply | None:
+    """The rest of it, from the step on that answered with an awaitable."""
+    step = steps[place]
+    try:
+        answer = await step.patience.answer_of(ex, answer)
+    except (CallerLeft, BodyTooLarge, BodyBroken):
+        raise
+    except RAISED:  # fails closed, with its name
+        raise PluginFault(step, Failure()) from None
+    if answer is not None:
+        return _decided(ex, step, answer)
+    return await way_in(ex, steps[place + 1 :])
+
+
+def _decided(ex: Exchange, step: Step, answer: object) -> Reply | None:
+    """What the `answer` of a step that gave one means for its phase, which it ends. Raises PluginFault."""
+    if type(answer) is Identity and step.phase == "authenticate":
+        ex.identity = answer
+        return None
+    if type(answer) is Denied and step.phase != "prepare":
+        return _denied(ex, step, answer)
+    if type(answer) is Reply:
+        return _checked(step, answer)
+    raise _wrong(step, answer)
 
 
 def body_limit(ex: Exchange, steps: Sequence[Step], limit: int | None) -> int | None:
@@ -98,25 +134,55 @@ async def answer_steps(ex: Exchange, steps: Sequence[Step], reply: Reply | None)
     called once: none counts as entered any more when its call begins. Raises PluginFault; those that are left still
     count as entered then.
     """
-    for step in steps:
+    answered = on_the_way_out(ex, steps, reply)
+    return await answered if isinstance(answered, CoroutineType) else answered
+
+
+def on_the_way_out(
+    ex: Exchange, steps: Sequence[Step], reply: Reply | None
+) -> Reply | Soon | None:
+    """As `answer_steps`, but a coroutine only from the first plugin on that waits, as `on_the_way_in`."""
+    for place, step in enumerate(steps):
         if not ex.entered & step.mark:
             continue
         ex.entered &= ~step.mark
         try:
             answer = step.call(ex)
-            if answer is not None and (step.is_async or hasattr(answer, "__await__")):
-                answer = await step.patience.answer_of(ex, answer)
+            if answer is None:
+                continue
+            if step.is_async or (type(answer) is not Reply and hasattr(answer, "__await__")):
+                return cast(Soon, _way_out_later(ex, steps, place, answer, reply))
         except CallerLeft:
             raise
         except RAISED:  # fails closed, with its name
             raise PluginFault(step, Failure()) from None
-        if answer is None:
-            continue
-        if type(answer) is not Reply:
-            raise _wrong(step, answer)
-        reply = _checked(step, answer)
-        let_go(ex)
+        reply = _instead(ex, step, answer)
     ex.entered = 0
+    return reply
+
+
+async def _way_out_later(
+    ex: Exchange, steps: Sequence[Step], place: int, answer: Any, reply: Reply | None
+) -> Reply | None:
+    """The rest of it, from the step on that answered with an awaitable."""
+    step = steps[place]
+    try:
+        answer = await step.patience.answer_of(ex, answer)
+    except CallerLeft:
+        raise
+    except RAISED:  # fails closed, with its name
+        raise PluginFault(step, Failure()) from None
+    if answer is not None:
+        reply = _instead(ex, step, answer)
+    return await answer_steps(ex, steps[place + 1 :], reply)
+
+
+def _instead(ex: Exchange, step: Step, answer: object) -> Reply:
+    """The `answer` of a step that gave one, in place of what would have been answered. Raises PluginFault."""
+    if type(answer) is not Reply:
+        raise _wrong(step, answer)
+    reply = _checked(step, answer)
+    let_go(ex)
     return reply
 
 

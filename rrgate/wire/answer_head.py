@@ -12,7 +12,7 @@ import httptools
 from attrs import define
 
 from rrgate.messages import Fields
-from rrgate.wire.fieldlines import CONTENT_LENGTH, cut_connection_named, split_fields, transfer_coding
+from rrgate.wire.fieldlines import CONTENT_LENGTH, FieldLines, cut_connection_named, transfer_coding
 
 MAX_HEAD = 64 * 1024
 """Bytes of one answer's head, unless the setting says otherwise."""
@@ -21,6 +21,8 @@ MAX_FIELDS = 100
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t \x21-\x7e\x80-\xff]*))?\Z")
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,; ])timeout=([0-9]{1,6})")
+
+_LINES = FieldLines(httptools.HttpResponseParser, b"HTTP/1.1 200 OK")
 
 CLOSE = -1
 """`AnswerHead.length` of a body that ends with the connection."""
@@ -49,17 +51,18 @@ class AnswerHead:
 
 def judge_answer_head(head: bytes, to_head_request: bool, max_fields: int) -> AnswerHead:
     """The answer that `head` (whole, with its empty line) begins. Raises AnswerBroken."""
-    line = head[: head.find(b"\r\n")]
+    lines = head.split(b"\r\n")
+    line = lines[0]
     # What is remembered must be small: a target could fill the memory with long reasons.
     status, reason, http10 = _status_line(line) if len(line) <= 256 else _status_line.__wrapped__(line)
-    split = split_fields(httptools.HttpResponseParser, head)
+    split = _LINES.split(lines[1:-2])
     if split is None:
         raise AnswerBroken("a header field line is malformed (RFC 9112 5)")
-    if len(split.fields) > max_fields:
+    fields, special, oddly = split
+    if len(fields) > max_fields:
         raise AnswerBroken(f"more than {max_fields} header fields")
-    if split.spelled_oddly:
+    if oddly:
         raise AnswerBroken("a field name that is read as a framing field by some (RFC 9112 11.2)")
-    fields, special = split.fields, split.special
     length, announced = _framing(special, http10)
     options: frozenset[bytes] = frozenset()
     if b"connection" in special:

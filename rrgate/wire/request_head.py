@@ -14,7 +14,7 @@ import httptools
 from attrs import define
 
 from rrgate.messages import Fields
-from rrgate.wire.fieldlines import CONTENT_LENGTH, cut_connection_named, split_fields, transfer_coding
+from rrgate.wire.fieldlines import CONTENT_LENGTH, FieldLines, cut_connection_named, transfer_coding
 
 METHODS: Final = frozenset(
     b"DELETE GET HEAD POST PUT OPTIONS COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND ACL "
@@ -30,6 +30,7 @@ _FIRST_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZab
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]{1,5})?\Z")
 MAX_HOST: Final = 262
 """Bytes of a Host field: a name of 255, a colon and five digits. What is longer is not even remembered."""
+_LINES = FieldLines(httptools.HttpRequestParser, b"GET / HTTP/1.1")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)([^#]*)\Z")
 
 
@@ -92,15 +93,15 @@ def judge_request_line(line: bytes, max_target: int) -> tuple[bytes, bytes, bool
 
 def judge_head(head: bytes, max_target: int, max_fields: int) -> RequestHead:
     """The request that `head` (whole, with its empty line) announces. Raises HeadRefused."""
-    line_end = head.find(b"\r\n")
-    method, target, http10 = judge_request_line(head[:line_end], max_target)
-    split = split_fields(httptools.HttpRequestParser, head)
+    lines = head.split(b"\r\n")
+    method, target, http10 = judge_request_line(lines[0], max_target)
+    split = _LINES.split(lines[1:-2])
     if split is None:
         raise HeadRefused(400, "a header field line is malformed (RFC 9112 5)")
-    fields, special = split.fields, split.special
+    fields, special, oddly = split
     if len(fields) > max_fields:
         raise HeadRefused(431, f"more than {max_fields} header fields (RFC 6585 5)")
-    if split.spelled_oddly:
+    if oddly:
         raise HeadRefused(400, "a field name that some servers read as a framing field (RFC 9112 11.2)")
     host = _judge_host(special.get(b"host"), http10)
     if target[0] != 0x2F:

@@ -21,32 +21,38 @@ def target_head(
     Raises InjectionError if an injected value could split the head: checked here again, on the last line of defence.
     """
     injected = request.injected
-    lines = [
-        b"%b %b%b%b HTTP/1.1\r\nHost: %b"
-        % (request.method, request.path, request.query_mark, request.query, route.authority)
-    ]
+    fields = request.fields
     if injected:
-        lines += [b"%b: %b" % (name, value) for folded, name, value in request.fields if folded not in injected]
         ours = fold(hops_name)
-        lines += [b"%b: %b" % (name, value) for folded, (name, value, _) in injected.items() if folded != ours]
+        lines = [b"%b: %b\r\n" % (name, value) for folded, name, value in fields if folded not in injected]
+        lines += [b"%b: %b\r\n" % (name, value) for folded, (name, value, _) in injected.items() if folded != ours]
     else:
-        lines += [b"%b: %b" % (name, value) for _, name, value in request.fields]
-    lines.append(b"%b: %d" % (hops_name, hops))
+        lines = [b"%b: %b\r\n" % (name, value) for _, name, value in fields]
     chunked = False
-    if isinstance(body, Body):
-        if request.stream_length is None:
+    framing = b""
+    if body:
+        if not isinstance(body, Body):
+            framing = b"Content-Length: %d\r\n" % len(body)
+        elif request.stream_length is None:
             chunked = True
-            lines.append(b"Transfer-Encoding: chunked")
+            framing = b"Transfer-Encoding: chunked\r\n"
         else:
-            lines.append(b"Content-Length: %d" % request.stream_length)
-    elif body:
-        lines.append(b"Content-Length: %d" % len(body))
-    elif request.method in _BODY_EXPECTED or body is not None:
-        lines.append(b"Content-Length: 0")
-    lines.append(b"\r\n")
-    head = b"\r\n".join(lines)
+            framing = b"Content-Length: %d\r\n" % request.stream_length
+    elif body is not None or request.method in _BODY_EXPECTED:
+        framing = b"Content-Length: 0\r\n"
+    head = b"%b %b%b%b HTTP/1.1\r\nHost: %b\r\n%b%b: %d\r\n%b\r\n" % (
+        request.method,
+        request.path,
+        request.query_mark,
+        request.query,
+        route.authority,
+        b"".join(lines),
+        hops_name,
+        hops,
+        framing,
+    )
     # One CR and one LF a line, so nothing that was injected can have brought its own (0.3 µs for all of it).
-    ends = len(lines) + 1
+    ends = len(lines) + (5 if framing else 4)
     if head.count(b"\n") != ends or head.count(b"\r") != ends or head.find(b"\0") >= 0:
         raise InjectionError("a part of the request to the target holds CR, LF or NUL")
     return head, chunked
