@@ -38,6 +38,11 @@ class GatewayProcess:
         self._where = f"/clients/{client_id}"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs; 0 for none."""
+        return 0 if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Start one; it is not ready yet."""
         with self.log.open("ab") as log:

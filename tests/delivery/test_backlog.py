@@ -1,0 +1,70 @@
+"""Many requests that wait: they hold nobody else's up, and stay on disk.
+
+Belongs here: thousands, in memory. Does not: 100,000 and a whole process (`python -m bench.backlog`).
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from rrgate.delivery import states, table
+from rrgate.delivery.stored import Stored
+from rrgate.ids import new_id
+from rrgate.model import Proxy
+from rrgate.store.database import transaction
+from rrgate.testing import MemoryGateway, Says
+
+MANY = 5_000
+
+
+@pytest.fixture
+def gateway() -> Iterator[MemoryGateway]:
+    gateway = MemoryGateway(installed=False)
+    yield gateway
+    gateway.stop()
+
+
+def wait(gateway: MemoryGateway, proxy: Proxy, count: int) -> None:
+    """So many requests of the proxy are due, as they would be on disk."""
+    head = Stored("POST", "/flood", "", "", [], [], "", "", {}, [], "127.0.0.1", 0, 0.0).head()
+    now = gateway.delivery.queue.now()
+    with transaction(gateway.delivery.database) as connection:
+        for _ in range(count):
+            progress = states.accepted(now, delay=0, window=900_000, repeatable=False)
+            table.insert(connection, new_id(), proxy.id, proxy.client_id, b"", now, progress, head, b"load")
+
+
+def test_anothers_request_is_sent_at_once(gateway: MemoryGateway) -> None:
+    flooded, other = gateway.proxy(), gateway.proxy(url="https://other.test")
+    wait(gateway, flooded, MANY)
+    gateway.target.says = Says(after=5)
+    gateway.delivery.worker.wake()
+    gateway.clock.settle()
+    assert 0 < len(gateway.target.received) < 100, "as many as may be under way"
+    assert gateway.call("POST", other, "/", (), b"mine", api="async").answer.status == 202
+    gateway.clock.settle()
+    assert len(gateway.target_at("other.test").received) == 1
+
+
+def peak(gateway: MemoryGateway) -> int:
+    """Bytes that looking for whose turn it is, and sending some, has taken at most."""
+    tracemalloc.start()
+    gateway.delivery.worker.wake()
+    gateway.clock.settle()
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return taken
+
+
+def test_they_are_not_in_memory() -> None:
+    peaks = []
+    for count in (500, 500, MANY):  # the first one loads what the others have
+        gateway = MemoryGateway(installed=False)
+        wait(gateway, gateway.proxy(), count)
+        gateway.target.says = Says(after=5)
+        peaks.append(peak(gateway))
+        gateway.stop()
+    assert peaks[2] < 1.5 * peaks[1]
