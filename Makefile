@@ -4,15 +4,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests start some hundred processes: without bytecode each would compile the whole project again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test bench fuzz clean
 
 run: .venv/installed
 	$(BIN)/rrgate demo
 
+# Types are checked beside the tests, which wait for much; what is said of them comes at the end. Either fails it.
 test: .venv/installed-test tests/openid/node_modules/.package-lock.json
 	$(BIN)/ruff check
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -rs -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/mypy >.venv/types.txt 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest -q -rs -n auto --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$types; types=$$?; echo "mypy:"; cat .venv/types.txt; exit $$((tests | types))
 
 bench: .venv/installed-test
 	$(BIN)/python -m bench
