@@ -17,6 +17,7 @@ from attrs import frozen
 from rrgate.api import CallsOutside
 from rrgate.boot import BootHooks
 from rrgate.delivery.accept import Acceptance
+from rrgate.delivery.bounds import bounds_of
 from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.courier import Courier
@@ -24,6 +25,7 @@ from rrgate.delivery.managing import Managing
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.sending import Sender
+from rrgate.delivery.space import Space
 from rrgate.delivery.table import Keep
 from rrgate.delivery.telling import Telling
 from rrgate.delivery.times import DeliveryTime
@@ -33,7 +35,7 @@ from rrgate.directory import Directory
 from rrgate.opened_state import OpenedState
 from rrgate.settings import Settings
 from rrgate.store.database import connect, open_migrated, transaction
-from rrgate.store.folder import DELIVERY_LOCK, QUEUE_DATABASE, try_lock
+from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE, try_lock
 from rrgate.store.thread import WorkThread
 from rrgate.store.unsealing import Unsealer
 from rrgate.upstream import Upstream
@@ -72,7 +74,8 @@ def open_delivery(
     """
     path = settings.data / QUEUE_DATABASE
     database = open_migrated(path, migrations, synchronous="FULL")
-    commits = Commits(database, reactor)
+    space = Space(settings.data / BALLAST, settings.async_free_disk)
+    commits = Commits(database, reactor, space.failed)
     closed_by(lambda: commits.close(database.close))
     with transaction(database) as connection:
         now = DeliveryTime.of(connection, wall)
@@ -82,7 +85,7 @@ def open_delivery(
     lock = _Lock(settings.data / DELIVERY_LOCK)
     closed_by(lock.free)
     keep = Keep(settings.async_dead_letters_hours * _HOUR, settings.async_answers_hours * _HOUR)
-    queue = Queue(commits, reads, reader, state.secrets, now, keep)
+    queue = Queue(commits, reads, reader, state.secrets, now, keep, bounds_of(settings), space.full)
     sender = Sender(
         upstream, reactor, wall, prefix=settings.header_prefix, shown=state.journal.shown, tell=boot.tell
     )

@@ -12,6 +12,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from rrgate.answers import BAD_REQUEST, DENIED, GRANTED, GRANTED_MESSAGE
+from rrgate.delivery.bounds import Full
 from rrgate.delivery.callbacks import NotCallable, check_url
 from rrgate.delivery.keys import AnotherRequest, Key
 from rrgate.delivery.queue import Queue
@@ -28,6 +29,8 @@ MOST_BODY: Final = 6 * 1024 * 1024
 """Bytes of a request's body, unless its proxy sets another bound."""
 LARGEST_BODY: Final = 64 * 1024 * 1024
 """Whatever a proxy sets: it is held in memory, to be sealed and to be sent."""
+FULL_WAIT: Final = 30
+"""Seconds after which there may be room again."""
 LONGEST_DELAY: Final = 7 * 86_400
 """Seconds."""
 
@@ -78,7 +81,7 @@ class Acceptance:
         try:
             if self._keyed is not None:
                 await self._keyed(route.client.id)
-            request_id = await self._queue.add(
+            taken = await self._queue.add(
                 ex.id,
                 route.proxy.id,
                 route.client.id,
@@ -97,6 +100,10 @@ class Acceptance:
             self._log.error("request {id} was not taken: the queue cannot be written ({error})", id=ex.id, error=error)
             text = "The gateway cannot keep requests at the moment; this one was not taken"
             return Reply(503, text, "unavailable", headers=((b"Retry-After", b"5"),))
+        if isinstance(taken, Full):
+            self._log.warn("request {id} was not taken: {why}", id=ex.id, why=taken.why)
+            return Reply(503, taken.why, "unavailable", headers=((b"Retry-After", b"%d" % FULL_WAIT),))
+        request_id = taken
         if request_id == ex.id:
             ex.story = "beginning"
             self._taken()

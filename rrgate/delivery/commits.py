@@ -46,10 +46,17 @@ class Commits:
     Cancelling a Deferred only stops the waiting.
     """
 
-    def __init__(self, database: Database, reactor: IReactorFromThreads) -> None:
-        """`database`: with `synchronous=FULL`, used by nobody else from now on."""
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorFromThreads,
+        failed: Callable[[BaseException], object] = lambda error: None,
+    ) -> None:
+        """`database`: with `synchronous=FULL`, used by nobody else from now on. `failed`: told of what work or a commit
+        raises, on the thread that writes, before anything else is tried."""
         self._database = database
         self._reactor = reactor
+        self._failed = failed
         self._queue: SimpleQueue[_Given | None] = SimpleQueue()
         self._closed = False
         self.commits = 0
@@ -97,7 +104,8 @@ class Commits:
         try:
             with transaction(self._database) as connection:
                 results: list[Any] = [work(connection) for _, work in batch]
-        except BaseException:  # noqa: BLE001 - whoever waits is told, whatever it was
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            self._failed(error)
             if len(batch) == 1:
                 return [(batch[0][0], False, Failure())]
             # One of them, or the disk: nobody's work fails for another's.

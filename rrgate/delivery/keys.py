@@ -39,25 +39,28 @@ class Key:
 
 
 def taken_before(
-    connection: sqlite3.Connection, key: Key, proxy_id: str, identity: bytes, request_id: str, now: int
+    connection: sqlite3.Connection, key: Key, proxy_id: str, identity: bytes, now: int
 ) -> str | None:
-    """The id of the request that had this key of this caller; None if none had, and it is `request_id`'s from now on.
-
-    Raises AnotherRequest.
-    """
-    whose = (proxy_id, identity, key.key)
+    """The id of the request that had this key of this caller; None if none had. Raises AnotherRequest."""
     found = connection.execute(
         "SELECT request_id, digest FROM keys WHERE proxy_id = ? AND identity = ? AND key = ? AND until > ?",
-        (*whose, now),
+        (proxy_id, identity, key.key, now),
     ).fetchone()
     if found is None:
-        connection.execute(
-            "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?, ?)", (*whose, request_id, key.digest, now + REMEMBERED)
-        )
         return None
     if found[1] != key.digest:
         raise AnotherRequest
     return str(found[0])
+
+
+def remember(
+    connection: sqlite3.Connection, key: Key, proxy_id: str, identity: bytes, request_id: str, now: int
+) -> None:
+    """It is `request_id`'s from now on."""
+    connection.execute(
+        "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?, ?)",
+        (proxy_id, identity, key.key, request_id, key.digest, now + REMEMBERED),
+    )
 
 
 def forget_old(connection: sqlite3.Connection, now: int) -> None:

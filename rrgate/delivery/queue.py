@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 
 from rrgate.delivery import states, steering, table, untold
+from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full, full
 from rrgate.delivery.callbacks import add_callback
 from rrgate.delivery.commits import Work, Writes
 from rrgate.delivery.kept import (
@@ -24,7 +25,7 @@ from rrgate.delivery.kept import (
     callback_row,
     head_row,
 )
-from rrgate.delivery.keys import Key, forget_old, taken_before
+from rrgate.delivery.keys import Key, forget_old, remember, taken_before
 from rrgate.delivery.reading import Reading, Reads
 from rrgate.delivery.states import ENDED, Outcome, State
 from rrgate.delivery.stored import Stored
@@ -42,12 +43,23 @@ class Queue(Reading):
     """Used on the reactor's thread. A change that a Deferred has told of survives any crash."""
 
     def __init__(
-        self, writes: Writes, reads: Reads, reader: Database, seals: Seals, now: Callable[[], int], keep: Keep
+        self,
+        writes: Writes,
+        reads: Reads,
+        reader: Database,
+        seals: Seals,
+        now: Callable[[], int],
+        keep: Keep,
+        bounds: Bounds = NO_BOUNDS,
+        no_room: Callable[[], Full | None] = lambda: None,
     ) -> None:
-        """`reads` works on `reader`. `now`: the delivery's time."""
+        """`reads` works on `reader`. `now`: the delivery's time. `no_room`: says when the disk has none for a new
+        request; on the thread that writes."""
         super().__init__(reads, reader, seals, now)
         self._writes = writes
         self._keep = keep
+        self._bounds = bounds
+        self._full = no_room
         self.callback_made = False
         """There is a callback that was not looked for yet."""
 
@@ -66,17 +78,24 @@ class Queue(Reading):
         window: int,
         key: Key | None = None,
         callback: str | None = None,
-    ) -> Deferred[str]:
-        """Take a request, and answer its id; or that of the one that had the same `key` before. `identity`: whose it
-        is. `delay`, `window`: milliseconds. `callback`: the URL that is told of its end. Raises AnotherRequest."""
+    ) -> Deferred[str | Full]:
+        """Take a request, and answer its id; or that of the one that had the same `key` before; or Full, where there
+        is no room for it. `identity`: whose it is. `delay`, `window`: milliseconds. `callback`: the URL that is told
+        of its end. Raises AnotherRequest."""
         seals = self._seals
 
-        def work(connection: sqlite3.Connection) -> str:
+        def work(connection: sqlite3.Connection) -> str | Full:
             now = self.now()
             if key is not None:
-                before = taken_before(connection, key, proxy_id, identity, request_id, now)
+                before = taken_before(connection, key, proxy_id, identity, now)
                 if before is not None:
                     return before
+            # Answered, not raised: what is raised takes those that share the commit apart.
+            refused = self._full() or full(connection, self._bounds, proxy_id, client_id, len(body))
+            if refused is not None:
+                return refused
+            if key is not None:
+                remember(connection, key, proxy_id, identity, request_id, now)
             number = table.insert(
                 connection,
                 request_id,
@@ -96,6 +115,10 @@ class Queue(Reading):
         return self._do(work)
 
     # Delivering.
+
+    def prolong(self, since: int) -> Deferred[None]:
+        """See `table.prolong`."""
+        return self._do(lambda connection: table.prolong(connection, since, self.now()))
 
     def begin(self, id: int) -> Deferred[Row]:
         """See `table.begin`."""

@@ -87,3 +87,39 @@ def step_0005_callbacks(database: Database) -> None:
     )
     database.execute("ALTER TABLE requests ADD COLUMN callback_of INTEGER")
     database.execute("CREATE INDEX requests_callbacks ON requests (callback_of) WHERE callback_of IS NOT NULL")
+
+
+@migrations()
+def step_0006_totals(database: Database) -> None:
+    """`totals`: how many requests are under way, and how many bytes their bodies have: of all (''), of each client and
+    each lane. Triggers keep them, so that they are right whoever changes a row, and after any crash."""
+    database.execute(
+        "CREATE TABLE totals (scope TEXT PRIMARY KEY, requests INTEGER NOT NULL, bytes INTEGER NOT NULL) "
+        "STRICT, WITHOUT ROWID"
+    )
+    for scope in ("''", "client_id", "proxy_id"):
+        database.execute(
+            f"INSERT INTO totals SELECT {scope}, count(*), sum(size) FROM requests WHERE ended_at IS NULL "
+            f"GROUP BY {scope}"
+        )
+
+    def counted(row: str, sign: str) -> str:
+        return " ".join(
+            f"INSERT INTO totals VALUES ({scope}, {sign}1, {sign}{row}.size) ON CONFLICT (scope) DO UPDATE SET "
+            f"requests = requests {sign or '+'} 1, bytes = bytes {sign or '+'} {row}.size;"
+            for scope in ("''", f"{row}.client_id", f"{row}.proxy_id")
+        )
+
+    for name, when, does in (
+        ("taken", "INSERT ON requests WHEN NEW.ended_at IS NULL", counted("NEW", "")),
+        ("ended", "UPDATE OF ended_at ON requests WHEN OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL",
+         counted("NEW", "-")),
+        ("again", "UPDATE OF ended_at ON requests WHEN OLD.ended_at IS NOT NULL AND NEW.ended_at IS NULL",
+         counted("NEW", "")),
+        ("removed", "DELETE ON requests WHEN OLD.ended_at IS NULL", counted("OLD", "-")),
+    ):
+        database.execute(f"CREATE TRIGGER totals_{name} AFTER {when} BEGIN {does} END")
+    database.execute(
+        "CREATE TRIGGER totals_nothing AFTER UPDATE OF requests ON totals WHEN NEW.requests = 0 AND NEW.scope <> '' "
+        "BEGIN DELETE FROM totals WHERE scope = NEW.scope; END"
+    )

@@ -145,6 +145,19 @@ def attempts(connection: sqlite3.Connection, id: int) -> tuple[Attempt, ...]:
     return tuple(Attempt(*row) for row in rows)
 
 
+def prolong(connection: sqlite3.Connection, since: int, now: int) -> None:
+    """Nothing could be written, and so nothing sent, from `since` to `now`: that does not count for anybody's time.
+
+    The time of a request that waits for its first attempt begins when that is due.
+    """
+    for those in ("due_at IS NOT NULL", "state = 'sending'"):
+        connection.execute(
+            "UPDATE requests SET deadline = deadline + max(0, :now - max(:since, accepted_at, "
+            f"CASE state WHEN 'queued' THEN due_at ELSE 0 END)) WHERE {those}",
+            {"now": now, "since": since},
+        )
+
+
 def begin(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
     """Its turn has come: a new attempt, written down before anything is sent; or its end. Raises WrongState."""
     progress = states.begun(read(connection, id).progress, now)

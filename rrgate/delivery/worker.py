@@ -20,6 +20,7 @@ from rrgate.delivery.callbacks import CALLBACKS
 from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.courier import Courier
 from rrgate.delivery.lanes import Lanes
+from rrgate.delivery.pausing import Pause
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.table import Due
 from rrgate.directory import Directory
@@ -31,7 +32,7 @@ LANE: Final = 32
 LOOK: Final = 5.0
 """Seconds after which it is looked what other processes have taken."""
 AGAIN: Final = 1.0
-"""Seconds after which a queue that could not be written is tried again."""
+"""Seconds after which it is tried again to own the queue, and to remove what is left of what is old."""
 TIDY: Final = 60.0
 LONGEST_HOLD: Final = 300.0
 """Seconds for which a target is left alone, whatever it says: requests that wait have a window."""
@@ -74,7 +75,7 @@ class Worker:
         self._owner = False
         self._looking = False
         self._again = False
-        self._paused_until = 0.0
+        self._pause = Pause(clock, queue.now, queue.prolong, self._spawn, self.wake)
         self._next_tidying = 0.0
         self._idle: Waiter[None] | None = None
         self._log = Logger("rrgate.delivery")
@@ -83,6 +84,11 @@ class Worker:
     def under_way(self) -> int:
         """Attempts under way."""
         return len(self._claimed)
+
+    @property
+    def paused(self) -> bool:
+        """The queue cannot be written, and nothing is sent."""
+        return self._pause.on
 
     def start(self) -> None:
         """Begin as soon as this process owns the queue: first with what its last owner left."""
@@ -103,6 +109,8 @@ class Worker:
         """Begin nothing more, and give what is under way `seconds`. What has not ended then is as after a crash."""
         self._running = False
         self._set_timer(None)
+        if self._pause.on and not self._claimed:
+            self.break_off()
         if self._tasks:
             timer = self._clock.callLater(seconds, self.break_off)
             self._idle = Waiter()
@@ -146,7 +154,7 @@ class Worker:
                     told = True
                 rows = await self._queue.recover(RECOVERED)
             except (sqlite3.Error, OSError) as error:
-                await self._wait_out(error)
+                await self._pause.wait_out(error)
                 continue
             for row in rows:
                 await self._courier.recovered(row)
@@ -155,23 +163,6 @@ class Worker:
         # Not before: what is begun by now is not what a dead one has left.
         self._owner = True
         self.wake()
-
-    async def _pause(self, seconds: float) -> None:
-        waiter: Waiter[None] = Waiter()
-        timer = self._clock.callLater(seconds, waiter.fire, None)
-        try:
-            await waiter
-        finally:
-            if timer.active():
-                timer.cancel()
-
-    async def _wait_out(self, error: Exception) -> None:
-        self._trouble(error)
-        await self._pause(AGAIN)
-
-    def _trouble(self, error: BaseException) -> None:
-        self._paused_until = self._clock.seconds() + AGAIN
-        self._log.error("the queue cannot be used; delivery pauses: {error}", error=error)
 
     # Whose turn it is.
 
@@ -194,7 +185,7 @@ class Worker:
                     break
             await self._tidy()
         except (sqlite3.Error, OSError) as error:
-            self._trouble(error)
+            self._pause.begin(error)
         finally:
             self._looking = False
         wait = LOOK
@@ -206,7 +197,7 @@ class Worker:
             self.wake()
 
     async def _tidy(self) -> None:
-        if self._clock.seconds() >= self._next_tidying:
+        if self._clock.seconds() >= self._next_tidying and not self._pause.on:
             removed = await self._queue.purge()
             self._next_tidying = self._clock.seconds() + (AGAIN if removed else TIDY)
 
@@ -219,10 +210,8 @@ class Worker:
 
     def _turn(self) -> None:
         while self._running and len(self._claimed) < self._in_flight:
-            left = self._paused_until - self._clock.seconds()
-            if left > 0:
-                self._sooner(left)
-                break
+            if self._pause.on:
+                break  # it wakes this up when it is over
             due = self._lanes.take(self._may)
             if due is None:
                 break
@@ -258,13 +247,13 @@ class Worker:
         target_id = self._target_of(due.proxy_id)
         try:
             courier = self._calls_back if due.proxy_id.startswith(CALLBACKS) else self._courier
-            hold = await courier.deliver(due.id, due.proxy_id, self._wait_out)
+            hold = await courier.deliver(due.id, due.proxy_id, self._pause.wait_out)
             if hold:
                 # The target's other requests are held back too.
                 until = self._clock.seconds() + min(hold, LONGEST_HOLD)
                 self._held[target_id] = max(until, self._held.get(target_id, 0.0))
         except (sqlite3.Error, OSError, StoreError) as error:
-            self._trouble(error)
+            self._pause.begin(error)
         finally:
             self._claimed.discard(due.id)
             self._at_target[target_id] -= 1

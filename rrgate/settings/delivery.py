@@ -39,3 +39,36 @@ class DeliverySettings:
         where="Async API",
         help="How long a request is kept that was not delivered, or may not have been.",
     )
+    async_queued: int = setting(
+        values.whole(1, 1_000_000_000),
+        1_000_000,
+        unit="requests",
+        where="Async API",
+        help="Requests that may be under way in all; beyond, new ones are answered 503.",
+    )
+    async_queued_per_client: int = setting(
+        values.whole(1, 1_000_000_000), 500_000, unit="requests", where="Async API", help="The same of each client."
+    )
+    async_queued_per_proxy: int = setting(
+        values.whole(1, 1_000_000_000), 200_000, unit="requests", where="Async API", help="The same of each proxy."
+    )
+    async_queued_bytes: int = setting(
+        values.whole(1, 2**50),
+        8 * 1024**3,
+        unit="bytes",
+        where="Async API",
+        help="What the bodies of requests under way may have in all; beyond, new ones are answered 503.",
+    )
+    async_queued_bytes_per_client: int = setting(
+        values.whole(1, 2**50), 4 * 1024**3, unit="bytes", where="Async API", help="The same of each client."
+    )
+    async_queued_bytes_per_proxy: int = setting(
+        values.whole(1, 2**50), 1024**3, unit="bytes", where="Async API", help="The same of each proxy."
+    )
+    async_free_disk: int = setting(
+        values.whole(0, 2**50),
+        256 * 1024**2,
+        unit="bytes",
+        where="Async API",
+        help="What must be free on the disk of `data`; with less, new requests are answered 503.",
+    )

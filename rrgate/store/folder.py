@@ -24,6 +24,7 @@ KEY_FILE: Final = "master.key"
 LOCK_FILE: Final = "state.lock"
 KEY_LOCK: Final = "keys.lock"
 DELIVERY_LOCK: Final = "delivery.lock"
+BALLAST: Final = "queue.ballast"
 BACKUPS: Final = "before-migration"
 
 _PLACED: Final = (LOG_DATABASE, KEY_FILE, DATABASE)

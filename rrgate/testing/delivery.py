@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from rrgate.api import CallsOutside, Event, Exchange, Proxy, Reply
 from rrgate.delivery.accept import Acceptance
+from rrgate.delivery.bounds import bounds_of
 from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.commits import AtOnce
 from rrgate.delivery.courier import Courier
@@ -96,7 +97,15 @@ class MemoryDelivery:
     def queue(self) -> Queue:
         """The requests that were taken."""
         now = DeliveryTime(self._clock.seconds, int((self._clock.wall() - self._clock.seconds()) * 1000))
-        return Queue(AtOnce(self.database), _ReadsNow(), self.database, _NotSealed(), now, Keep())
+        return Queue(
+            AtOnce(self.database),
+            _ReadsNow(),
+            self.database,
+            _NotSealed(),
+            now,
+            Keep(),
+            bounds_of(self._settings),
+        )
 
     @cached_property
     def worker(self) -> Worker:

@@ -121,7 +121,10 @@ class _Connection:
         except apsw.ConstraintError as error:
             raise sqlite3.IntegrityError(str(error)) from error
         except apsw.Error as error:
-            raise sqlite3.OperationalError(str(error)) from error
+            raised = sqlite3.OperationalError(str(error))
+            full = isinstance(error, apsw.FullError)
+            raised.sqlite_errorcode = sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_IOERR
+            raise raised from error
         return _Cursor(rows, connection.last_insert_rowid(), connection.changes())
 
     def executemany(self, sql: str, values: Iterable[Sequence[Any]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import apsw
@@ -15,7 +16,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 
-from rrgate.delivery import worker
+from rrgate.delivery import pausing
 from tests.callers import Answer, call, in_thread
 from tests.delivery.faulty_disk import FaultyDisk
 from tests.running_gateway import KEY, MadeProxy, RunningGateway
@@ -68,7 +69,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with pytest.MonkeyPatch.context() as patch, Counting() as target:
         patch.setattr("rrgate.opened_delivery.open_migrated", disk.open_migrated)
         patch.setattr("rrgate.opened_delivery.connect", disk.connect)
-        patch.setattr(worker, "AGAIN", 0.02)
+        patch.setattr(pausing, "AGAIN", 0.02)
+        patch.setattr("rrgate.delivery.space.LOOK", 0)
         gateway = RunningGateway.start(tmp_path_factory.mktemp("faulty") / "state")
         gateway.search.know("a body", BODY.decode())
         proxy = pytest_twisted.blockon(Deferred.fromCoroutine(gateway.proxy(target.url)))
@@ -138,3 +140,34 @@ async def test_wherever_the_disk_fails_once_it_is_taken_and_sent_once_or_not_at_
     else:
         raise AssertionError("the sweep did not come to its end")
     assert refused > 5
+
+
+@pytest_twisted.ensureDeferred
+async def test_on_a_full_disk_what_is_under_way_is_written_down_and_nothing_new_is_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ballast = bench.gateway.gateway.settings.data / "queue.ballast"
+    free = [2**40]
+    monkeypatch.setattr("os.statvfs", lambda path: SimpleNamespace(f_bavail=free[0], f_frsize=1))
+    assert (await bench.send("/before")).status == 202
+    assert ballast.exists()
+
+    def fill() -> None:
+        free[0] = 0
+        bench.disk.refuse(lambda asked, number: asked == "write" and ballast.exists(), apsw.FullError)
+
+    bench.target.on_arrival = fill
+    taken = await bench.send("/on-a-full-disk")
+    assert taken.status == 202
+    assert (await bench.end(taken.json["requestId"]))["status"] == "succeeded"
+    assert not ballast.exists()
+    refused = await bench.send("/while-full")
+    assert (refused.status, refused["retry-after"]) == (503, "30")
+    assert "disk" in refused.json["message"]
+    bench.target.on_arrival = lambda: None
+    bench.disk.heal()
+    free[0] = 2**40
+    taken = await bench.send("/when-there-is-room")
+    assert taken.status == 202
+    assert (await bench.end(taken.json["requestId"]))["status"] == "succeeded"
+    assert ballast.exists()

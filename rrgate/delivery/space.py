@@ -1,0 +1,90 @@
+"""`Space`: room on the queue's disk: a floor under which nothing is taken, and a ballast for what must be written down.
+
+Belongs here: looking at the disk, the ballast file. Does not: what is written (table.py), bounds by number (bounds.py).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from twisted.logger import Logger
+
+from rrgate.delivery.bounds import Full
+from rrgate.store.folder import open_private
+
+BALLAST: Final = 16 * 1024 * 1024
+"""Bytes: enough for the ends of some hundred attempts that are under way, answers included."""
+LOOK: Final = 1.0
+"""Seconds for which what was seen of the disk is believed."""
+_FULL: Final = Full("The gateway's disk is nearly full; this request was not taken")
+
+
+class Space:
+    """Used on the thread that writes the queue. Several processes of a node share the ballast."""
+
+    def __init__(
+        self, ballast: Path, floor: int, *, size: int = BALLAST, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`ballast`: a file on the queue's disk. `floor`: bytes that must be free besides. `clock`: seconds."""
+        self._ballast = ballast
+        self._floor = floor
+        self._size = size
+        self._clock = clock
+        self._looked_at = float("-inf")
+        self._refuses = False
+        self._log = Logger("rrgate.delivery")
+
+    def full(self) -> Full | None:
+        """Whether the disk has no room for a request that is new."""
+        now = self._clock()
+        if now - self._looked_at >= LOOK:
+            self._looked_at = now
+            self._refuses = self._look()
+        return _FULL if self._refuses else None
+
+    def failed(self, error: BaseException) -> None:
+        """Something could not be written. If the disk is full, the ballast makes room: for what is under way alone."""
+        if not _is_full(error) or not self._ballast.exists():
+            return
+        self._log.error("the queue's disk is full: {file} is removed to make room", file=self._ballast.name)
+        try:
+            self._ballast.unlink(missing_ok=True)
+        except OSError as problem:
+            self._log.error("{file} cannot be removed: {problem}", file=self._ballast.name, problem=problem)
+        self._refuses, self._looked_at = True, self._clock()
+
+    def _look(self) -> bool:
+        try:
+            room = os.statvfs(self._ballast.parent)
+            free = room.f_bavail * room.f_frsize
+            if not self._ballast.exists():
+                # Not as soon as it fits: what is taken meanwhile would take it away again.
+                return free < self._floor + 2 * self._size or not self._made()
+        except OSError as problem:
+            self._log.error("the queue's disk cannot be looked at: {problem}", problem=problem)
+            return True
+        return free < self._floor
+
+    def _made(self) -> bool:
+        handle = open_private(self._ballast)
+        try:
+            os.posix_fallocate(handle, 0, self._size)
+        except OSError as problem:
+            self._ballast.unlink(missing_ok=True)
+            self._log.error("{file} cannot be made: {problem}", file=self._ballast.name, problem=problem)
+            return False
+        finally:
+            os.close(handle)
+        return True
+
+
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
