@@ -6,10 +6,12 @@ Belongs here: whole gateways. Does not: every answer that is none (tests/plugins
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import pytest_twisted
+from attrs import define
 from twisted.internet.defer import Deferred
 
 from rrgate.api import Event, hookimpl
@@ -45,12 +47,6 @@ class Elsewhere(Target):
 
     def __init__(self) -> None:
         super().__init__(lambda connection: connection.answer(GOOD))
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Elsewhere]:
-    with Elsewhere() as running:
-        yield running
 
 
 Fault = Callable[[Connection, Elsewhere], object]
@@ -122,28 +118,76 @@ async def check_refused(gateway: RunningGateway, proxy: Any) -> None:
     assert kinds == ["credential-failed"]
 
 
-async def past_the_wait(gateway: RunningGateway) -> None:
-    waiting: Deferred[None] = Deferred()
-    gateway.gateway.reactor.callLater(1.05, waiting.callback, None)
-    await waiting
+@define
+class Failing:
+    """A provider that has a fault until it `works`; what it would give a token for, and where it leads to."""
+
+    target: Target
+    provider: Target
+    elsewhere: Elsewhere
+    works: bool = False
+    proxy: Any = None
+    refused_at: float = 0.0
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+class Providers:
+    """One for each fault, in use from its first test to its last: they wait side by side until they are asked again."""
+
+    def __init__(self, gateway: RunningGateway, open: ExitStack) -> None:
+        self._gateway = gateway
+        self._open = open
+        self._known: dict[Fault, Failing] = {}
+
+    async def refused(self, fault: Fault) -> Failing:
+        """The one with this fault, of which the gateway knows it."""
+        if fault not in self._known:
+            found: Failing
+
+            def serve(connection: Connection) -> None:
+                if connection.request() is not None:
+                    connection.answer(GOOD) if found.works else fault(connection, found.elsewhere)
+
+            opened = [self._open.enter_context(each) for each in (Target(echo), Target(serve), Elsewhere())]
+            found = Failing(*opened)
+            found.proxy = await proxy_with(self._gateway, found.target, f"{found.provider.url}/token")
+            await check_refused(self._gateway, found.proxy)
+            found.refused_at = self._gateway.gateway.reactor.seconds()
+            self._known[fault] = found
+        return self._known[fault]
+
+    async def waited(self, fault: Fault) -> Failing:
+        """It, when it may be asked again."""
+        found = await self.refused(fault)
+        waiting: Deferred[None] = Deferred()
+        reactor = self._gateway.gateway.reactor
+        reactor.callLater(max(0.0, found.refused_at + 1.05 - reactor.seconds()), waiting.callback, None)
+        await waiting
+        return found
+
+
+@pytest.fixture(scope="module")
+def providers(gateway: RunningGateway) -> Iterator[Providers]:
+    with ExitStack() as open:
+        yield Providers(gateway, open)
+
+
+each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+
+
+@each_fault
 @pytest_twisted.ensureDeferred
-async def test_an_endpoint_that_fails(gateway: RunningGateway, elsewhere: Elsewhere, fault: Fault) -> None:
-    works = False
+async def test_an_endpoint_that_fails(providers: Providers, fault: Fault) -> None:
+    found = await providers.refused(fault)
+    assert (found.target.connections, found.elsewhere.connections) == (0, 0)
 
-    def serve(connection: Connection) -> None:
-        if connection.request() is not None:
-            connection.answer(GOOD) if works else fault(connection, elsewhere)
 
-    with Target(echo) as target, Target(serve) as provider:
-        proxy = await proxy_with(gateway, target, f"{provider.url}/token")
-        await check_refused(gateway, proxy)
-        assert (target.connections, elsewhere.connections) == (0, 0)
-        works = True
-        await past_the_wait(gateway)
-        assert (await gateway.call(proxy)).status == 200
+@each_fault
+@pytest_twisted.ensureDeferred
+async def test_one_that_works_again(gateway: RunningGateway, providers: Providers, fault: Fault) -> None:
+    found = await providers.waited(fault)
+    found.works = True
+    assert (await gateway.call(found.proxy)).status == 200
+    assert found.elsewhere.connections == 0
 
 
 @pytest_twisted.ensureDeferred

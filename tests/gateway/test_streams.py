@@ -6,7 +6,9 @@ Belongs here: callers and targets of such streams. Does not: every case (tests/c
 from __future__ import annotations
 
 import http.client
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from threading import Event
 from typing import Any
 
@@ -30,6 +32,7 @@ CHANGES: dict[str, Change] = {
         "credentials", proxy.target_credential, credentialActive=False
     ),
 }
+CLIENT_DELETED = "client deleted"
 
 
 @frozen
@@ -39,19 +42,19 @@ class Stream:
     target: Target
     cut_off: Event = field(factory=Event)
 
+    @classmethod
+    @contextmanager
+    def opened(cls) -> Iterator[Stream]:
+        cut_off = Event()
 
-@pytest.fixture
-def stream() -> Iterator[Stream]:
-    cut_off = Event()
+        def serve(connection: Connection) -> None:
+            connection.request()
+            connection.send(HEAD + b"9\r\ndata: 1\n\n\r\n")
+            if connection.closed_by_peer():
+                cut_off.set()
 
-    def serve(connection: Connection) -> None:
-        connection.request()
-        connection.send(HEAD + b"9\r\ndata: 1\n\n\r\n")
-        if connection.closed_by_peer():
-            cut_off.set()
-
-    with Target(serve) as target:
-        yield Stream(target, cut_off)
+        with Target(serve) as target:
+            yield cls(target, cut_off)
 
 
 class Listening:
@@ -71,38 +74,64 @@ class Listening:
             self._caller.close()
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@frozen
+class Closing:
+    """A stream that is about to be closed. `ended`: how it has ended for its caller, once it is no longer pending."""
+
+    stream: Stream
+    proxy: MadeProxy
+    ended: Future[bytes]
+
+
+def changed(gateway: RunningGateway, change: str, proxy: MadeProxy) -> Awaitable[Any]:
+    if change in CHANGES:
+        return CHANGES[change](gateway, proxy)
+    return gateway.ask("DELETE", f"/clients/{proxy.client}?force=true")
+
+
+@pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]
+async def closing(gateway: RunningGateway) -> AsyncIterator[dict[str, Closing]]:
+    """A stream for each change, all changed: they have two seconds to end, which are the same for all."""
+    told = await gateway.ask("POST", "/clients", {"clientName": "to be deleted"})
+    own, other = gateway.client, told.json["clients"][0]["sKey"]
+    with ExitStack() as open, ThreadPoolExecutor(len(CHANGES) + 1) as threads:
+        found = {}
+        for change in (*CHANGES, CLIENT_DELETED):
+            stream = open.enter_context(Stream.opened())
+            gateway.client = other if change == CLIENT_DELETED else own
+            proxy = await gateway.proxy(stream.target.url)
+            gateway.client = own
+            listening = await in_thread(Listening, gateway.address, proxy.path)
+            assert listening.first == b"data: 1\n\n"
+            found[change] = Closing(stream, proxy, threads.submit(listening.rest))
+        assert gateway.gateway.listener.in_flight == len(found)
+        for change, each in found.items():
+            assert not each.ended.done()
+            await changed(gateway, change, each.proxy)
+        yield found
+
+
+@pytest.mark.parametrize("change", [*CHANGES, CLIENT_DELETED])
 @pytest_twisted.ensureDeferred
-async def test_a_stream_is_closed_on_both_sides(gateway: RunningGateway, stream: Stream, change: str) -> None:
-    proxy = await gateway.proxy(stream.target.url)
-    listening = await in_thread(Listening, gateway.address, proxy.path)
-    assert listening.first == b"data: 1\n\n"
-    await CHANGES[change](gateway, proxy)
-    with pytest.raises((http.client.IncompleteRead, OSError)) as caught:
-        await in_thread(listening.rest)
-    assert not isinstance(caught.value, TimeoutError)
+async def test_a_stream_is_closed_on_both_sides(
+    gateway: RunningGateway, closing: dict[str, Closing], change: str
+) -> None:
+    stream, proxy, ended = closing[change].stream, closing[change].proxy, closing[change].ended
+    error = await in_thread(ended.exception, 20)
+    assert isinstance(error, http.client.IncompleteRead | OSError)
+    assert not isinstance(error, TimeoutError)
     assert await in_thread(stream.cut_off.wait, 5)
     # Nobody else comes in.
-    assert (await gateway.call(proxy)).status in (401, 404, 503)
-    assert gateway.gateway.listener.in_flight == 0
+    assert (await gateway.call(proxy)).status in ((404,) if change == CLIENT_DELETED else (401, 404, 503))
     await gateway.gateway.journal.flush()
-    if change != "proxy deleted":
+    if change not in (CLIENT_DELETED, "proxy deleted"):
         record = (await gateway.records(proxy))[-1]
         assert record["proxyData"]["status"] == 200
         assert "switched off or deleted" in record["proxyData"]["message"]
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_client_is_deleted_with_its_streams(gateway: RunningGateway, stream: Stream) -> None:
-    made = (await gateway.ask("POST", "/clients", {"clientName": "to be deleted"})).json["clients"][0]["sKey"]
-    own, gateway.client = gateway.client, made
-    try:
-        proxy = await gateway.proxy(stream.target.url)
-        listening = await in_thread(Listening, gateway.address, proxy.path)
-        assert (await gateway.ask("DELETE", f"/clients/{made}?force=true")).status == 200
-        with pytest.raises((http.client.IncompleteRead, OSError)):
-            await in_thread(listening.rest)
-        assert await in_thread(stream.cut_off.wait, 5)
-        assert (await gateway.call(proxy)).status == 404
-    finally:
-        gateway.client = own
+async def test_none_is_under_way_then(gateway: RunningGateway, closing: dict[str, Closing]) -> None:
+    for each in closing.values():
+        await in_thread(each.ended.exception, 20)
+    assert gateway.gateway.listener.in_flight == 0
