@@ -22,7 +22,9 @@ from rrgate.store.database import transaction
 DAYS = 90
 """Rows are spread evenly over so many days, and telemetry's minutes and hours over what is kept of them."""
 PROXIES = 20
-"""The first has half of the rows."""
+"""The first has half of the rows, and the others the other half."""
+RARE_EVERY = 50_000
+"""One more proxy has a row in so many."""
 _KEPT = (7, DAYS, 365, 365)
 """Days of telemetry by interval."""
 _STEPS = (1, 60, 1440, 1440)
@@ -39,13 +41,14 @@ class _Nowhere:
         pass
 
 
-def fill(data: Path, client: str, first_proxy: str, rows: int) -> list[str]:
-    """Write the history into the log of a gateway that is not running; answers the ids of some requests."""
+def fill(data: Path, client: str, first_proxy: str, rare_proxy: str, rows: int) -> list[str]:
+    """Write the history into the log of a gateway that is not running; answers the ids of some requests of
+    `first_proxy`."""
     log = RequestLog.open(data, _Nowhere(), lambda row: ({}, {}))
     chance = random.Random(1)
     proxies = [first_proxy, *(f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, PROXIES))]
     some: list[str] = []
-    for batch in _rows(client, proxies, rows, chance):
+    for batch in _rows(client, proxies, rare_proxy, rows, chance):
         log.append(batch)
         some.extend(row.request_id for row in batch[:2] if row.proxy_id == first_proxy)
     for scope in (client, *proxies):
@@ -55,7 +58,9 @@ def fill(data: Path, client: str, first_proxy: str, rows: int) -> list[str]:
     return some
 
 
-def _rows(client: str, proxies: list[str], rows: int, chance: random.Random) -> Iterator[list[LogRow]]:
+def _rows(
+    client: str, proxies: list[str], rare: str, rows: int, chance: random.Random
+) -> Iterator[list[LogRow]]:
     start, step = time.time() - DAYS * 86400 + 600, (DAYS * 86400 - 1200) / rows
     now = start
     next_id = id_source(lambda: now)
@@ -63,7 +68,7 @@ def _rows(client: str, proxies: list[str], rows: int, chance: random.Random) -> 
     for number in range(rows):
         now = start + number * step
         status = chance.choice(_STATUSES)
-        proxy = proxies[0] if number & 1 else chance.choice(proxies)
+        proxy = proxies[0] if number & 1 else chance.choice(proxies) if number % RARE_EVERY else rare
         facts = orjson.dumps(_facts(now, status, client)).decode()
         batch.append(LogRow(proxy, next_id(), client, int(now * 1000), chance.choice(_METHODS), status, facts))
         if len(batch) == _BATCH or number == rows - 1:

@@ -1,13 +1,15 @@
 """How fast a long request log is read, and what removing of it costs traffic: `python -m bench.log [--rows N]`.
 
 Belongs here: the questions, and the rounds of traffic. Does not: what is in the log (history.py), load (load.py).
-It needs about 1.1 GB and a minute for each million rows; nginx and wrk for the traffic.
+It needs about 1.1 GB and a minute for each million rows; nginx and wrk for the traffic. A state that is kept
+(`--state`) is asked again by the next run that names it; what was removed of it stays removed.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import statistics
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from attrs import asdict, frozen
 from rich.console import Console
 from rich.table import Table
 
@@ -37,32 +40,29 @@ def main() -> int:
     parser.add_argument("--removed", type=int, default=1_000_000, help="rows, roughly, that are removed under traffic")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--folder", type=Path, help="where the state is made; a temporary folder otherwise")
+    parser.add_argument("--state", type=Path, help="a folder whose state is kept, and used if it is there already")
+    parser.add_argument("--only-ask", action="store_true", help="no traffic, and nothing is removed")
     given = parser.parse_args()
     console = Console(width=120)
     with tempfile.TemporaryDirectory(prog := "rrgate-bench-log", dir=given.folder) as name:
-        folder = Path(name)
+        folder = Path(name) if given.state is None else given.state
         started: list[Part] = []
         try:
-            target = parts.start_target(folder)
+            made = _made(folder, given.rows, console)
+            target = parts.start_target(folder, made.target_port)
             started.append(target)
-            process, port, core = parts.start_gateway(folder, target, "log", settings=(FOREVER,))
-            caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY})
-            towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})
-            proxy = core.proxy(caller, core.target(f"http://127.0.0.1:{target.port}"), towards)
-            Part("log", process, port, "", {}).stop()
-            began = time.monotonic()
-            some = fill(folder / "log", core.base.rpartition("/")[2], proxy, given.rows)
-            size = sum(each.stat().st_size for each in (folder / "log").glob("log.db*"))
-            console.print(f"{given.rows:,} rows: {size / 1e9:.1f} GB, {time.monotonic() - began:.0f} s")
 
             def start(setting: str) -> tuple[Part, Core]:
-                process, port, now = parts.start_gateway(folder, target, "log", settings=(setting,), again=core)
-                part = Part("log", process, port, f"/api/{proxy}/rows", {"X-API-Key": CALLER_KEY})
+                again = Core(made.base, made.token)
+                process, port, now = parts.start_gateway(folder, target, "log", settings=(setting,), again=again)
+                part = Part("log", process, port, f"/api/{made.proxy}/rows", {"X-API-Key": CALLER_KEY})
                 started.append(part)
                 return part, now
 
             part, now = start(FOREVER)
-            console.print(_asked(now, proxy, some))
+            console.print(_asked(part, now, made))
+            if given.only_ask:
+                return 0
             console.print(_traffic(part, given.seconds, folder, "nothing is removed"))
             started.pop().stop()
             days = DAYS - DAYS * min(given.removed, given.rows) // given.rows
@@ -77,17 +77,61 @@ def main() -> int:
     return 0
 
 
-def _questions(proxy: str, some: Sequence[str]) -> dict[str, list[str]]:
+@frozen
+class Made:
+    """What a state was made with: a busy proxy, one that is called seldom, and one never called. `some`: ids of
+    requests of the busy one."""
+
+    base: str
+    token: str
+    target_port: int
+    proxy: str
+    rare: str
+    unused: str
+    some: Sequence[str]
+    rows: int
+
+
+def _made(folder: Path, rows: int, console: Console) -> Made:
+    """The state in `folder`, filled now unless that was done before."""
+    told = folder / "made.json"
+    if told.exists():
+        made = Made(**json.loads(told.read_text()))
+    else:
+        folder.mkdir(exist_ok=True)
+        target = parts.start_target(folder)
+        process, port, core = parts.start_gateway(folder, target, "log", settings=(FOREVER,))
+        caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY})
+        towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})
+        where = core.target(f"http://127.0.0.1:{target.port}")
+        proxy, rare, unused = (core.proxy(caller, where, towards) for _ in range(3))
+        Part("log", process, port, "", {}).stop()
+        target.stop()
+        began = time.monotonic()
+        some = fill(folder / "log", core.base.rpartition("/")[2], proxy, rare, rows)
+        console.print(f"filled in {time.monotonic() - began:.0f} s")
+        made = Made(core.base, core.token, target.port, proxy, rare, unused, some, rows)
+        told.write_text(json.dumps(asdict(made)))
+    size = sum(each.stat().st_size for each in (folder / "log").glob("log.db*"))
+    console.print(f"{made.rows:,} rows: {size / 1e9:.1f} GB")
+    return made
+
+
+def _questions(made: Made) -> dict[str, list[str]]:
     """By name, paths below the client, each asked in turn."""
 
     def at(days: float) -> str:
         return quote((datetime.now(UTC) - timedelta(days=days)).isoformat())
 
+    proxy, some = made.proxy, made.some
     requests = f"/proxies/{proxy}/requests"
     days = (1, 17.3, 44, 80)
     found = {
         "list, the newest 100": [f"{requests}?limit=100"],
         "list, 100 in the middle": [f"{requests}?limit=100&processedBefore={at(each)}" for each in days],
+        "list, 100 of a proxy called seldom": [f"/proxies/{made.rare}/requests?limit=100"],
+        "list of one never called": [f"/proxies/{made.unused}/requests?limit=100"],
+        "status=200 of the one called seldom": [f"/proxies/{made.rare}/requests?limit=100&status=200"],
         "list, 1000 (no limit given)": [requests],
         "detail": [f"{requests}/{each}" for each in some[:: max(1, len(some) // TIMES)]],
         "status=504 (1 in 1000)": [f"{requests}?limit=100&status=504&processedBefore={at(each)}" for each in days],
@@ -106,25 +150,28 @@ def _questions(proxy: str, some: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _asked(core: Core, proxy: str, some: Sequence[str]) -> Table:
+def _asked(part: Part, core: Core, made: Made) -> Table:
+    """The second time is the CPU of the gateway's process, all threads of it."""
     table = Table(title="Asked over HTTP, on one connection")
-    for heading in ("question", "median ms", "most ms", "objects"):
+    for heading in ("question", "median ms", "most ms", "CPU ms", "objects"):
         table.add_column(heading, justify="left" if heading == "question" else "right")
     parsed = urlsplit(core.base)
     assert parsed.hostname is not None
     connection = http.client.HTTPConnection(parsed.hostname, parsed.port)
-    for name, paths in _questions(proxy, some).items():
-        took, content = [], b""
+    for name, paths in _questions(made).items():
+        took, cpu, content = [], [], b""
         for number in range(TIMES + 1):
-            began = time.perf_counter()
+            before, began = load.precise_cpu_of(part.process.pid), time.perf_counter()
             connection.request("GET", parsed.path + paths[number % len(paths)], headers={"Authorization": core.token})
             answer = connection.getresponse()
             content = answer.read()
             took.append((time.perf_counter() - began) * 1000)
+            cpu.append((load.precise_cpu_of(part.process.pid) - before) * 1000)
             assert answer.status == 200, content
-        del took[0]
+        del took[0], cpu[0]
         objects = content.count(b'"pKey"')
-        table.add_row(name, f"{statistics.median(took):.1f}", f"{max(took):.1f}", str(objects))
+        spent = f"{statistics.median(cpu):.1f}"
+        table.add_row(name, f"{statistics.median(took):.1f}", f"{max(took):.1f}", spent, str(objects))
     connection.close()
     return table
 

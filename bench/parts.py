@@ -134,11 +134,11 @@ def start_nginx(name: str, folder: Path, content: str, port: int) -> subprocess.
     return process
 
 
-def start_target(folder: Path) -> Part:
+def start_target(folder: Path, port: int | None = None) -> Part:
     """A target that answers 1 KB of JSON to whoever shows the token, and refuses who shows the caller's key; under
     `/any/` it takes any `Authorization`, and at `/token` it gives the token out.
     """
-    port = free_port()
+    port = free_port() if port is None else port
     process = start_nginx("target", folder, _TARGET.format(port=port, token=TARGET_TOKEN, body=BODY), port)
     return Part("target", process, port, "/rows", {"Authorization": f"Bearer {TARGET_TOKEN}"})
 
@@ -206,9 +206,9 @@ def start_gateway(
             "--allow-network", f"127.0.0.1/32:{target.port}",
             *(word for setting in settings for word in ("--set", setting)),
         ],
-        env={**os.environ, "PYTHONPATH": ""},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},  # this checkout, whichever is installed
     )  # fmt: skip
-    wait_for(core_port)
+    wait_for(core_port, 15 if again is None else 600)  # a large log may have to be brought up to date
     return process, port, Core(f"http://127.0.0.1:{core_port}/clients/{client}", token)
 
 

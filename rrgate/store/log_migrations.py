@@ -74,3 +74,45 @@ def step_0005_searching_without_rows(database: Database) -> None:
     """What lists follow has what is searched for: 0.4 µs more to write a row, a tenth to look at one."""
     database.execute("DROP INDEX idx_requests_proxy_id_processed_at_id")
     database.execute("CREATE INDEX requests_newest ON requests (proxy_id, processed_at, id, status, method)")
+
+
+@migrations()
+def step_0006_segments(database: Database) -> None:
+    """Rows lie by segment of time, and in it by proxy (rrgate/store/segments.py).
+
+    Those that are there already become segment 0 as they are: none is written anew. `ends_at` is the first millisecond
+    behind it; `first_id` the first that was written since it began.
+    """
+    database.execute(
+        "CREATE TABLE segments (number INTEGER PRIMARY KEY, begins_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, "
+        "first_id INTEGER NOT NULL) STRICT"
+    )
+    database.execute(
+        "CREATE TABLE segment_clients (client_id TEXT NOT NULL, segment INTEGER NOT NULL, "
+        "PRIMARY KEY (client_id, segment)) STRICT, WITHOUT ROWID"
+    )
+    # From one proxy to the next, so that not every row is looked at; a proxy has one client.
+    database.execute(
+        "WITH RECURSIVE proxies (id) AS (SELECT min(proxy_id) FROM requests UNION ALL "
+        "SELECT (SELECT min(proxy_id) FROM requests WHERE proxy_id > proxies.id) FROM proxies "
+        "WHERE proxies.id IS NOT NULL) INSERT OR IGNORE INTO segment_clients "
+        "SELECT (SELECT client_id FROM requests WHERE proxy_id = proxies.id LIMIT 1), 0 FROM proxies "
+        "WHERE proxies.id IS NOT NULL"
+    )
+    last, last_id = database.execute("SELECT max(processed_at), max(id) FROM requests").fetchone()
+    # The newest has no end: 1 << 62 is no time.
+    if last is None:
+        database.execute("INSERT INTO segments VALUES (0, 0, 1 << 62, 1)")
+    else:
+        database.execute("INSERT INTO segments VALUES (0, 0, ?, 1)", (last + 1,))
+        database.execute("INSERT INTO segments VALUES (1, ?, 1 << 62, ?)", (last + 1, last_id + 1))
+    database.execute("ALTER TABLE requests ADD COLUMN segment INTEGER NOT NULL DEFAULT 0")
+    database.execute("DROP INDEX requests_newest")
+    database.execute("DROP INDEX requests_unusual_status")
+    database.execute(
+        "CREATE INDEX requests_newest ON requests (segment, proxy_id, processed_at, id, status, method)"
+    )
+    database.execute(
+        "CREATE INDEX requests_unusual_status ON requests (segment, proxy_id, status, processed_at, id) "
+        "WHERE status <> 200"
+    )

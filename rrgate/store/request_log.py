@@ -22,6 +22,7 @@ from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
 from rrgate.store.searching import Conditions, cursor_of, place_of
+from rrgate.store.segments import begin_next, by_segment
 from rrgate.store.telemetry import Span, add_fresh
 from rrgate.store.thread import WorkThread
 from rrgate.store.tidying import Tidying
@@ -93,12 +94,13 @@ _COLUMNS = ", ".join(LogRow._fields)
 
 
 def _append(rows: int) -> str:
-    """SQL that writes so many rows. A request that is told of again (asynchronous, when it ends) keeps its row."""
-    one = f"({', '.join('?' * len(LogRow._fields))})"
-    changed = ", ".join(f"{name} = excluded.{name}" for name in LogRow._fields if name != "request_id")
+    """SQL that writes so many rows into the segment that comes first. A request that is told of again (asynchronous,
+    when it ends) keeps its row."""
+    one = f"(?1, {', '.join('?' * len(LogRow._fields))})"
+    changed = (f"{name} = excluded.{name}" for name in ("segment", *LogRow._fields) if name != "request_id")
     return (
-        f"INSERT INTO requests ({_COLUMNS}) VALUES {', '.join([one] * rows)} "
-        f"ON CONFLICT (request_id) DO UPDATE SET {changed}"
+        f"INSERT INTO requests (segment, {_COLUMNS}) VALUES {', '.join([one] * rows)} "
+        f"ON CONFLICT (request_id) DO UPDATE SET {', '.join(changed)}"
     )
 
 
@@ -158,11 +160,15 @@ class RequestLog:
         Rows survive a crash of the process; those of the last moments may not survive one of the machine.
         """
         # Raw: sqlite-utils' insert_all costs 5 µs a row more.
-        whole = len(rows) - len(rows) % _AT_ONCE
         with transaction(self._writer) as connection:
-            for start in range(0, whole, _AT_ONCE):
-                connection.execute(_APPEND_MANY, tuple(chain.from_iterable(rows[start : start + _AT_ONCE])))
-            connection.executemany(_APPEND_ONE, rows[whole:])
+            if rows:
+                for segment, those in by_segment(connection, rows).items():
+                    whole = len(those) - len(those) % _AT_ONCE
+                    for start in range(0, whole, _AT_ONCE):
+                        values = chain.from_iterable(those[start : start + _AT_ONCE])
+                        connection.execute(_APPEND_MANY, (segment, *values))
+                    connection.executemany(_APPEND_ONE, [(segment, *row) for row in those[whole:]])
+                begin_next(connection, len(rows))
             fresh = add_fresh(connection, tallied)
             if bodies:
                 connection.executemany("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)", bodies)
@@ -199,13 +205,15 @@ class RequestLog:
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
         within = Conditions("proxy_id = ?", proxy_id)
-        within.add("processed_at > ?", after)
-        within.add("processed_at < ?", before)
+        # Of segments as well, so that others are not looked into.
+        within.add("processed_at > ? AND ends_at > ?", after, after)
+        within.add("processed_at < ? AND begins_at < ?", before, before)
         if status is not None and status != USUAL_STATUS:
             # Spelled out, so that SQLite sees that the index of unusual ones has them all.
             within.add(f"status = {int(status)} AND status <> {USUAL_STATUS}")
         if cursor is not None:
-            within.add("(processed_at, id) < (?, ?)", *place_of(cursor))
+            moment, row_id = place_of(cursor)
+            within.add("(processed_at, id) < (?, ?) AND begins_at <= ?", moment, row_id, moment)
         wanted = Conditions()
         if status == USUAL_STATUS:
             wanted.add("status = ?", status)
@@ -241,15 +249,17 @@ class RequestLog:
         self, within: Conditions, wanted: Conditions, limit: int, shown: Callable[[Document], Any]
     ) -> RequestPage:
         connection = self._reader.conn
-        newest = "ORDER BY processed_at DESC, id DESC"
-        looked_at = f"SELECT id, processed_at, status, method FROM requests WHERE {within} {newest} LIMIT ?"
+        # CROSS JOIN is how SQLite is told what is gone through first; no sorting comes of it.
+        source = f"FROM segments CROSS JOIN requests ON segment = number WHERE {within}"
+        newest = "ORDER BY number DESC, processed_at DESC, id DESC LIMIT ?"
         if not str(wanted):
-            sql, values = f"SELECT id, {_COLUMNS} FROM requests WHERE {within} {newest} LIMIT ?", [*within.values]
+            sql, values = f"SELECT id, {_COLUMNS} {source} {newest}", [*within.values]
         else:
             # What is looked at is bounded, whatever is found; only what is found is read whole. No order in between:
             # for that of a subquery with a limit SQLite keeps to, and for its own it would look at all of them.
+            looked_at = f"SELECT id, status, method {source} {newest}"
             found = f"SELECT id FROM ({looked_at}) AS looked WHERE {wanted} LIMIT ?"
-            sql = f"SELECT id, {_COLUMNS} FROM requests WHERE id IN ({found}) {newest}"
+            sql = f"SELECT id, {_COLUMNS} FROM requests WHERE id IN ({found}) ORDER BY processed_at DESC, id DESC"
             values = [*within.values, MOST_LOOKED_AT, *wanted.values]
         rows = connection.execute(sql, (*values, limit + 1)).fetchall()
         following = None
@@ -260,8 +270,8 @@ class RequestLog:
         elif str(wanted):
             # Where the next page goes on, if this one did not see all there is.
             behind = connection.execute(
-                f"SELECT processed_at, id FROM requests WHERE {within} {newest} LIMIT 1 OFFSET ?",
-                (*within.values, MOST_LOOKED_AT - 1),
+                f"SELECT processed_at, id {source} {newest} OFFSET ?",
+                (*within.values, 1, MOST_LOOKED_AT - 1),
             ).fetchone()
             following = None if behind is None else cursor_of(*behind)
         published = self._published

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from rrgate.store.counts import INTERVALS
 from rrgate.store.database import transaction
+from rrgate.store.segments import begun_before, drop_empty, forget_client, next_client, next_proxy
 from rrgate.store.telemetry import fold, next_scope, parts_with_fresh, remove_before
 
 STEP_ROWS: Final = 250
@@ -116,33 +117,48 @@ class Tidying:
                     "AND processed_at < ?",
                     (STEP_ROWS, before),
                 ).rowcount
+                drop_empty(connection)
             yield
 
     def _remove_of_clients(self, now: int) -> Steps:
         """Of clients that keep them for a shorter time than the others."""
         longest = self._keeps("")
         connection = self._writer.conn
-        proxy_id, looked_at = "", 0
-        while True:
-            found = connection.execute(
-                "SELECT proxy_id, client_id FROM requests WHERE proxy_id > ? ORDER BY proxy_id LIMIT 1", (proxy_id,)
-            ).fetchone()
-            if found is None:
-                return
+        due: dict[int, dict[str, int]] = {}
+        client, looked_at = "", 0
+        while (following := next_client(connection, client)) is not None:
+            client = following
+            if (days := self._keeps(client)) < longest:
+                before = now - days * _DAY
+                for segment in begun_before(connection, client, before):
+                    due.setdefault(segment, {})[client] = before
+            looked_at += 1
+            if not looked_at % _SCOPES_AT_ONCE:
+                yield
+        for segment in sorted(due):
+            yield from self._remove_of_segment(segment, due[segment])
+
+    def _remove_of_segment(self, segment: int, due: Mapping[str, int]) -> Steps:
+        """`due`: by client, since when its rows are kept."""
+        connection = self._writer.conn
+        proxy_id, looked_at = None, 0
+        while (found := next_proxy(connection, segment, proxy_id)) is not None:
             proxy_id, client_id = found
-            days = self._keeps(client_id)
-            removed = STEP_ROWS if days < longest else 0
+            removed = STEP_ROWS if client_id in due else 0
             while removed == STEP_ROWS:
                 with transaction(self._writer):
                     removed = connection.execute(
-                        "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE proxy_id = ? "
+                        "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE segment = ? AND proxy_id = ? "
                         "AND processed_at < ? ORDER BY processed_at LIMIT ?)",
-                        (proxy_id, now - days * _DAY, STEP_ROWS),
+                        (segment, proxy_id, due[client_id], STEP_ROWS),
                     ).rowcount
                 yield
             looked_at += 1
             if not looked_at % _SCOPES_AT_ONCE:
                 yield
+        with transaction(self._writer):
+            for client_id, before in due.items():
+                forget_client(connection, client_id, segment, before)
 
     def _remove_telemetry(self, now: int) -> Steps:
         connection = self._writer.conn

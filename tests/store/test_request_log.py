@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -122,17 +123,29 @@ async def test_what_was_taken_and_is_not_over_has_ended_neither_way(log: Request
     assert await count(ended="not yet", status=200) == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "looks"),
+    [
+        ({}, "requests_newest (segment=? AND proxy_id=?)"),
+        ({"cursor": "OS45"}, "requests_newest (segment=? AND proxy_id=? AND processed_at<?)"),
+        ({"after": 3, "before": 9}, "requests_newest (segment=? AND proxy_id=? AND processed_at>? AND processed_at<?)"),
+        ({"status": 404}, "requests_unusual_status (segment=? AND proxy_id=? AND status=?)"),
+        ({"status": 404, "before": 9}, "requests_unusual_status (segment=? AND proxy_id=? AND status=? AND"),
+        ({"status": 200}, "COVERING INDEX requests_newest (segment=? AND proxy_id=?)"),
+        ({"method": "PUT", "ended": "badly"}, "COVERING INDEX requests_newest (segment=? AND proxy_id=?)"),
+    ],
+)
 @pytest_twisted.ensureDeferred
-async def test_rare_statuses_are_in_an_index_and_others_cost_nothing(log: RequestLog) -> None:
-    def plan(sql: str) -> str:
-        return " ".join(row[3] for row in log._writer.conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
-
-    found = plan(
-        "SELECT id FROM requests WHERE proxy_id = 'p' AND status = 404 AND status <> 200 "
-        "AND (processed_at, id) < (9, 9) ORDER BY processed_at DESC, id DESC"
-    )
-    assert "requests_unusual_status (proxy_id=? AND status=? AND" in found
-    assert "TEMP B-TREE" not in found
+async def test_rows_are_found_by_an_index_in_their_order(log: RequestLog, query: dict[str, Any], looks: str) -> None:
+    asked: list[str] = []
+    log._reader.conn.set_trace_callback(asked.append)
+    await log.list("p", **query)
+    log._reader.conn.set_trace_callback(None)
+    plan = [row[3] for row in log._writer.conn.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()]
+    assert looks in "; ".join(plan)
+    assert "SCAN segments" in plan or "SEARCH segments" in plan
+    # Only what is found by a search is put in order once more.
+    assert ("USE TEMP B-TREE FOR ORDER BY" in plan) == ("SCALAR" in "".join(plan) or "LIST SUBQUERY" in "".join(plan))
 
 
 @pytest.mark.parametrize("found_first", [True, False])

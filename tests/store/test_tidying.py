@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rrgate.store import LogRow
+from rrgate.store import LogRow, segments
 from rrgate.store import tidying as module
 from rrgate.store.counts import INTERVALS
 from rrgate.store.database import open_migrated, transaction
 from rrgate.store.log_migrations import migrations
+from rrgate.store.segments import begin_next, by_segment
 from rrgate.store.telemetry import add_fresh, part_of
 from rrgate.store.tidying import FOLD_SECONDS, REMOVE_SECONDS, ROUND_SECONDS, STEP_ROWS, Tidying
 
@@ -44,11 +45,13 @@ class House:
             LogRow(proxy, f"r{start + each}", client, int(NOW - days * DAY), "GET", 200, "") for each in range(number)
         ]
         with transaction(self.database) as connection:
-            connection.executemany(
-                "INSERT INTO requests (proxy_id, request_id, client_id, processed_at, method, status, facts) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            for segment, those in by_segment(connection, rows).items():
+                connection.executemany(
+                    "INSERT INTO requests (proxy_id, request_id, client_id, processed_at, method, status, facts, "
+                    "segment) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(*row, segment) for row in those],
+                )
+            begin_next(connection, number)
 
     def tally(self, *scopes: str, days: float = 0.0) -> None:
         minute = int(NOW - days * DAY) // 60_000
@@ -122,6 +125,19 @@ def test_a_client_may_keep_its_requests_for_a_shorter_time(house: House) -> None
     assert house.rows() == {"p1": 2 * STEP_ROWS + 3, "p2": 4, "p3": 5, "p4": 6}
     house.run(ROUND_SECONDS)
     assert house.rows() == {"p1": 3, "p2": 4, "p3": 5}
+
+
+def test_a_client_is_looked_for_in_no_segment_that_it_has_left(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "SEGMENT_ROWS", 4)
+    monkeypatch.setattr(segments, "MOST_SEGMENT_ROWS", 8)
+    house.days = {"short": 10}
+    for days in (30, 20, 5):
+        house.add(3, days=days, client="short")
+        house.add(5, days=days, proxy="q")
+    house.run(2 * ROUND_SECONDS)
+    assert house.rows() == {"p": 3, "q": 15}
+    left = house.connection.execute("SELECT * FROM segment_clients").fetchall()
+    assert left == [("c", 0), ("c", 1), ("c", 2), ("short", 2)]
 
 
 def test_many_proxies_are_looked_at_in_steps(house: House) -> None:
