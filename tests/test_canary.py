@@ -54,6 +54,18 @@ def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
         assert secret not in repr(found)
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_found_wherever_it_stands(spelling: str) -> None:
+    canary, sinks = Canary(), set()
+    for secret in ("sixteen/bytes+16", "a-much-longer-secret/of-40-characters+40"):
+        canary.know(secret, secret)
+        for before in range(17):
+            for behind in range(9):
+                sinks.add(f"{secret} {before} {behind}")
+                canary.add(f"{secret} {before} {behind}", b"." * before + SPELLINGS[spelling](secret) + b"." * behind)
+    assert {each.sink for each in canary.findings()} == sinks
+
+
 def test_what_is_no_secret_is_not_found() -> None:
     canary, other = Canary(), Canary()
     canary.secret("the key")
