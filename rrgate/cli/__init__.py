@@ -14,6 +14,7 @@ from rrgate.cli.demo import demo
 from rrgate.cli.doctor import doctor
 from rrgate.cli.init import init
 from rrgate.cli.keys import keys
+from rrgate.cli.simulate import simulate
 from rrgate.cli.token import token
 from rrgate.cli.torture import torture
 from rrgate.cli.user import user
@@ -25,5 +26,5 @@ def main() -> None:
     """Care for the state of an rrgate gateway. The gateway itself is started with: twistd rrgate"""
 
 
-for command in (init, demo, token, user, keys, audit, backup, restore, doctor, torture):
+for command in (init, demo, token, user, keys, audit, backup, restore, doctor, torture, simulate):
     main.add_command(command)

@@ -141,7 +141,15 @@ FLOORS = (
     # The composition root.
     {"rrgate.gateway"},
     # What starts it, a host's door to it, and what an operator does beside it.
-    {"rrgate.cli", "rrgate.demo", "rrgate.embedding", "rrgate.service", "rrgate.testing", "rrgate.torture"},
+    {
+        "rrgate.cli",
+        "rrgate.demo",
+        "rrgate.embedding",
+        "rrgate.service",
+        "rrgate.simulation",
+        "rrgate.testing",
+        "rrgate.torture",
+    },
 )
 """From the lowest. A package's modules stand where the package stands, unless they are named themselves."""
 
@@ -171,7 +179,7 @@ GENERIC = frozenset({"basic", "key", "none", "oauth2"})
 ELSEWHERE = {"rrgate.core.openapi.document": {"apiKey"}}
 """Spellings that another's language has too: of OpenAPI it is how a token stands raw in a header."""
 
-CONFIGURES_AS_A_USER = frozenset({"rrgate.demo", "rrgate.torture.process"})
+CONFIGURES_AS_A_USER = frozenset({"rrgate.demo", "rrgate.simulation", "rrgate.torture.process"})
 """They make credentials through the Core API, and so name auth types as any user does."""
 
 
