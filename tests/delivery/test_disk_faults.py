@@ -149,7 +149,9 @@ async def test_on_a_full_disk_what_is_under_way_is_written_down_and_nothing_new_
     ballast = bench.gateway.gateway.settings.data / "queue.ballast"
     free = [2**40]
     monkeypatch.setattr("os.statvfs", lambda path: SimpleNamespace(f_bavail=free[0], f_frsize=1))
-    assert (await bench.send("/before")).status == 202
+    before = await bench.send("/before")
+    assert before.status == 202
+    await bench.end(before.json["requestId"])
     assert ballast.exists()
 
     def fill() -> None:
