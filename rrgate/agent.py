@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, fail
@@ -29,6 +29,8 @@ from rrgate.wire.request_head import HeadRefused
 
 BASE: Final = "http://proxy.invalid"
 """What stands before the path in the URIs of calls: a name that is no host's anywhere (RFC 6761 6.4)."""
+Api = Literal["api", "async"]
+"""The Proxy API, or the Async API."""
 ADDRESS: Final = "127.0.0.1"
 """Where calls come from, for plugins that ask: as near as a caller can be."""
 
@@ -60,19 +62,24 @@ class GatewayAgent:
     like one, too: its headers or query must show the caller's credential of the proxy.
     """
 
-    def __init__(self, entrance: Entrance, proxy: str | tuple[str, str], identity: Identity | None = None) -> None:
+    def __init__(
+        self, entrance: Entrance, proxy: str | tuple[str, str], identity: Identity | None = None, api: Api = "api"
+    ) -> None:
         """`proxy`: its id, its alias in the default client, or (id of a client, alias in it). It need not exist yet.
 
-        `identity`: who calls, on the word of whoever makes this agent; no credential is asked for then. Raises
-        ValueError for what cannot be an id or an alias, TypeError for an identity that is none.
+        `identity`: who calls, on the word of whoever makes this agent; no credential is asked for then. `api`: with
+        `async`, calls are answered 202 and delivered later, and `BASE/.requests/{id}` tells of them. Raises ValueError
+        for what cannot be an id or an alias, or is no API, TypeError for an identity that is none.
         """
+        if api not in get_args(Api):
+            raise ValueError(f"an API is one of {', '.join(get_args(Api))}")
         if identity is not None and type(identity) is not Identity:
             raise TypeError("an identity is an rrgate.embedding.Identity")
         names = (proxy,) if isinstance(proxy, str) else tuple(proxy)
         if len(names) not in (1, 2) or not all(isinstance(name, str) and _NAME.match(name) for name in names):
             raise ValueError("a proxy is named by its id or alias, or by a client's id and an alias in it")
         self._names = names
-        self._prefix = f"/api/{'/'.join(names)}".encode()
+        self._prefix = f"/{api}/{'/'.join(names)}".encode()
         self._entrance = entrance
         self._identity = identity
 

@@ -6,11 +6,14 @@ Belongs here: the interface between the two planes. Does not: what carries it ou
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 
 Document = Mapping[str, Any]
+
+REPEATABLE: Final = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"))
+"""Methods of requests that may be sent again although nobody knows whether they have arrived."""
 
 
 class NotNow(Exception):

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.web.iweb import IAgent
 
-from rrgate.agent import GatewayAgent
+from rrgate.agent import Api, GatewayAgent
 from rrgate.api import Identity, Page
 from rrgate.boot import BootHooks
 from rrgate.core.authorization import show_authorization
@@ -88,9 +88,9 @@ class Gateway(Service):
         self._opened: list[Callable[[], Any]] = []
         self._closing: Deferred[None] = defer.succeed(None)
 
-    def agent(self, proxy: str | tuple[str, str], *, identity: Identity | None = None) -> IAgent:
+    def agent(self, proxy: str | tuple[str, str], *, identity: Identity | None = None, api: Api = "api") -> IAgent:
         """What code of this process calls `proxy` with: through the chain, without a socket. See rrgate.agent."""
-        return GatewayAgent(self.entrance, proxy, identity)
+        return GatewayAgent(self.entrance, proxy, identity, api)
 
     def startService(self) -> None:
         """See the class."""
@@ -183,6 +183,7 @@ class Gateway(Service):
             entrance=self.entrance,
             pool=self.pool,
             journal=self.journal,
+            delivery=self.delivery,
         )
 
     def _client(self, client_id: str) -> Client | None:

@@ -11,6 +11,7 @@ from rrgate.entrance import Entrance
 from rrgate.journal import Journal
 from rrgate.metrics.exposition import Level, Metrics, Total
 from rrgate.metrics.outside_calls import Outcomes
+from rrgate.opened_delivery import OpenedDelivery
 from rrgate.wire.listener import CallerListener
 from rrgate.wire.pool import Pool
 
@@ -24,8 +25,10 @@ def gateway_metrics(
     entrance: Entrance,
     pool: Pool,
     journal: Journal,
+    delivery: OpenedDelivery,
 ) -> Metrics:
     """The metrics of the gateway that has these parts."""
+    queue, worker = delivery.queue, delivery.worker
     return Metrics(
         journal.figures,
         outcomes,
@@ -40,9 +43,31 @@ def gateway_metrics(
             Level("rrgate_caller_connections", "Connections of callers.", lambda: len(listener.connections)),
             Level("rrgate_pool_idle_connections", "Connections to targets, kept for the next.", lambda: pool.idle),
             Level("rrgate_journal_waiting_rows", "Rows that are not in the request log yet.", lambda: journal.lag),
+            Level(
+                "rrgate_async_waiting_requests",
+                "Asynchronous requests that have not ended, and callbacks; of the process that delivers.",
+                lambda: queue.depth.requests,
+            ),
+            Level("rrgate_async_waiting_bytes", "What their bodies have.", lambda: queue.depth.bytes),
+            Level(
+                "rrgate_async_oldest_seconds",
+                "For how long that of them has been due that is due for the longest.",
+                lambda: _seconds_since(queue.depth.due_at, queue.now()),
+            ),
+            Level("rrgate_async_attempts_in_flight", "Attempts under way.", lambda: worker.under_way),
+            Level(
+                "rrgate_async_paused",
+                "1 while the queue cannot be written, and nothing is sent.",
+                lambda: worker.paused,
+            ),
         ),
         totals=(
             Total("rrgate_journal_written_rows", "Rows written to the request log.", lambda: journal.written),
             Total("rrgate_journal_shed_rows", "Rows that the request log will never have.", lambda: journal.shed),
         ),
+        attempts=queue.attempts,
     )
+
+
+def _seconds_since(moment: int | None, now: int) -> float:
+    return 0.0 if moment is None else max(0, now - moment) / 1000

@@ -191,6 +191,8 @@ class AnswerMeters(Plugin):
             if meter.extraction is not None
         )
         self._bodies = frozenset(id for id, reading, _ in self._readings if reading.of_body)
+        metering = Metering(config.meters, context.counters)
+        self._metering = metering if metering.conditional else None
 
     @classmethod
     def for_proxy(cls, parts: Parts) -> MetersConfig | None:
@@ -201,8 +203,24 @@ class AnswerMeters(Plugin):
     def _applying(self, ex: Exchange) -> frozenset[str]:
         return self._always.union(ex.state.get(_METERS, ()))
 
-    def prepare(self, ex: Exchange) -> None:
+    def prepare(self, ex: Exchange) -> Awaitable[None] | None:
         """Ask for a body that can be read where one is to be."""
+        metering = self._metering
+        if ex.is_async and metering is not None:  # an attempt, which was judged when its request was taken
+            message = metering.message(ex)
+            if metering.wants_body(message):
+                return self._match_later(ex, metering)
+            ex.state[_METERS] = metering.matching(message).keys()
+        self._ask(ex)
+        return None
+
+    async def _match_later(self, ex: Exchange, metering: Metering) -> None:
+        message = metering.message(ex)
+        await message.read_body()
+        ex.state[_METERS] = metering.matching(message).keys()
+        self._ask(ex)
+
+    def _ask(self, ex: Exchange) -> None:
         if not self._bodies.isdisjoint(self._applying(ex)):
             ex.to_target.set_header(b"Accept-Encoding", b"identity")
 

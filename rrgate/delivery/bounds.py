@@ -48,6 +48,23 @@ def bounds_of(settings: Settings) -> Bounds:
 
 
 @frozen
+class Depth:
+    """What is under way: requests, bytes of their bodies, and when that was due which has been so for the longest."""
+
+    requests: int
+    bytes: int
+    due_at: int | None
+
+
+def depth(connection: sqlite3.Connection) -> Depth:
+    """How much waits now."""
+    found = connection.execute("SELECT requests, bytes FROM totals WHERE scope = ?", (ALL,)).fetchone()
+    (due_at,) = connection.execute("SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL").fetchone()
+    requests, held = found or (0, 0)
+    return Depth(requests, held, due_at)
+
+
+@frozen
 class Full:
     """A request is not taken. `why`: a sentence for its caller, who is told of no other client's."""
 

@@ -7,6 +7,7 @@ anything is done (worker.py). A seal is a checksum too: what was changed on disk
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
@@ -15,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from rrgate.delivery import states, steering, table, untold
 from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full, full
-from rrgate.delivery.callbacks import add_callback
+from rrgate.delivery.callbacks import CALLBACKS, add_callback
 from rrgate.delivery.commits import Work, Writes
 from rrgate.delivery.kept import (
     Answer,
@@ -60,6 +61,8 @@ class Queue(Reading):
         self._keep = keep
         self._bounds = bounds
         self._full = no_room
+        self.attempts: Counter[tuple[str, str]] = Counter()
+        """That have ended, by what they were of, `request` or `callback`, and the state that they led to."""
         self.callback_made = False
         """There is a callback that was not looked for yet."""
 
@@ -156,7 +159,7 @@ class Queue(Reading):
             )
             return self._told(connection, after, status, answer if tells_body else None)
 
-        return self._do(work)
+        return self._do(work).addCallback(self._counted)
 
     def failed_inside(self, row: Row) -> Deferred[Row]:
         """An attempt was not sent for a fault of the gateway's own: in a while there is another."""
@@ -240,6 +243,11 @@ class Queue(Reading):
         """If it is over, and somebody is to be told, that is in the queue with the same commit."""
         if row.progress.state in ENDED and add_callback(connection, self._seals, row, status, answer, self.now()):
             self.callback_made = True
+        return row
+
+    def _counted(self, row: Row) -> Row:
+        of = "callback" if row.proxy_id.startswith(CALLBACKS) else "request"
+        self.attempts[of, row.progress.state.value] += 1
         return row
 
     def _do(self, work: Work[T]) -> Deferred[T]:

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 
 from rrgate.delivery import steering, table, untold
+from rrgate.delivery.bounds import Depth, depth
 from rrgate.delivery.kept import Answer, Loaded, Seals, Shown, Untold, answer_row, body_row, head_row
 from rrgate.delivery.states import ENDED
 from rrgate.delivery.stored import Stored
@@ -36,6 +37,8 @@ class Reading:
         self._reader = reader
         self._seals = seals
         self.now = now
+        self.depth = Depth(0, 0, None)
+        """As it was when it was last looked what is due."""
 
     def show(
         self, proxy_id: str, request_id: str, identity: bytes | None, *, with_answer: bool = True
@@ -59,7 +62,14 @@ class Reading:
 
     def due(self, most: int) -> Deferred[tuple[dict[str, list[Due]], int | None]]:
         """See `table.due`."""
-        return self._reads.call(lambda: table.due(self._reader.conn, self.now(), most))
+
+
+        def work() -> tuple[dict[str, list[Due]], int | None]:
+            now = self.now()
+            self.depth = depth(self._reader.conn)
+            return table.due(self._reader.conn, now, most)
+
+        return self._reads.call(work)
 
     def load(self, id: int) -> Deferred[Loaded]:
         """All of a request. Raises LookupError where it is gone, SecretError where it cannot be opened."""

@@ -12,6 +12,7 @@ import orjson
 from attrs import field, frozen
 
 from rrgate.body import NO_BODY
+from rrgate.deliveries import REPEATABLE
 from rrgate.exchange import Exchange
 from rrgate.json_text import json_text
 from rrgate.messages import Fields, Identity
@@ -20,7 +21,6 @@ from rrgate.own_request import NoDoor
 from rrgate.pipeline_parts import ASYNC
 
 IDEMPOTENCY_KEY: Final = b"Idempotency-Key"
-_REPEATABLE: Final = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"))
 
 
 @frozen
@@ -52,7 +52,7 @@ class Stored:
     @property
     def repeatable(self) -> bool:
         """It may be sent again although nobody knows whether it has arrived."""
-        return self.method.encode() in _REPEATABLE or self.has_key
+        return self.method.encode() in REPEATABLE or self.has_key
 
     def head(self) -> bytes:
         """As bytes, to be sealed."""

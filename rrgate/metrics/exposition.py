@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -55,6 +55,8 @@ class Metrics(Collector):
     """By kind, those too that are not told because their like was."""
     levels: tuple[Level, ...]
     totals: tuple[Total, ...]
+    attempts: Mapping[tuple[str, str], int] = field(factory=dict)
+    """Of the Async API: by what they were of, and the state that they led to."""
 
     def text(self) -> bytes:
         """All of them, in the text format that `CONTENT_TYPE` names."""
@@ -103,6 +105,14 @@ class Metrics(Collector):
         for kind, count in sorted(self.events.items()):
             events.add_metric([kind], count)
         yield events
+        attempts = CounterMetricFamily(
+            "rrgate_async_attempts",
+            "Attempts at asynchronous requests, and callbacks, that have ended: by the state that this led to.",
+            labels=["of", "state"],
+        )
+        for (of, state), count in sorted(self.attempts.items()):
+            attempts.add_metric([of, state], count)
+        yield attempts
         for level in self.levels:
             yield GaugeMetricFamily(level.name, level.help, level.read())
         for total in self.totals:

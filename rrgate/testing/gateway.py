@@ -19,7 +19,7 @@ from typing import Any
 from twisted.web.iweb import IAgent
 
 from rrgate import hookspecs
-from rrgate.agent import GatewayAgent
+from rrgate.agent import Api, GatewayAgent
 from rrgate.api import Event, Exchange, Identity, Plugin, hookimpl
 from rrgate.background import Background
 from rrgate.compiling import Compiler
@@ -201,9 +201,9 @@ class MemoryGateway:
         """Requests under way."""
         return self.listener.in_flight + self.entrance.in_flight
 
-    def agent(self, proxy: Proxy, *, identity: Identity | None = None) -> IAgent:
+    def agent(self, proxy: Proxy, *, identity: Identity | None = None, api: Api = "api") -> IAgent:
         """What `rrgate.gateway.Gateway.agent` is: for tests of code that calls a target through it."""
-        return GatewayAgent(self.entrance, proxy.id, identity)
+        return GatewayAgent(self.entrance, proxy.id, identity, api)
 
     def proxy(
         self,

@@ -120,3 +120,34 @@ async def test_through_another_proxy_there_is_nothing(gateway: RunningGateway) -
         wanted = {"processedAfter": "2020-01-01"}
         assert (await gateway.ask("POST", of(other, "replay"), wanted)).json["replayed"] == 0
         assert (await gateway.record(proxy, request_id))["delivery"]["state"] == "queued"
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_metrics_tell_of_the_queue(gateway: RunningGateway) -> None:
+    async def figures() -> dict[str, float]:
+        text = gateway.gateway.metrics.text().decode()
+        return {
+            name: float(value)
+            for name, _, value in (line.rpartition(" ") for line in text.splitlines())
+            if name.startswith("rrgate_async")
+        }
+
+    before = await figures()
+    with Fickle() as target:
+        proxy = await gateway.proxy(target.url, proxyRetryPolicy={"maxRetries": 0})
+        target.status = "503 Service Unavailable"
+        dead = await send(gateway, proxy)
+        target_dead = await comes_to(gateway, proxy, dead, "exhausted")
+        assert target_dead["statusCode"] == 503
+        target.status = "200 OK"
+        late = await send(gateway, proxy, ("requestrocket-delay", "3600"))
+        await comes_to(gateway, proxy, await send(gateway, proxy), "succeeded")
+        after = await figures()
+        grown = {name: after[name] - before.get(name, 0) for name in after}
+        assert grown['rrgate_async_attempts_total{of="request",state="exhausted"}'] == 1
+        assert grown['rrgate_async_attempts_total{of="request",state="succeeded"}'] == 1
+        assert grown["rrgate_async_waiting_requests"] >= 1
+        assert grown["rrgate_async_waiting_bytes"] >= len(BODY)
+        assert (after["rrgate_async_paused"], after["rrgate_async_attempts_in_flight"]) == (0, 0)
+        assert 0 <= after["rrgate_async_oldest_seconds"] < 60
+        await gateway.ask("POST", of(proxy, late, "/cancel"))

@@ -341,3 +341,25 @@ def test_meters_that_nothing_carries_out_let_nobody_pass() -> None:
     proxy = gateway.proxy()
     gateway.meter(proxy, counting())
     assert ask(gateway, proxy).status == 500
+
+
+def test_values_of_asynchronous_answers_are_counted_at_each_attempt(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy()
+    in_head = {"location": "header", "name": "X-Cost"}
+    always = gateway.meter(proxy, measuring({"location": "body", "path": "$.tokens"}))
+    matching = gateway.meter(proxy, measuring(in_head, **when(path={"path": {"pattern": "^/chat"}})))
+    of_body = gateway.meter(
+        proxy, measuring(in_head, **when(body=[{"jsonPath": {"pattern": "^kind$"}, "matchValue": {"pattern": "big"}}]))
+    )
+    requests = gateway.meter(proxy, counting())
+    says = [Says(503, b'{"tokens": 3}', {**JSON, "X-Cost": "1"}), Says(200, b'{"tokens": 40}', {**JSON, "X-Cost": "5"})]
+    gateway.target.says = lambda _: says.pop(0) if len(says) > 1 else says[0]
+    for path, body in (("/chat", b'{"kind": "big"}'), ("/other", b"{}")):
+        taken = gateway.call("POST", proxy, path, JSON, body, api="async").answer
+        assert taken.status == 202
+        gateway.clock.advance(60)
+    assert len(gateway.target.received) == 3
+    assert counted(gateway, always) == 83
+    assert counted(gateway, matching) == 6
+    assert counted(gateway, of_body) == 6
+    assert counted(gateway, requests) == 2, "once each, when it is taken"
