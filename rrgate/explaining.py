@@ -100,6 +100,7 @@ class Explainer:
             ex.deciding_rule,
             tuple(ex.warnings),
             as_document(ex.checks & ~Checks.REQUEST_SENT),
+            run.retries_by,
         )
 
 
@@ -113,6 +114,7 @@ class _Run:
     _body: bytes = field(repr=False)
     steps: list[StepTold] = field(factory=list)
     request: ExplainedRequest | None = None
+    retries_by: str = ""
     _before: Before | None = None
 
     # The directory.
@@ -120,6 +122,8 @@ class _Run:
     def find(self, path: bytes) -> tuple[Route, bytes] | None:
         """The real Route, with steps that tell what they say."""
         found = self._directory.find(path)
+        if found is not None and found[0].chain.next_attempt:
+            self.retries_by = found[0].chain.next_attempt[0].plugin
         return None if found is None else (evolve(found[0], chain=self._telling(found[0])), found[1])
 
     def when_ended(self, tell: Callable[[str], None]) -> None:

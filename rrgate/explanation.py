@@ -43,7 +43,8 @@ class StepTold:
 @frozen
 class Explanation:
     """What would become of a request. `request`: what would be sent, or None: `status`, `code` and `message` then say
-    what would be answered instead. `complete`: whether every step could say what it would do."""
+    what would be answered instead. `complete`: whether every step could say what it would do. `retries_by`: the
+    plugin that would say when it is tried again by the Async API."""
 
     request: ExplainedRequest | None
     status: int | None
@@ -54,3 +55,4 @@ class Explanation:
     deciding_rule: str
     warnings: tuple[str, ...]
     checks: Mapping[str, bool]
+    retries_by: str = ""

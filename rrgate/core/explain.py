@@ -16,12 +16,15 @@ from attrs import field, frozen
 from rrgate.api import Fields, Identity, Problem, fold, is_token
 from rrgate.core.answers import Answer
 from rrgate.core.checking import owned, refuse_if
+from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import Explanation as ShownExplanation
 from rrgate.core.shapes import Success
+from rrgate.deliveries import REPEATABLE
 from rrgate.explained_request import ExplainedRequest, Part
 from rrgate.explanation import Described, Explanation, StepTold
 from rrgate.model import Proxy
+from rrgate.model.retry_policy import MOST_RETRIES, RetryPolicy
 from rrgate.names import breaks_a_line
 from rrgate.structuring import structure
 from rrgate.waiting import run_deferred
@@ -109,8 +112,8 @@ _FRAMING: Final = frozenset(
 )
 
 
-def document_of(explanation: Explanation) -> dict[str, Any]:
-    """An explanation as published."""
+def document_of(explanation: Explanation, plan: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """An explanation as published. `plan`: see `retry_plan`."""
     request = explanation.request
     return {
         "outcome": "refused" if request is None else "sent",
@@ -121,8 +124,26 @@ def document_of(explanation: Explanation) -> dict[str, Any]:
         "ruleId": explanation.deciding_rule or None,
         "steps": [_step(step) for step in explanation.steps],
         "request": None if request is None else _request(request),
+        "retryPlan": None if request is None else plan,
         "warnings": list(explanation.warnings),
         "validationData": dict(explanation.checks),
+    }
+
+
+def retry_plan(house: CoreHouse, proxy: Proxy, described: Described, retries_by: str) -> dict[str, Any]:
+    """When the Async API would send the request again."""
+    serves = {plugin.name for plugin in house.registry.plugins if "proxyRetryPolicy" in plugin.serves}
+    policy = proxy.retry_policy or RetryPolicy()
+    known = retries_by in serves
+    has_key = any(folded == b"idempotency-key" for folded, _, _ in described.fields)
+    return {
+        "plugin": retries_by or None,
+        "mostAttempts": 1 if not retries_by else policy.max_retries + 1 if known else MOST_RETRIES + 1,
+        "window": policy.window,
+        "longestWaits": list(policy.longest_waits) if known else None,
+        "statuses": sorted(policy.statuses) if known else None,
+        "repeatedAfterCrash": has_key or described.method in REPEATABLE,
+        "idempotencyKey": "caller" if has_key else "request" if proxy.auto_idempotency_key else None,
     }
 
 
@@ -168,9 +189,11 @@ async def explain(call: Call) -> Answer:
     """What would become of the request that the body describes."""
     proxy = owned(call.house.directory.proxies, call, "proxyId")
     wanted: WantedExplanation = structure(call.document, WantedExplanation, "")
-    running = run_deferred(call.house.explaining.explain(proxy, described(wanted, proxy)))
+    request = described(wanted, proxy)
+    running = run_deferred(call.house.explaining.explain(proxy, request))
     explanation = await call.presence.while_here(running)
-    return Answer(200, {"explain": document_of(explanation), "message": "Success"})
+    plan = retry_plan(call.house, proxy, request, explanation.retries_by)
+    return Answer(200, {"explain": document_of(explanation, plan), "message": "Success"})
 
 
 ROUTES = (

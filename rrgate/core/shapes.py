@@ -223,6 +223,23 @@ class Explained:
 
 
 @frozen(kw_only=True)
+class RetryPlan:
+    """When the Async API would send the request again. Null: what only its plugin knows."""
+
+    plugin: str | None = told("Who decides; null if nobody does, and there is one attempt.", example="backoff")
+    most_attempts: int = told("Attempts in all.", example=11)
+    window: float = told("Seconds for all of them.", example=900.0)
+    longest_waits: tuple[float, ...] | None = told(
+        "Seconds, after each attempt: a wait is anything from nothing to this.", example=[1.0, 2.0, 4.0]
+    )
+    statuses: tuple[int, ...] | None = told("Those that are tried again.", example=[429, 503])
+    repeated_after_crash: bool = told("Whether it is sent again where the gateway died during an attempt.")
+    idempotency_key: Literal["caller", "request"] | None = told(
+        "What attempts carry as such: the caller's, or the request's id."
+    )
+
+
+@frozen(kw_only=True)
 class Explanation:
     """What would become of a request."""
 
@@ -234,5 +251,6 @@ class Explanation:
     rule_id: str | None = told("The rule that decided.")
     steps: tuple[ExplainedStep, ...]
     request: Explained | None = told("What would be sent.")
+    retry_plan: RetryPlan | None = told("When it would be sent again by the Async API; null where it is not sent.")
     warnings: tuple[str, ...]
     validation_data: ValidationData = told("Which checks it passed.")  # type: ignore[valid-type]  # made above, of names

@@ -27,6 +27,11 @@ class RetryPolicy:
     window: float = LONGEST_WINDOW
     statuses: tuple[int, ...] = TRANSIENT
 
+    @property
+    def longest_waits(self) -> tuple[float, ...]:
+        """Seconds: the longest wait after each attempt; each is anything from nothing to this, by chance."""
+        return tuple(min(self.cap, self.base * self.factor**done) for done in range(self.max_retries))
+
 
 def retry_policy(policy: RetryPolicy | None) -> RetryPolicy | None:
     """A check: every value within its bounds."""

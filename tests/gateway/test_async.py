@@ -151,3 +151,31 @@ async def test_the_metrics_tell_of_the_queue(gateway: RunningGateway) -> None:
         assert (after["rrgate_async_paused"], after["rrgate_async_attempts_in_flight"]) == (0, 0)
         assert 0 <= after["rrgate_async_oldest_seconds"] < 60
         await gateway.ask("POST", of(proxy, late, "/cancel"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_retry_plan_is_explained(gateway: RunningGateway) -> None:
+    async def plan(proxy: MadeProxy, **described: Any) -> Any:
+        told = await gateway.ask("POST", f"/clients/{proxy.client}/proxies/{proxy.id}/explain", described)
+        assert told.status == 200, told.body
+        return told.json["explain"]["retryPlan"]
+
+    policy = {"base": 2, "factor": 3, "cap": 10, "maxRetries": 3, "window": 60, "statuses": [503, 429]}
+    own = await gateway.proxy("http://127.0.0.1:1", proxyRetryPolicy=policy, proxyAutoIdempotencyKey=False)
+    assert await plan(own, method="POST") == {
+        "plugin": "backoff",
+        "mostAttempts": 4,
+        "window": 60,
+        "longestWaits": [2, 6, 10],
+        "statuses": [429, 503],
+        "repeatedAfterCrash": False,
+        "idempotencyKey": None,
+    }
+    keyed = await plan(own, method="POST", headers={"Idempotency-Key": "a"})
+    assert (keyed["repeatedAfterCrash"], keyed["idempotencyKey"]) == (True, "caller")
+    usual = await plan(await gateway.proxy("http://127.0.0.1:1"), method="PUT")
+    assert (usual["mostAttempts"], usual["window"], usual["repeatedAfterCrash"]) == (11, 900, True)
+    assert usual["longestWaits"] == [1, 2, 4, 8, 16, 32, 64, 128, 180, 180]
+    assert usual["idempotencyKey"] == "request"
+    await gateway.change("proxies", own.id, proxyActive=False)
+    assert await plan(own) is None
