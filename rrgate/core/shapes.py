@@ -226,7 +226,7 @@ class Explained:
 class RetryPlan:
     """When the Async API would send the request again. Null: what only its plugin knows."""
 
-    plugin: str | None = told("Who decides; null if nobody does, and there is one attempt.", example="backoff")
+    plugin: str | None = told("Who decides; null if nobody does, and there is one attempt.")
     most_attempts: int = told("Attempts in all.", example=11)
     window: float = told("Seconds for all of them.", example=900.0)
     longest_waits: tuple[float, ...] | None = told(
