@@ -6,6 +6,7 @@ Belongs here: what request heads and answer heads share. Does not: their first l
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import Any, Final, Literal
 
 import httptools
@@ -29,7 +30,10 @@ SPECIAL: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"
 """Folded names of the fields that a head is judged by."""
 
 MOST_KNOWN: Final = 4096
-"""Lines that are remembered; then all are forgotten, so that lines that never come again cannot stay for ever."""
+"""Lines that are remembered; then all are forgotten, so that names that never come again do not stay for ever."""
+MOST_OF_NAME: Final = 64
+"""Of them lines of one name. Where each request has an id of its own, a few go round in memory that is at hand, and
+not thousands (2 µs a head)."""
 LONGEST_KNOWN: Final = 256
 """Bytes of a line that is remembered."""
 
@@ -71,6 +75,7 @@ class FieldLines:
         self._first_line = first_line
         self._known: dict[bytes, tuple[bytes, bytes, bytes]] = {}
         self._special: set[bytes] = set()
+        self._of_name: dict[bytes, deque[bytes]] = {}
 
     def split(self, lines: list[bytes]) -> Split | None:
         """The fields of `lines`, in order; None if llhttp refuses them.
@@ -78,17 +83,18 @@ class FieldLines:
         It refuses bare CR, LF and NUL, folded lines, and space in or after names.
         """
         known = self._known
-        try:
-            fields = [known[line] for line in lines]
-        except KeyError:
-            learned = self._learn([line for line in lines if line not in known])
+        specials = self._special
+        fields: list[Any] = list(map(known.get, lines))
+        if all(fields):
+            marked = [known[line] for line in lines if line in specials]
+        else:
+            unknown = [place for place, field in enumerate(fields) if field is None]
+            learned = self._learn([lines[place] for place in unknown])
             if learned is None:
                 return None
-            fields = [known.get(line) or learned[line] for line in lines]
+            for place, field in zip(unknown, learned, strict=True):
+                fields[place] = field
             marked = [field for field in fields if field[0] in SPECIAL]
-        else:
-            specials = self._special
-            marked = [known[line] for line in lines if line in specials]
         special: dict[bytes, list[bytes]] = {}
         oddly = False
         for folded, name, value in marked:
@@ -100,8 +106,8 @@ class FieldLines:
                 special[folded] = [value]
         return fields, special, oddly
 
-    def _learn(self, lines: list[bytes]) -> dict[bytes, tuple[bytes, bytes, bytes]] | None:
-        """How `lines` are split; None if llhttp refuses them."""
+    def _learn(self, lines: list[bytes]) -> Fields | None:
+        """How `lines` are split, each; None if llhttp refuses them."""
         split = _Callbacks()
         try:
             self._parser(split).feed_data(b"\r\n".join((self._first_line, *lines, b"", b"")))
@@ -110,18 +116,29 @@ class FieldLines:
             pass
         except httptools.HttpParserError:
             return None
-        if not split.ended or len(split.fields) != len(lines):
+        fields = split.fields
+        if not split.ended or len(fields) != len(lines):
             return None
-        learned = dict(zip(lines, split.fields, strict=True))
-        if len(self._known) + len(learned) > MOST_KNOWN:
+        for line, field in zip(lines, fields, strict=True):
+            if len(line) <= LONGEST_KNOWN and field[0] != b"transfer-encoding" and line not in self._known:
+                self._remember(line, field)
+        return fields
+
+    def _remember(self, line: bytes, field: tuple[bytes, bytes, bytes]) -> None:
+        if len(self._known) >= MOST_KNOWN:
             # Others in their place: who called has some of them in hand.
-            self._known, self._special = {}, set()
-        for line, field in learned.items():
-            if len(line) <= LONGEST_KNOWN and field[0] != b"transfer-encoding":
-                self._known[line] = field
-                if field[0] in SPECIAL:
-                    self._special.add(line)
-        return learned
+            self._known, self._special, self._of_name = {}, set(), {}
+        recent = self._of_name.get(field[0])
+        if recent is None:
+            recent = self._of_name[field[0]] = deque()
+        elif len(recent) >= MOST_OF_NAME:
+            oldest = recent.popleft()
+            del self._known[oldest]
+            self._special.discard(oldest)
+        recent.append(line)
+        self._known[line] = field
+        if field[0] in SPECIAL:
+            self._special.add(line)
 
 
 def cut_connection_named(fields: Fields, values: list[bytes]) -> tuple[Fields, frozenset[bytes]]:

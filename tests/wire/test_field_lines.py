@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rrgate.wire import answer_head, fieldlines, request_head
 from rrgate.wire.answer_head import AnswerBroken, judge_answer_head
-from rrgate.wire.fieldlines import LONGEST_KNOWN, MOST_KNOWN, FieldLines
+from rrgate.wire.fieldlines import LONGEST_KNOWN, MOST_KNOWN, MOST_OF_NAME, FieldLines
 from rrgate.wire.request_head import HeadRefused, judge_head
 
 REQUEST, ANSWER = b"POST / HTTP/1.1", b"HTTP/1.1 200 OK"
@@ -58,6 +58,7 @@ def test_a_head_is_judged_the_same_whatever_came_before_it(
         forget(patched)
         alone = outcome(kind, lines)
         patched.setattr(fieldlines, "MOST_KNOWN", 7)
+        patched.setattr(fieldlines, "MOST_OF_NAME", 2)
         forget(patched)
         for each in before:
             outcome(kind, each)
@@ -97,9 +98,38 @@ def test_llhttp_is_asked_once_about_short_lines_that_mean_something_alone(line: 
     assert asked_again(line) is again
 
 
-def test_no_more_lines_are_remembered_than_the_bound_says() -> None:
+def test_no_more_lines_are_remembered_than_the_bounds_say() -> None:
     lines = FieldLines(httptools.HttpRequestParser, b"GET / HTTP/1.1")
     for number in range(2 * MOST_KNOWN):
-        assert lines.split([b"Host: a", b"X-Request-Id: %d" % number]) is not None
+        fields = [b"Host: a%d" % number, b"X-%d: a" % number, b"X-%d: b" % number]
+        assert lines.split(fields) is not None
         assert len(lines._known) <= MOST_KNOWN
-        assert len(lines._special) <= 1
+        assert len(lines._special) <= MOST_OF_NAME
+        assert len(lines._of_name) <= MOST_KNOWN
+
+
+def test_of_one_name_the_last_lines_are_remembered() -> None:
+    lines = FieldLines(Counting, b"GET / HTTP/1.1")
+    for number in range(MOST_OF_NAME + 1):
+        lines.split([b"X-Request-Id: %d" % number])
+    Counting.asked = 0
+    lines.split([b"X-Request-Id: %d" % number for number in range(1, MOST_OF_NAME + 1)])
+    assert not Counting.asked
+    lines.split([b"X-Request-Id: 0"])
+    assert Counting.asked == 1
+
+
+def test_a_head_with_more_lines_of_a_name_than_are_remembered_has_them_all() -> None:
+    lines = FieldLines(httptools.HttpRequestParser, b"GET / HTTP/1.1")
+    values = [b"%d" % number for number in range(MOST_OF_NAME * 2)]
+    for _ in range(2):
+        split = lines.split([b"X: " + value for value in values])
+        assert split is not None
+        assert [value for _, _, value in split[0]] == values
+
+
+def test_a_line_that_comes_twice_in_a_head_is_remembered_once() -> None:
+    lines = FieldLines(httptools.HttpRequestParser, b"GET / HTTP/1.1")
+    for number in range(MOST_OF_NAME * 2):
+        assert lines.split([b"X: %d" % number] * 2) is not None
+    assert len(lines._known) == len(lines._of_name[b"x"]) == MOST_OF_NAME
