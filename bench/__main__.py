@@ -41,6 +41,8 @@ def main() -> int:
                     started.append(parts.start_rrgate(folder, target, f"rules: {kind}", rules=checks))
             else:
                 started.append(parts.start_rrgate(folder, target, "rrgate, stock reactor", ("--reactor=epoll",)))
+                if python := parts.debians_python():
+                    started.append(parts.start_rrgate(folder, target, "rrgate, Debian's Python", python=python))
             measured = started[1:]
             for part in measured:
                 load.verify(part)

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,9 @@ TARGET_TOKEN = "bench-target-token-91d2e7"
 BODY = json.dumps({"rows": [{"id": n, "name": f"row number {n}", "ok": True} for n in range(21)]})[:1020].ljust(1024)
 REGION = "us-east-1"
 PIN = ["taskset", "-c", "0"]
+# This checkout, whichever is installed, and what it needs.
+_PACKAGES = os.pathsep.join((str(Path(__file__).parents[1]), sysconfig.get_path("purelib")))
+_DEBIANS = "/usr/bin/python3.11"
 
 
 @frozen
@@ -56,6 +60,13 @@ class Part:
 
 class Missing(Exception):
     """A program that is not installed; its rows are left out, and said to be."""
+
+
+def debians_python() -> str | None:
+    """Debian's interpreter, if it is there, of this version, and not the one that runs this."""
+    if sys.version_info[:2] != (3, 11) or not Path(_DEBIANS).exists() or Path(sys.executable).samefile(_DEBIANS):
+        return None
+    return _DEBIANS
 
 
 def free_port() -> int:
@@ -157,12 +168,14 @@ def start_rrgate(
     name: str = "rrgate",
     arguments: tuple[str, ...] = (),
     rules: Callable[[int], dict[str, object]] | None = None,
+    python: str = sys.executable,
 ) -> Part:
     """A gateway as `twistd` runs it, with everything on that exists; configured over its Core API.
 
     `rules`: the checks of the deny rule of a number; 200 are made in each of the four scopes, which is the most.
+    `python`: as `start_gateway`.
     """
-    process, port, core = start_gateway(folder, target, name, arguments)
+    process, port, core = start_gateway(folder, target, name, arguments, python=python)
     caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY, "addToHeader": True})
     towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})
     where = core.target(f"http://127.0.0.1:{target.port}")
@@ -182,10 +195,12 @@ def start_gateway(
     *,
     settings: Sequence[str] = (),
     again: Core | None = None,
+    python: str = sys.executable,
 ) -> tuple[subprocess.Popen[bytes], int, Core]:
     """A gateway as `twistd` runs it, which may dial `target` alone: its process, its port, and its Core API.
 
     `settings`: further ones, as `NAME=VALUE`. `again`: the Core API of one that was stopped, whose state it has.
+    `python`: the interpreter that runs it, with the packages of this one.
     """
     binaries = Path(sys.executable).parent
     data = folder / name
@@ -199,14 +214,14 @@ def start_gateway(
     port, core_port = free_port(), free_port()
     process = subprocess.Popen(
         [
-            *PIN, str(binaries / "twistd"), *arguments, "-n", f"--pidfile={folder}/{name}.pid",
-            f"--logfile={folder}/{name}.log", "rrgate", "--data", str(data),
+            *PIN, python, "-c", "from twisted.scripts.twistd import run; run()", *arguments, "-n",
+            f"--pidfile={folder}/{name}.pid", f"--logfile={folder}/{name}.log", "rrgate", "--data", str(data),
             "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=4096",
             "--core-listen", f"tcp:{core_port}:interface=127.0.0.1",
             "--allow-network", f"127.0.0.1/32:{target.port}",
             *(word for setting in settings for word in ("--set", setting)),
         ],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},  # this checkout, whichever is installed
+        env=environment,
     )  # fmt: skip
     wait_for(core_port, 15 if again is None else 600)  # a large log may have to be brought up to date
     return process, port, Core(f"http://127.0.0.1:{core_port}/clients/{client}", token)
