@@ -202,12 +202,11 @@ def start_gateway(
     `settings`: further ones, as `NAME=VALUE`. `again`: the Core API of one that was stopped, whose state it has.
     `python`: the interpreter that runs it, with the packages of this one.
     """
-    binaries = Path(sys.executable).parent
+    environment = {**os.environ, "PYTHONPATH": _PACKAGES}
     data = folder / name
     if again is None:
-        told = subprocess.run(
-            [binaries / "rrgate", "init", "--data", data, "--json"], check=True, capture_output=True
-        ).stdout
+        init = [python, "-c", "from rrgate.cli import main; main()", "init", "--data", str(data), "--json"]
+        told = subprocess.run(init, check=True, capture_output=True, env=environment).stdout
         client, token = json.loads(told)["clientId"], json.loads(told)["userToken"]
     else:
         client, token = again.base.rpartition("/")[2], again.token
