@@ -212,6 +212,7 @@ class RunningGateway(GatewayClient):
             "core_listen": "tcp:0:interface=127.0.0.1",
             "allow_networks": "127.0.0.0/8",
             "journal_interval": 0.02,
+            "async_free_disk": 1024 * 1024,  # and so a small ballast
             "block_warning": 0,  # a busy machine can look like a blocked reactor
         }
         gateway = Gateway(load(given | settings, {}, None), reactor, wall=wall, registry=load_registry(plugins))

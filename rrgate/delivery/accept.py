@@ -101,7 +101,7 @@ class Acceptance:
             text = "The gateway cannot keep requests at the moment; this one was not taken"
             return Reply(503, text, "unavailable", headers=((b"Retry-After", b"5"),))
         if isinstance(taken, Full):
-            self._log.warn("request {id} was not taken: {why}", id=ex.id, why=taken.why)
+            self._log.debug("request {id} was not taken: {why}", id=ex.id, why=taken.why)
             return Reply(503, taken.why, "unavailable", headers=((b"Retry-After", b"%d" % FULL_WAIT),))
         request_id = taken
         if request_id == ex.id:

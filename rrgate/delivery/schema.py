@@ -119,7 +119,3 @@ def step_0006_totals(database: Database) -> None:
         ("removed", "DELETE ON requests WHEN OLD.ended_at IS NULL", counted("OLD", "-")),
     ):
         database.execute(f"CREATE TRIGGER totals_{name} AFTER {when} BEGIN {does} END")
-    database.execute(
-        "CREATE TRIGGER totals_nothing AFTER UPDATE OF requests ON totals WHEN NEW.requests = 0 AND NEW.scope <> '' "
-        "BEGIN DELETE FROM totals WHERE scope = NEW.scope; END"
-    )

@@ -20,6 +20,8 @@ from rrgate.store.folder import open_private
 
 BALLAST: Final = 16 * 1024 * 1024
 """Bytes: enough for the ends of some hundred attempts that are under way, answers included."""
+PART: Final = 16
+"""Of the floor, if that is less."""
 LOOK: Final = 1.0
 """Seconds for which what was seen of the disk is believed."""
 _FULL: Final = Full("The gateway's disk is nearly full; this request was not taken")
@@ -29,12 +31,13 @@ class Space:
     """Used on the thread that writes the queue. Several processes of a node share the ballast."""
 
     def __init__(
-        self, ballast: Path, floor: int, *, size: int = BALLAST, clock: Callable[[], float] = time.monotonic
+        self, ballast: Path, floor: int, *, size: int | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`ballast`: a file on the queue's disk. `floor`: bytes that must be free besides. `clock`: seconds."""
+        """`ballast`: a file on the queue's disk; none is kept where there is no floor. `floor`: bytes that must be free
+        besides. `clock`: seconds."""
         self._ballast = ballast
         self._floor = floor
-        self._size = size
+        self._size = min(BALLAST, floor // PART) if size is None else size
         self._clock = clock
         self._looked_at = float("-inf")
         self._refuses = False
@@ -63,7 +66,7 @@ class Space:
         try:
             room = os.statvfs(self._ballast.parent)
             free = room.f_bavail * room.f_frsize
-            if not self._ballast.exists():
+            if self._size and not self._ballast.exists():
                 # Not as soon as it fits: what is taken meanwhile would take it away again.
                 return free < self._floor + 2 * self._size or not self._made()
         except OSError as problem:

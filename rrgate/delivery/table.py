@@ -247,6 +247,7 @@ def due(connection: sqlite3.Connection, now: int, most: int) -> tuple[dict[str, 
 
 def purge(connection: sqlite3.Connection, now: int) -> int:
     """Remove some of what was kept for long enough; how many."""
+    connection.execute("DELETE FROM totals WHERE requests = 0")
     return connection.execute(
         "DELETE FROM requests WHERE id IN "
         "(SELECT id FROM requests WHERE keep_until IS NOT NULL AND keep_until <= ? LIMIT ?)",
