@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,14 @@ class _Brought:
 
 def registry_with(classes: Iterable[type[Plugin]], *, installed: bool) -> Registry:
     """The plugins of this environment, if `installed`, and these, each once. Raises PluginLoadError."""
-    found: Registry | None = load_registry() if installed else None
-    known: set[Any] = set()
-    if found is not None:
-        known = {each for _, call in found.hooks(hookspecs.rrgate_plugins) for each in call()}
-    wanted: list[type[Plugin]] = [StandIn, Nobody, *classes]
-    brought = [each for each in dict.fromkeys(wanted) if each not in known]
-    return load_registry([_Brought(brought)], None if installed else ())
+    wanted: tuple[type[Plugin], ...] = tuple(dict.fromkeys([StandIn, Nobody, *classes]))
+    return _with_those_installed(wanted) if installed else load_registry([_Brought(list(wanted))], ())
+
+
+@lru_cache(maxsize=16)  # a Registry does not change, and to look through the environment takes 20 ms
+def _with_those_installed(wanted: tuple[type[Plugin], ...]) -> Registry:
+    known = {each for _, call in load_registry().hooks(hookspecs.rrgate_plugins) for each in call()}
+    return load_registry([_Brought([each for each in wanted if each not in known])])
 
 
 class _NotSealed:
