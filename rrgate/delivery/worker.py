@@ -32,8 +32,10 @@ LANE: Final = 32
 LOOK: Final = 5.0
 """Seconds after which it is looked what other processes have taken."""
 AGAIN: Final = 1.0
-"""Seconds after which it is tried again to own the queue, and to remove what is left of what is old."""
+"""Seconds after which it is tried again to own the queue."""
 TIDY: Final = 60.0
+TIDY_ON: Final = 0.05
+"""Seconds until more is removed of what is old, where there was some."""
 LONGEST_HOLD: Final = 300.0
 """Seconds for which a target is left alone, whatever it says: requests that wait have a window."""
 RECOVERED: Final = 100
@@ -189,6 +191,8 @@ class Worker:
         finally:
             self._looking = False
         wait = LOOK
+        if not self._pause.on:
+            wait = min(wait, max(0.001, self._next_tidying - self._clock.seconds()))
         if following is not None:
             wait = min(wait, max(0.001, (following - self._queue.now()) / 1000))
         self._set_timer(wait)
@@ -199,7 +203,7 @@ class Worker:
     async def _tidy(self) -> None:
         if self._clock.seconds() >= self._next_tidying and not self._pause.on:
             removed = await self._queue.purge()
-            self._next_tidying = self._clock.seconds() + (AGAIN if removed else TIDY)
+            self._next_tidying = self._clock.seconds() + (TIDY_ON if removed else TIDY)
 
     def _set_timer(self, seconds: float | None, call: Callable[[], None] | None = None) -> None:
         if self._timer is not None and self._timer.active():

@@ -49,6 +49,16 @@ def test_anothers_request_is_sent_at_once(gateway: MemoryGateway) -> None:
     assert len(gateway.target_at("other.test").received) == 1
 
 
+def test_what_is_old_is_removed_faster_than_it_comes(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy()
+    wait(gateway, proxy, MANY)
+    with transaction(gateway.delivery.database) as connection:
+        connection.execute("UPDATE requests SET state = 'succeeded', due_at = NULL, ended_at = 1, keep_until = 1")
+    gateway.delivery.worker.wake()
+    gateway.clock.advance(5)
+    assert gateway.delivery.rows("SELECT count(*) FROM requests") == [(0,)], "1,000 a second"
+
+
 def peak(gateway: MemoryGateway) -> int:
     """Bytes that looking for whose turn it is, and sending some, has taken at most."""
     tracemalloc.start()
