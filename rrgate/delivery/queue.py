@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
@@ -26,9 +26,9 @@ from rrgate.delivery.kept import (
     callback_row,
     head_row,
 )
-from rrgate.delivery.keys import Key, forget_old, remember, taken_before
+from rrgate.delivery.keys import AnotherRequest, Key, forget_old, remember, taken_before
 from rrgate.delivery.reading import Reading, Reads
-from rrgate.delivery.states import ENDED, Outcome, State
+from rrgate.delivery.states import ENDED, Outcome, State, WrongState
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Keep, Row
 
@@ -38,6 +38,22 @@ FAULT_WAIT: Final = 30_000
 """Milliseconds until an attempt is made again that a fault of the gateway's own has kept from being sent."""
 MOST_REPLAYED: Final = 200
 """Requests at a time, so that no accept waits for long."""
+
+
+_REFUSALS: Final = (WrongState, LookupError, AnotherRequest)
+
+
+class _Refused:
+    """What work has raised, as its result: to a commit, what is raised means that nothing of it may be kept."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _raising(result: Any) -> Any:
+    if type(result) is _Refused:
+        raise result.error
+    return result
 
 
 class Queue(Reading):
@@ -251,4 +267,14 @@ class Queue(Reading):
         return row
 
     def _do(self, work: Work[T]) -> Deferred[T]:
-        return self._writes.do(work)
+        """Do `work`, which writes nothing before it raises one of `_REFUSALS`: those that share its commit keep it."""
+
+        def refusing(connection: sqlite3.Connection) -> T | _Refused:
+            try:
+                return work(connection)
+            except _REFUSALS as error:
+                if type(error) not in _REFUSALS:
+                    raise  # a KeyError is a bug, and may have left something half written
+                return _Refused(error)
+
+        return self._writes.do(refusing).addCallback(_raising)

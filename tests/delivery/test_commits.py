@@ -14,7 +14,9 @@ from twisted.internet.defer import DeferredList
 
 from rrgate.delivery import states, table
 from rrgate.delivery.commits import Commits
+from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
+from rrgate.delivery.table import Keep
 from rrgate.delivery.times import DeliveryTime
 from rrgate.store.database import open_migrated, transaction
 
@@ -87,6 +89,30 @@ async def test_work_that_fails_takes_nobody_elses_with_it(file: Path) -> None:
     results = await DeferredList(waiting, consumeErrors=True)
     assert [good for good, _ in results] == [True, False, True]
     assert results[1][1].check(LookupError)
+    await commits.close(lambda: None)
+    assert numbers(file) == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refusal_does_not_take_a_commit_apart(file: Path) -> None:
+    commits = opened(file)
+    unused: Any = None
+    queue = Queue(commits, unused, unused, unused, lambda: 0, Keep())
+    begun, go_on = Event(), Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    first = commits.do(slow)
+    assert begun.wait(10)
+    waiting: list[Any] = [commits.do(writes(1)), queue.cancel(7), queue.begin(8), commits.do(writes(2))]
+    go_on.set()
+    await first
+    results = await DeferredList(waiting, consumeErrors=True)
+    assert [good for good, _ in results] == [True, False, False, True]
+    assert all(results[place][1].check(LookupError) for place in (1, 2))
+    assert commits.commits == 2
     await commits.close(lambda: None)
     assert numbers(file) == [1, 2]
 
