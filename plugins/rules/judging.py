@@ -53,6 +53,17 @@ class Said:
 class Judge:
     """The rules of a proxy. `verdict` is what it is for."""
 
+    __slots__ = (
+        "_all",
+        "_counts",
+        "_default_denies",
+        "_indexes",
+        "_others",
+        "_scopes",
+        "_where_nothing_matches",
+        "looks_at_bodies",
+    )
+
     def __init__(self, scopes: Sequence[RuleScope]) -> None:
         """Raises ValueError for a pattern that RE2 does not take: such rules are refused before they are saved."""
         self._scopes = tuple(scope.scope for scope in scopes)
@@ -162,6 +173,8 @@ def _rank(rule: CompiledRule) -> int:
 
 class _Index:
     """Rules found by what their patterns need of certain texts of a message."""
+
+    __slots__ = ("_everything", "_methods", "_rules", "_shortlist", "_texts")
 
     def __init__(
         self, texts: Callable[[Message], Sequence[bytes] | None], rules: Sequence[tuple[bytes, CompiledRule]]

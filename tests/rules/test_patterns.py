@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rrgate.api import ConfigError, Pattern
 from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.rules import patterns as module
-from rrgate_plugins.rules.patterns import Shortlist, compiled, spelled
+from rrgate_plugins.rules.patterns import Shortlist, beginning, compiled, spelled
 from tests.rules.judged import rule_of
 
 # pattern, what the complaint says
@@ -123,7 +123,7 @@ _FILTER = module.re2.Filter
 PARTS = st.sampled_from(
     ["admin", "users", "/", "v1", "^", "$", ".", ".*", "[a-z]", "[ks]", "(a|b)", "(admin|users)?", "x{3}", "(?i)",
      r"\d", r"\.", r"\x61", "é", r"\xe9", "Admin", r"\b", "[^/]+", "(?i:K)", "a?", "(?:)", r"\pL", "[é-ê]", "kelvin",
-     r"\101"]
+     r"\101", "*", "^/v1", "^admin", "|users", "{0}"]
 )  # fmt: skip
 TEXTS = st.lists(
     st.sampled_from([b"admin", b"ADMIN", b"users", b"/", b"v1", b"a", b"b", b"xxx", b"\xe9", b"\xc9", b"k", b"K"]),
@@ -151,6 +151,37 @@ def test_no_pattern_that_matches_is_left_out(made: list[tuple[str, str]], texts:
     assert len(listed) == len(set(listed))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "begins"),
+    [
+        (rb"^/v1/users/[0-9]+$", b"/v1/users/"),
+        (rb"^/v1", b"/v1"),
+        (rb"^/v1*", b"/v"),
+        (rb"^/v1?x", b"/v"),
+        (rb"^/v1{0}", b"/v"),
+        (rb"^/a\.b", b"/a"),
+        (rb"^a*", None),
+        (rb"^*/a", None),
+        (rb"^/a|b", None),
+        (rb"(?i)^/a", None),
+        (rb"^/a(?i:b)", None),
+        (rb"(^/a)", None),
+        (rb"/a", None),
+        (rb"^", None),
+        (rb"", None),
+    ],
+)
+def test_how_a_text_must_begin(pattern: bytes, begins: bytes | None) -> None:
+    assert beginning(pattern) == begins
+
+
+def test_texts_that_begin_otherwise_are_not_shown_to_re2(monkeypatch: pytest.MonkeyPatch) -> None:
+    shortlist = Shortlist([b"^/aaa", b"^/bbb/[0-9]"])
+    monkeypatch.setattr(shortlist, "_parts", [(_Failing(), places) for _, places in shortlist._parts])
+    assert shortlist.may_match([b"/aa", b"/ccc/aaa"]) == []
+    assert shortlist.may_match([b"/ccc", b"/aaaa"]) == [0, 1]
+
+
 def test_few_are_listed() -> None:
     shortlist = Shortlist([f"^/v1/resource{number}/[0-9]+$".encode() for number in range(1000)])
     assert shortlist.may_match([b"/v1/resource77/x"]) == [77]
@@ -175,7 +206,7 @@ def test_where_re2_fails_all_may_match(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shortlist.may_match([b"/aaa"]) == [0, 1]
 
     monkeypatch.setattr(module.re2, "Filter", _Failing)
-    assert sorted(Shortlist([b"^/aaa", b"^/bbb"]).may_match([b"/ccc"])) == [0, 1]
+    assert sorted(Shortlist([b"^/aaa", b"^/bbb"]).may_match([b"/aaa/ccc"])) == [0, 1]
 
 
 def test_what_re2_cannot_match_all_at_once_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
