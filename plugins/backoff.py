@@ -22,6 +22,7 @@ class Backoff(Plugin):
     Config = RetryPolicy
     serves = frozenset({"proxyRetryPolicy"})
     pure = True
+    by_config = True
     random: Callable[[], float] = staticmethod(random.random)
     """From 0 to 1."""
 

@@ -27,7 +27,9 @@ _SETTING = "proxyAdditionalHeaders"
 class HeaderInjectionConfig:
     """Headers by name."""
 
-    headers: dict[str, str] = field(factory=dict, repr=lambda headers: f"<{len(headers)} headers>")
+    headers: dict[str, str] = field(
+        factory=dict, repr=lambda headers: f"<{len(headers)} headers>", eq=lambda headers: tuple(headers.items())
+    )
 
 
 class HeaderInjection(Plugin):
@@ -38,6 +40,7 @@ class HeaderInjection(Plugin):
     Config = HeaderInjectionConfig
     serves = frozenset({_SETTING})
     pure = True
+    by_config = True
 
     def __init__(self, config: HeaderInjectionConfig, context: PluginContext) -> None:
         super().__init__(config, context)

@@ -18,7 +18,11 @@ _SETTING = "proxyAdditionalQueryParams"
 class QueryInjectionConfig:
     """Parameters by name, not yet encoded."""
 
-    parameters: dict[str, str] = field(factory=dict, repr=lambda parameters: f"<{len(parameters)} parameters>")
+    parameters: dict[str, str] = field(
+        factory=dict,
+        repr=lambda parameters: f"<{len(parameters)} parameters>",
+        eq=lambda parameters: tuple(parameters.items()),
+    )
 
 
 class QueryInjection(Plugin):
@@ -29,6 +33,7 @@ class QueryInjection(Plugin):
     Config = QueryInjectionConfig
     serves = frozenset({_SETTING})
     pure = True
+    by_config = True
 
     def __init__(self, config: QueryInjectionConfig, context: PluginContext) -> None:
         super().__init__(config, context)

@@ -27,6 +27,7 @@ class RequestSize(Plugin):
     Config = RequestSizeConfig
     serves = frozenset({"proxyMaxRequestBytes"})
     pure = True
+    by_config = True
 
     @classmethod
     def for_proxy(cls, parts: Parts) -> RequestSizeConfig:

@@ -52,6 +52,7 @@ class ResponseSize(Plugin):
     Config = ResponseSizeConfig
     serves = frozenset({"proxyMaxResponseBytes", "proxyStreaming"})
     pure = True
+    by_config = True
 
     def __init__(self, config: ResponseSizeConfig, context: PluginContext) -> None:
         super().__init__(config, context)

@@ -196,6 +196,9 @@ class Plugin:
     """Whether its request methods up to `prepare` change nothing but the Exchange: no counter, cache or state, and
     nobody is called. They may then be called to explain a request. One that is not pure, and has no `explain`, is left
     out of explanations, which say so."""
+    by_config: ClassVar[bool] = False
+    """Whether an object of it that works on a proxy is what its `Config`, which is hashable then, makes it, and stays
+    so: proxies of a client with equal ones share one object, whose context has no `proxy`."""
 
     def __init__(self, config: Any, context: PluginContext) -> None:
         """Called on the reactor's thread when a Route is compiled; must be quick, and may raise ConfigError."""

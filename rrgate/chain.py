@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from attrs import field, frozen
 
@@ -82,8 +83,17 @@ PHASES: Final = (*_WAY_IN, "on_request_body", "renew", "on_response", "on_body",
 """Every method that a plugin may have for a request."""
 
 
-def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Chain:
+KnownSteps = WeakValueDictionary[tuple[int, str, int], Step]
+"""Steps of chains that are in use, by plugin object, phase and mark. A Step holds its plugin object, so that the id of
+one that is here is no other's."""
+
+
+def compile_chain(
+    members: Sequence[Member], patience: Patience = ENDLESS, known: KnownSteps | None = None
+) -> Chain:
     """The chain of `members`, given in any order; those of equal kind keep the order given.
+
+    `known`: steps that other chains have, with the same patience; where this one has the same they share it.
 
     A plugin counts as entered when its first method on the way in is called, or, having none, when the request is
     sent.
@@ -92,7 +102,7 @@ def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Ch
     phases: dict[str, list[Step]] = {}
     for phase in PHASES:
         steps = [
-            _step(method, member, phase, 1 << place, patience)
+            _step(method, member, phase, 1 << place, patience, known)
             for place, member in enumerate(ordered)
             if (method := member.method(phase)) is not None
         ]
@@ -109,8 +119,13 @@ def compile_chain(members: Sequence[Member], patience: Patience = ENDLESS) -> Ch
     )
 
 
-def _step(method: Callable[..., Any], member: Member, phase: str, mark: int, patience: Patience) -> Step:
-    return Step(
+def _step(
+    method: Callable[..., Any], member: Member, phase: str, mark: int, patience: Patience, known: KnownSteps | None
+) -> Step:
+    key = id(member.plugin), phase, mark
+    if known is not None and phase not in member.instead and (step := known.get(key)) is not None:
+        return step
+    step = Step(
         method,
         inspect.iscoroutinefunction(method),
         member.plugin.name,
@@ -120,3 +135,6 @@ def _step(method: Callable[..., Any], member: Member, phase: str, mark: int, pat
         member.kind,
         member.plugin.pure,
     )
+    if known is not None and phase not in member.instead:
+        known[key] = step
+    return step

@@ -6,7 +6,9 @@ Belongs here: what is worked out once a change, so that a request need not. Does
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
@@ -24,7 +26,7 @@ from rrgate.api import (
 )
 from rrgate.blaming import named
 from rrgate.careful_log import CarefulLogger
-from rrgate.chain import Chain, Member, compile_chain
+from rrgate.chain import Chain, KnownSteps, Member, compile_chain
 from rrgate.checks import SCOPE_CHECKS, Checks, known_checks
 from rrgate.configuring import holds_secrets
 from rrgate.counting_values import CountsRequests, NothingCounted
@@ -48,6 +50,15 @@ class Unsealer(OpensCertificates, UnsealsCredentials, Protocol):
 
 
 NOWHERE = Endpoint(False, "", 0)
+_NO_COOKIES = NEVER_TO_CALLER | {b"set-cookie"}
+
+T = TypeVar("T", int, bytes, frozenset[bytes])
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _same(value: T) -> T:
+    """A value that is equal, the same for most Routes: read for one, it is at hand for the next."""
+    return value
 
 
 class Compiler:
@@ -90,6 +101,7 @@ class Compiler:
             counters=counters or NothingCounted(),
         )
         self._objects = PluginObjects(registry, unsealer, context, http=http, state=state, background=background)
+        self._steps: KnownSteps = WeakValueDictionary()
         self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life
         self._allow_anonymous = allow_anonymous
         self._tell = tell
@@ -138,12 +150,12 @@ class Compiler:
         return evolve(
             route,
             proxy_credential=caller_side,
-            checks=checks,
-            open_scopes=_open_scopes(parts),
+            checks=_same(checks),
+            open_scopes=_same(_open_scopes(parts)),
             # Where nothing is read nothing was used, so that what may pass does.
-            cut_headers=route.cut_headers | (consumes.headers - passed if anonymous else consumes.headers),
-            passed_headers=consumes.headers & passed,
-            cut_parameters=consumes.parameters if caller is not None else None,
+            cut_headers=_same(route.cut_headers | (consumes.headers - passed if anonymous else consumes.headers)),
+            passed_headers=_same(consumes.headers & passed),
+            cut_parameters=_same(consumes.parameters) if caller is not None else None,
             caller_expires=_seconds(caller_side),
             log_path=None if proxy.log_path_template is None else compiled_template(proxy.log_path_template),
             keeps_bodies=client.configuration.log_bodies,
@@ -188,13 +200,13 @@ class Compiler:
             chain=chain,
             endpoint=endpoint,
             pool_key=pool_key(endpoint, target, target_side, client),
-            base_path=base_path,
-            authority=authority,
+            base_path=_same(base_path),
+            authority=_same(authority),
             cut_headers=NEVER_TO_TARGET if crossing else NEVER_TO_TARGET | {b"cookie"},
             cut_prefixes=self._cut_prefixes,
             passed_headers=frozenset(),
             cut_parameters=frozenset(),
-            cut_answer_headers=NEVER_TO_CALLER if crossing else NEVER_TO_CALLER | {b"set-cookie"},
+            cut_answer_headers=NEVER_TO_CALLER if crossing else _NO_COOKIES,
             own_prefix=self._own_prefix,
             secret_needs_tls=(
                 target is not None
@@ -227,7 +239,7 @@ class Compiler:
         if target_side is not None:
             signer = self._objects.of_credential(target_side)
             members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))
-        return compile_chain(members, self._patience)
+        return compile_chain(members, self._patience, self._steps)
 
     def _caller(self, credential: Credential) -> tuple[Member, Consumes]:
         """Who authenticates by `credential`, and from where; by either secret while two are in force."""

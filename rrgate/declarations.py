@@ -66,6 +66,8 @@ def undeclared(plugin: type[Plugin]) -> str:
         return "its `measures` must be a frozenset of " + ", ".join(sorted(METER_TYPES))
     if not isinstance(plugin.pure, bool):
         return "its `pure` must be a bool"
+    if not isinstance(plugin.by_config, bool):
+        return "its `by_config` must be a bool"
     if not isinstance(plugin.body_need, BodyNeed):
         return "its `body_need` must be a rrgate.api.BodyNeed"
     return _wrong_methods(plugin)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from attrs import evolve
 
@@ -52,14 +53,26 @@ class PluginObjects:
         self._http = http
         self._state = state
         self._background = background
+        self._by_config: WeakValueDictionary[tuple[type[Plugin], str, Any], Plugin] = WeakValueDictionary()
+        """While a Route has them: by class, client and configuration."""
         self.kept: dict[str, dict[int, Plugin]] = {}
         """By the credential's id and the version of its secret."""
 
     def of_proxy(self, plugin_class: type[Plugin], config: Any, proxy: Proxy) -> Plugin:
-        """A new object that works on `proxy`. Raises what the plugin raises."""
+        """An object that works on `proxy`, and on others if its class says that it may. Raises what the plugin
+        raises."""
+        if not plugin_class.by_config:
+            return self._on(plugin_class, config, proxy, proxy)
+        key = (plugin_class, proxy.client_id, config)
+        plugin = self._by_config.get(key)
+        if plugin is None:
+            plugin = self._by_config[key] = self._on(plugin_class, config, proxy, None)
+        return plugin
+
+    def _on(self, plugin_class: type[Plugin], config: Any, proxy: Proxy, told: Proxy | None) -> Plugin:
         context = evolve(
             self._context,
-            proxy=proxy,
+            proxy=told,
             http=self._http(proxy.client_id, plugin_class.name),
             background=partial(self._background, plugin_class.name),
         )

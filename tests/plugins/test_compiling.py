@@ -5,7 +5,9 @@ Belongs here: the Compiler with made-up plugins. Does not: what a chain does (te
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,6 +38,7 @@ from rrgate.compiling import Compiler
 from rrgate.directory import Directory
 from rrgate.outside_values import NothingOutside
 from rrgate.registry import load_registry
+from rrgate.route import Route
 
 SECRET = "s3cr3t-77aa"
 
@@ -370,3 +373,77 @@ def test_what_holds_a_secret_at_any_depth_goes_over_tls(
     found = house.directory.find(b"/p1/x")
     assert found is not None
     assert found[0].secret_needs_tls == secret_inside
+
+
+# What is equal is the same object.
+
+
+class Many(House):
+    """Further proxies, the last of another client."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory.put(Client(id="c2", user_id="u1", name="c", created_at=1, updated_at=1))
+        first = self.directory.proxies["p1"]
+        self.directory.put(evolve(first, id="p2"))
+        self.directory.put(evolve(first, id="p3", client_id="c2", target_id="t2"))
+        self.directory.put(evolve(self.directory.targets["t1"], id="t2", client_id="c2"))
+
+    def route(self, proxy: str) -> Route:
+        found = self.directory.find(f"/{proxy}/x".encode())
+        assert found is not None
+        return found[0]
+
+    def working_on(self, proxy: str) -> Plugin:
+        (step,) = [step for step in self.route(proxy).chain.authorize if step.plugin == "on-proxy"]
+        plugin: Plugin = step.call.__self__  # type: ignore[attr-defined]
+        return plugin
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> Many:
+    monkeypatch.setattr(OnProxy, "by_config", True)
+    return Many()
+
+
+def test_proxies_of_a_client_with_equal_configurations_share_an_object(
+    many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert many.working_on("p1") is many.working_on("p2")
+    assert many.route("p1").chain.authorize[-1] is many.route("p2").chain.authorize[-1]
+    assert many.working_on("p1").context.proxy is None
+    assert many.working_on("p3") is not many.working_on("p1"), "another client's calls go another way"
+    monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: Given(2)))
+    many.directory.put(evolve(many.directory.proxies["p2"], name="changed"))
+    assert many.working_on("p2") is not many.working_on("p1")
+    assert many.working_on("p2").config == Given(2)
+
+
+def test_others_have_objects_of_their_own(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OnProxy, "by_config", False)
+    assert many.working_on("p1") is not many.working_on("p2")
+    assert many.working_on("p1").context.proxy == many.directory.proxies["p1"]
+
+
+def test_a_shared_object_goes_with_the_last_route_that_has_it(many: Many) -> None:
+    shared = weakref.ref(many.working_on("p1"))
+    many.working_on("p2")
+    many.directory.drop(many.directory.proxies["p1"])
+    assert shared() is not None
+    many.directory.drop(many.directory.proxies["p2"])
+    gc.collect()
+    assert shared() is None
+
+
+def test_a_configuration_that_cannot_be_compared_is_refused(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: Given({})))
+    assert "plugin 'on-proxy' cannot work on proxy p1" in many.fails()
+
+
+def test_what_routes_have_in_common_is_there_once(many: Many) -> None:
+    one, other = many.route("p1"), many.route("p2")
+    assert one.cut_headers is other.cut_headers
+    assert one.cut_answer_headers is other.cut_answer_headers
+    assert one.authority is other.authority
+    assert one.checks is other.checks
+    assert one.chain.prepare[0] is other.chain.prepare[0], "the step of their target's credential"

@@ -194,6 +194,14 @@ class OddAnonymous(Plugin):
     anonymous: Any = "yes"
 
 
+class OddByConfig(Plugin):
+    name = "odd"
+    by_config: Any = "yes"
+
+    @classmethod
+    def for_proxy(cls, parts: object) -> None: ...
+
+
 class AnonymousTowardsTargets(Plugin):
     name = "odd"
     sides = frozenset({Side.TARGET})
@@ -268,6 +276,7 @@ class NoPrepare(Plugin):
         (OneAlias, "its `aliases` must be a tuple of str"),
         (OddSides, "its `sides` must be"),
         (OddAnonymous, "its `anonymous` must be a bool"),
+        (OddByConfig, "its `by_config` must be a bool"),
         (AnonymousTowardsTargets, "its `anonymous` is for auth types of the caller's side"),
         (OddServes, "its `serves` must be"),
         (OddNeed, "its `body_need` must be"),
