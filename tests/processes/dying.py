@@ -26,7 +26,7 @@ from rrgate.gateway import Gateway
 from rrgate.settings import load
 from tests.processes.twistd import ROOT
 
-WRITES = ("add", "begin", "answer", "told", "recover")
+WRITES = ("add", "begin", "answer", "cancel", "replay", "told", "recover")
 """Of the queue: each has a point `in` its transaction, before the commit, and one `after` it."""
 
 

@@ -5,6 +5,7 @@ Belongs here: each point by its name. Does not: kills at random moments (test_to
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -80,9 +81,10 @@ class Bench:
     def make(self, running: Running, kind: str, document: object) -> str:
         return str(self.core(running, "POST", f"/{kind}", document)[kind][0]["sKey"])
 
-    def ask(self, running: Running, method: str, path: str, key: str = "") -> Answer | None:
+    def ask(self, running: Running, method: str, path: str, key: str = "", delay: int = 0) -> Answer | None:
         """None if it died instead of an answer."""
         headers = [("X-Api-Key", KEY)] + ([("Idempotency-Key", key)] if key else [])
+        headers += [("requestrocket-delay", str(delay))] if delay else []
         try:
             with Caller(("127.0.0.1", running.port)) as caller:
                 body = BODY if method == "POST" else None
@@ -111,16 +113,17 @@ class Bench:
             time.sleep(0.01)
         return told.json
 
-    def logged(self, running: Running, request_id: str) -> int:
-        """The status that the log tells of its end."""
+    def logged(self, running: Running, request_id: str, status: int) -> None:
+        """Wait until the log tells this of its end."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             records = self.core(running, "GET", f"/proxies/{self.proxy_id}/requests")["requests"]
             for record in records:
-                if record["sKey"] == request_id and record["processed"]:
-                    return int(record["proxyData"]["status"])
+                told = (record["sKey"], record["processed"], record["proxyData"]["status"])
+                if told == (request_id, True, status):
+                    return
             time.sleep(0.02)
-        raise AssertionError("the log does not tell its end")
+        raise AssertionError(f"the log does not tell its end: {records}")
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +226,7 @@ def test_it_is_delivered_or_accounted_for(
     running = bench.start()
     state = bench.end(running, request_id)["status"]
     assert f"{state} after {' '.join(bench.target.arrived)}".strip() == ending
-    assert bench.logged(running, request_id) == {"succeeded": 200, "failed": 404, "unknown": 502}[state]
+    bench.logged(running, request_id, {"succeeded": 200, "failed": 404, "unknown": 502}[state])
 
 
 @pytest.mark.parametrize(("kind", "ending"), [(UNSAFE, "unknown after 1"), (SAFE, "succeeded after 1 2")])
@@ -254,3 +257,41 @@ def test_the_one_that_comes_after_it_dies_as_well(bench: Bench, point: str, kind
     running = bench.start()
     state = bench.end(running, request_id)["status"]
     assert f"{state} after {' '.join(bench.target.arrived)}" == ending
+
+
+def told_to(bench: Bench, running: Running, request_id: str, action: str) -> None:
+    """What a person asks for through the Core API, of a gateway that dies of it."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        bench.core(running, "POST", f"/proxies/{bench.proxy_id}/requests/{request_id}/{action}")
+    assert bench.dying.ended() == -9
+
+
+@pytest.mark.parametrize(("point", "state"), [("cancel in", "queued"), ("cancel after", "cancelled")])
+def test_it_dies_of_a_cancellation(bench: Bench, point: str, state: str) -> None:
+    running = bench.start(point)
+    told = bench.ask(running, "GET", "/work", delay=3600)
+    assert told is not None
+    request_id = told.json["requestId"]
+    told_to(bench, running, request_id, "cancel")
+    running = bench.start()
+    told = bench.ask(running, "GET", f"/.requests/{request_id}")
+    assert told is not None
+    assert told.json["status"] == state
+    if state == "cancelled":
+        bench.logged(running, request_id, 499)
+
+
+@pytest.mark.parametrize(
+    ("point", "ending"), [("replay in", "failed after 1"), ("replay after", "succeeded after 1 2")]
+)
+def test_it_dies_of_a_replay(bench: Bench, point: str, ending: str) -> None:
+    bench.target.begin(404, 200)
+    running = bench.start(point)
+    bench.send(running, UNSAFE)
+    (request_id,) = bench.taken()
+    assert bench.end(running, request_id)["status"] == "failed"
+    told_to(bench, running, request_id, "replay")
+    running = bench.start()
+    state = bench.end(running, request_id)["status"]
+    assert f"{state} after {' '.join(bench.target.arrived)}" == ending
+    bench.logged(running, request_id, {"succeeded": 200, "failed": 404}[state])
