@@ -196,11 +196,12 @@ def start_gateway(
     settings: Sequence[str] = (),
     again: Core | None = None,
     python: str = sys.executable,
+    before: str = "",
 ) -> tuple[subprocess.Popen[bytes], int, Core]:
     """A gateway as `twistd` runs it, which may dial `target` alone: its process, its port, and its Core API.
 
     `settings`: further ones, as `NAME=VALUE`. `again`: the Core API of one that was stopped, whose state it has.
-    `python`: the interpreter that runs it, with the packages of this one.
+    `python`: the interpreter that runs it, with the packages of this one. `before`: Python that is run there first.
     """
     environment = {**os.environ, "PYTHONPATH": _PACKAGES}
     data = folder / name
@@ -213,7 +214,7 @@ def start_gateway(
     port, core_port = free_port(), free_port()
     process = subprocess.Popen(
         [
-            *PIN, python, "-c", "from twisted.scripts.twistd import run; run()", *arguments, "-n",
+            *PIN, python, "-c", f"{before}\nfrom twisted.scripts.twistd import run; run()", *arguments, "-n",
             f"--pidfile={folder}/{name}.pid", f"--logfile={folder}/{name}.log", "rrgate", "--data", str(data),
             "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=4096",
             "--core-listen", f"tcp:{core_port}:interface=127.0.0.1",
