@@ -113,10 +113,15 @@ def _measure(ways: dict[str, Part], without: Part, folder: Path, rounds: int, se
             delivered = (load.cpu_of(process) - before) / both.requests * 1e6 - accepted.cpu
             rows.setdefault(f"{connections} callers", []).append(
                 (
-                    proxied.cpu, refused.cpu, accepted.cpu, accepted.cpu / refused.cpu,
-                    delivered, delivered / proxied.cpu,
-                    accepted.requests / seconds, accepted.requests / bare.requests,
-                )  # fmt: skip
+                    proxied.cpu,
+                    refused.cpu,
+                    accepted.cpu,
+                    accepted.cpu / refused.cpu,
+                    delivered,
+                    delivered / proxied.cpu,
+                    accepted.requests / seconds,
+                    accepted.requests / bare.requests,
+                )
             )
     table = Table(title="Async API, POST of 800 bytes; CPU in µs; median of the rounds")
     for heading in (

@@ -77,7 +77,7 @@ def _status(url: str, headers: dict[str, str]) -> int:
 
 
 def run(part: Part, load: Load, folder: Path) -> Round:
-    """One round of `load` against `part`. Raises Missing without wrk, AssertionError if an answer was not as expected."""
+    """One round of `load` against `part`. Raises Missing without wrk, AssertionError for other answers."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise Missing("wrk is not installed (Debian: wrk)")

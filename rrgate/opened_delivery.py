@@ -120,7 +120,7 @@ def open_delivery(
         queue,
         prefix=settings.header_prefix,
         public_url=public_url,
-        taken=worker.wake,
+        taken=worker.taken,
         keyed=_DataKeys(state).safe,
     )
     return OpenedDelivery(acceptance, worker, queue, Managing(queue, directory, telling, worker.wake))

@@ -73,8 +73,22 @@ class GatewayReactor(EPollReactor):
                 self._dispatch(ready[start : start + ROUND])
                 self._flush(self.held)
         finally:
-            held, self.held = self.held, None
-            self._flush(held)
+            self._let_out()
+
+    def runUntilCurrent(self) -> None:
+        """Call what other threads have asked for, and what is due; hold back as in a round: one commit answers many."""
+        if not self.threadCallQueue:
+            super().runUntilCurrent()
+            return
+        self.held = []
+        try:
+            super().runUntilCurrent()
+        finally:
+            self._let_out()
+
+    def _let_out(self) -> None:
+        held, self.held = self.held, None
+        self._flush(held or [])
 
     def _dispatch(self, ready: list[tuple[int, int]]) -> None:
         selectables = self._selectables

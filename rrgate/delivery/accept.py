@@ -44,10 +44,11 @@ class Acceptance:
         *,
         prefix: str,
         public_url: Callable[[], str],
-        taken: Callable[[], object],
+        taken: Callable[[str, float], object],
         keyed: Callable[[str], Awaitable[object]] | None = None,
     ) -> None:
-        """`prefix`: of our headers. `public_url`: where callers reach the gateway. `taken`: called after each.
+        """`prefix`: of our headers. `public_url`: where callers reach the gateway. `taken`: told of each, by
+        its proxy's id and in how many seconds it is due.
 
         `keyed`: returns when the data key of a client, by its id, is safe on disk.
         """
@@ -106,7 +107,7 @@ class Acceptance:
         request_id = taken
         if request_id == ex.id:
             ex.story = "beginning"
-            self._taken()
+            self._taken(route.proxy.id, delay)
         location = f"{self._public_url()}/async/{route.proxy.id}{OURS.decode()}/{request_id}"
         document = {
             "status": "queued",

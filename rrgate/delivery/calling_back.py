@@ -17,7 +17,7 @@ from rrgate.delivery.callbacks import CALLBACKS, NotCallable, check_url, signed
 from rrgate.delivery.courier import UNKNOWN_PROXY, Trouble, written
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.states import ENDED, Outcome, State, WrongState, margin_of
-from rrgate.delivery.table import Row
+from rrgate.delivery.table import Due, Row
 from rrgate.directory import Directory
 from rrgate.model import Proxy
 from rrgate.model.retry_policy import RetryPolicy
@@ -56,9 +56,9 @@ class CallsBack:
         self._tell = tell
         self._log = Logger("rrgate.delivery")
 
-    async def deliver(self, id: int, lane: str, trouble: Trouble) -> float:
+    async def deliver(self, due: Due, trouble: Trouble) -> float:
         """See `Courier.deliver`; nobody else is held back."""
-        proxy_id = lane.removeprefix(CALLBACKS)
+        id, proxy_id = due.id, due.proxy_id.removeprefix(CALLBACKS)
         proxy = self._directory.proxies.get(proxy_id)
         if proxy is None and not await self._is_gone(proxy_id):
             return UNKNOWN_PROXY

@@ -13,11 +13,12 @@ from typing import Final
 from twisted.logger import Logger
 
 from rrgate.delivery.callbacks import CALLBACKS
+from rrgate.delivery.kept import Loaded
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.sending import Sender, Sent
 from rrgate.delivery.states import ENDED, WINDOW, State, WrongState, margin_of
 from rrgate.delivery.stored import IDEMPOTENCY_KEY
-from rrgate.delivery.table import Row
+from rrgate.delivery.table import Due, Row
 from rrgate.delivery.telling import GONE, OVER, UNKNOWN, Telling
 from rrgate.directory import Directory
 from rrgate.names import fold
@@ -27,6 +28,8 @@ from rrgate.store.errors import SecretError
 LONGEST_WAIT: Final = 10 * WINDOW
 MOST_TOLD: Final = 100
 """Requests at a time, so that none of them is long in memory."""
+SMALL: Final = 64 * 1024
+"""Bytes of a body that is read where its attempt is written down; a larger one would hold up whoever waits there."""
 UNKNOWN_PROXY: Final = 30.0
 """Seconds after which it is looked again whether a proxy is known by now."""
 
@@ -63,29 +66,28 @@ class Courier:
         self._is_gone = is_gone
         self._log = Logger("rrgate.delivery")
 
-    async def deliver(self, id: int, proxy_id: str, trouble: Trouble) -> float:
+    async def deliver(self, due: Due, trouble: Trouble) -> float:
         """Make an attempt at a request whose turn it is, or end it. For how many seconds its target wants to be left
         alone.
 
         `trouble` is told when what came of it cannot be written down, and returns when it is worth another try.
         Raises sqlite3.Error where nothing was sent yet.
         """
+        id, proxy_id = due.id, due.proxy_id
+        known = proxy_id in self._directory.proxies
         try:
-            loaded = await self._queue.load(id)
-        except LookupError:
-            return 0.0  # it is over already
+            if known and due.size <= SMALL:
+                loaded = await self._queue.begin_small(id)
+                row = loaded.row
+            else:
+                loaded = await self._queue.load(id)
+                if not known:
+                    return await self._unknown(loaded)
+                row = await self._queue.begin(id)
+        except (LookupError, WrongState):
+            return 0.0  # it is over already, or was cancelled
         except SecretError as error:
             return await self._unopened(id, error)
-        try:
-            if proxy_id not in self._directory.proxies:
-                if not await self._is_gone(proxy_id):
-                    self._log.error("proxy {proxy} is not known here; what it has to deliver waits", proxy=proxy_id)
-                    return UNKNOWN_PROXY
-                self._telling.end(await self._queue.give_up(id, GONE.message), loaded.stored, None, GONE)
-                return 0.0
-            row = await self._queue.begin(id)
-        except WrongState:
-            return 0.0  # it was cancelled
         route = self._telling.route(proxy_id)
         if row.progress.state is not State.SENDING:
             self._telling.end(row, loaded.stored, None, OVER)
@@ -108,6 +110,15 @@ class Courier:
         # Not beyond its own next attempt, which may have been moved forward.
         due_at = row.progress.due_at
         return sent.wait if due_at is None else min(sent.wait, (due_at - self._queue.now()) / 1000)
+
+    async def _unknown(self, loaded: Loaded) -> float:
+        """Its proxy is not in the Directory. Raises WrongState."""
+        row = loaded.row
+        if not await self._is_gone(row.proxy_id):
+            self._log.error("proxy {proxy} is not known here; what it has to deliver waits", proxy=row.proxy_id)
+            return UNKNOWN_PROXY
+        self._telling.end(await self._queue.give_up(row.id, GONE.message), loaded.stored, None, GONE)
+        return 0.0
 
     async def _unopened(self, id: int, error: SecretError) -> float:
         self._log.error("request {id} cannot be opened: {error}", id=id, error=error)

@@ -20,6 +20,7 @@ from rrgate.delivery.callbacks import CALLBACKS, add_callback
 from rrgate.delivery.commits import Work, Writes
 from rrgate.delivery.kept import (
     Answer,
+    Loaded,
     Seals,
     answer_row,
     body_row,
@@ -142,6 +143,17 @@ class Queue(Reading):
     def begin(self, id: int) -> Deferred[Row]:
         """See `table.begin`."""
         return self._do(lambda connection: self._told(connection, table.begin(connection, id, self.now(), self._keep)))
+
+    def begin_small(self, id: int) -> Deferred[Loaded]:
+        """`begin` and `load` in one: a small request need not be read first by another thread (0.1 ms). Raises as both;
+        what cannot be opened has not begun."""
+
+        def work(connection: sqlite3.Connection) -> Loaded:
+            row = self._told(connection, table.begin(connection, id, self.now(), self._keep))
+            head, body = self._payload(connection, row)
+            return Loaded(row, Stored.of_head(head), body)
+
+        return self._do(work)
 
     def answer(
         self,

@@ -5,6 +5,7 @@ Belongs here: reading, on a thread of its own, and unsealing. Does not: changes 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
@@ -90,15 +91,17 @@ class Reading:
         return self._reads.call(work)
 
     def _opened(self, id: int) -> tuple[Row, bytes, bytes]:
-        connection = self._reader.conn
-        row = table.read(connection, id)
+        row = table.read(self._reader.conn, id)
         if row.progress.state in ENDED:
             raise LookupError("it is over")
-        found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (id,)).fetchone()
+        return row, *self._payload(self._reader.conn, row)
+
+    def _payload(self, connection: sqlite3.Connection, row: Row) -> tuple[bytes, bytes]:
+        found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (row.id,)).fetchone()
         if found is None:
             raise BrokenSecret("what was to be sent is gone")
         head = self._seals.unseal(row.client_id, head_row(row.request_id), found[0])
-        return row, head, self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
+        return head, self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
 
     def heads(self, ids: Collection[int]) -> Deferred[dict[int, Stored]]:
         """What is kept of those of these requests that may yet be sent. Raises SecretError."""

@@ -17,15 +17,15 @@ from rrgate.delivery.table import ROW, Keep, Row, read, row_of, save
 
 def cancel(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
     """It is not to be sent any more. Raises WrongState, LookupError."""
-    save(connection, id, states.cancelled(read(connection, id).progress), now, keep, "It was cancelled")
-    return read(connection, id)
+    before = read(connection, id)
+    return save(connection, before, states.cancelled(before.progress), now, keep, "It was cancelled")
 
 
 def replay(connection: sqlite3.Connection, id: int, now: int, keep: Keep, window: int) -> Row:
     """It is to be sent again, from the start; its answer so far is no more. Raises WrongState, LookupError."""
-    save(connection, id, states.replayed(read(connection, id).progress, now, window), now, keep, None)
+    before = read(connection, id)
     connection.execute("DELETE FROM answers WHERE request = ?", (id,))
-    return read(connection, id)
+    return save(connection, before, states.replayed(before.progress, now, window), now, keep, None)
 
 
 def dead(

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rrgate.delivery import states, untold
 from rrgate.delivery.states import ENDED, REPLAYABLE, Outcome, Progress, State
@@ -160,13 +160,14 @@ def prolong(connection: sqlite3.Connection, since: int, now: int) -> None:
 
 def begin(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
     """Its turn has come: a new attempt, written down before anything is sent; or its end. Raises WrongState."""
-    progress = states.begun(read(connection, id).progress, now)
-    save(connection, id, progress, now, keep, "The time for attempts was used up" if progress.state in ENDED else None)
+    before = read(connection, id)
+    progress = states.begun(before.progress, now)
+    problem = "The time for attempts was used up" if progress.state in ENDED else None
     if progress.state is State.SENDING:
         connection.execute(
             "INSERT INTO attempts (request, number, started_at) VALUES (?, ?, ?)", (id, progress.attempts, now)
         )
-    return read(connection, id)
+    return save(connection, before, progress, now, keep, problem)
 
 
 def answer(
@@ -183,23 +184,22 @@ def answer(
     sealed: bytes | None,
 ) -> Row:
     """Its attempt is over. `sealed`: the answer, kept if it is the last. Raises WrongState."""
-    before = read(connection, id).progress
-    progress = states.answered(before, now, outcome, wait, margin)
+    before = read(connection, id)
+    progress = states.answered(before.progress, now, outcome, wait, margin)
     waited = None if progress.due_at is None else progress.due_at - now
     connection.execute(
         "UPDATE attempts SET ended_at = ?, status = ?, problem = ?, wait = ? WHERE request = ? AND number = ?",
-        (now, status, problem, waited, id, before.attempts),
+        (now, status, problem, waited, id, before.progress.attempts),
     )
-    save(connection, id, progress, now, keep, problem)
     if progress.state in ENDED and sealed is not None:
         connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (id, sealed))
-    return read(connection, id)
+    return save(connection, before, progress, now, keep, problem)
 
 
 def give_up(connection: sqlite3.Connection, id: int, now: int, keep: Keep, problem: str) -> Row:
     """It can never be sent. Raises WrongState."""
-    save(connection, id, states.undeliverable(read(connection, id).progress), now, keep, problem)
-    return read(connection, id)
+    before = read(connection, id)
+    return save(connection, before, states.undeliverable(before.progress), now, keep, problem)
 
 
 def recover(connection: sqlite3.Connection, now: int, keep: Keep, most: int) -> tuple[Row, ...]:
@@ -213,8 +213,7 @@ def recover(connection: sqlite3.Connection, now: int, keep: Keep, most: int) -> 
             "UPDATE attempts SET ended_at = ?, problem = ? WHERE request = ? AND number = ?",
             (now, problem, row.id, row.progress.attempts),
         )
-        save(connection, row.id, progress, now, keep, problem)
-        recovered.append(read(connection, row.id))
+        recovered.append(save(connection, row, progress, now, keep, problem))
     return tuple(recovered)
 
 
@@ -256,17 +255,20 @@ def purge(connection: sqlite3.Connection, now: int) -> int:
 
 
 def save(
-    connection: sqlite3.Connection, id: int, progress: Progress, now: int, keep: Keep, problem: str | None
-) -> None:
-    """Write down where the request is from now on, and why; what is never sent again is not kept."""
+    connection: sqlite3.Connection, before: Row, progress: Progress, now: int, keep: Keep, problem: str | None
+) -> Row:
+    """Write down where the request is from now on, and why; what is never sent again is not kept. The row as it is
+    then."""
     ended = progress.state in ENDED
+    ended_at = now if ended else None
     kept = keep.dead if progress.state in REPLAYABLE else keep.others
     names = f"{_PROGRESS}, problem, ended_at, keep_until"
     connection.execute(
         f"UPDATE requests SET ({names}) = ({', '.join('?' * 10)}) WHERE id = ?",
-        (*_columns(progress), problem, now if ended else None, now + kept if ended else None, id),
+        (*_columns(progress), problem, ended_at, now + kept if ended else None, before.id),
     )
     if ended:
-        untold.remember(connection, id)
+        untold.remember(connection, before.id)
     if ended and progress.state not in REPLAYABLE:
-        connection.execute("DELETE FROM payloads WHERE request = ?", (id,))
+        connection.execute("DELETE FROM payloads WHERE request = ?", (before.id,))
+    return evolve(before, progress=progress, problem=problem, ended_at=ended_at)

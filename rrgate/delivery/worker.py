@@ -107,6 +107,17 @@ class Worker:
         self._looking = True
         self._spawn(self._look())
 
+    def taken(self, proxy_id: str, seconds: float) -> None:
+        """A request of that proxy was taken, which is due in so many seconds.
+
+        If others of its lane are at hand, it is found once they are sent: a look for each would cost more than sending.
+        """
+        if seconds > 0:
+            if self._running and self._owner:
+                self._sooner(seconds)
+        elif proxy_id not in self._lanes:
+            self.wake()
+
     async def stop(self, seconds: float) -> None:
         """Begin nothing more, and give what is under way `seconds`. What has not ended then is as after a crash."""
         self._running = False
@@ -251,7 +262,7 @@ class Worker:
         target_id = self._target_of(due.proxy_id)
         try:
             courier = self._calls_back if due.proxy_id.startswith(CALLBACKS) else self._courier
-            hold = await courier.deliver(due.id, due.proxy_id, self._pause.wait_out)
+            hold = await courier.deliver(due, self._pause.wait_out)
             if hold:
                 # The target's other requests are held back too.
                 until = self._clock.seconds() + min(hold, LONGEST_HOLD)

@@ -153,7 +153,7 @@ class MemoryDelivery:
     @cached_property
     def managing(self) -> Managing:
         """What the Core API works with."""
-        return Managing(self.queue, self._directory, self._telling, self._taken)
+        return Managing(self.queue, self._directory, self._telling, self._wake)
 
     @cached_property
     def _acceptance(self) -> Acceptance:
@@ -164,7 +164,10 @@ class MemoryDelivery:
             taken=self._taken,
         )
 
-    def _taken(self) -> None:
+    def _taken(self, proxy_id: str, seconds: float) -> None:
+        self.worker.taken(proxy_id, seconds)
+
+    def _wake(self) -> None:
         self.worker.wake()
 
     async def accept(self, ex: Exchange) -> Reply:
