@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -101,13 +102,19 @@ class AnswerHeaders:
         else:
             body, fields = reply.body, []
         fields += reply.headers
-        fields.append((b"Date", formatdate(self._wall(), usegmt=True).encode()))
+        fields.append((b"Date", _date(int(self._wall()))))
         fields.append((self._code, reply.code.encode()))
         fields.append((self._message, _one_line(reply.message)))
         fields.append((self._id, ex_id.encode()))
         if warnings:
             fields.append((self._warning, _one_line("; ".join(warnings))))
         return fields, body
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    """Remembered: 4 µs."""
+    return formatdate(second, usegmt=True).encode()
 
 
 def _one_line(text: str) -> bytes:
