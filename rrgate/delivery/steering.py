@@ -24,8 +24,9 @@ def cancel(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row
 def replay(connection: sqlite3.Connection, id: int, now: int, keep: Keep, window: int) -> Row:
     """It is to be sent again, from the start; its answer so far is no more. Raises WrongState, LookupError."""
     before = read(connection, id)
+    progress = states.replayed(before.progress, now, window)
     connection.execute("DELETE FROM answers WHERE request = ?", (id,))
-    return save(connection, before, states.replayed(before.progress, now, window), now, keep, None)
+    return save(connection, before, progress, now, keep, None)
 
 
 def dead(

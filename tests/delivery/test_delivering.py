@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin
+from rrgate.delivery.courier import SMALL
 from rrgate.delivery.table import Row
 from rrgate.model import Proxy
 from rrgate.testing import MemoryGateway, Says
@@ -76,6 +77,28 @@ def test_it_is_answered_at_once_and_delivered_as_it_came(gateway: MemoryGateway)
     assert seen["x-api-key"] == "", "the caller's credential is not kept, nor sent"
     assert seen["idempotency-key"] == request_id
     assert seen["requestrocket-attempt"] == ""
+
+
+@pytest.mark.parametrize("size", [0, SMALL, SMALL + 1])
+def test_a_body_of_any_size_is_delivered(gateway: MemoryGateway, size: int) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    request_id = send(gateway, proxy, body=b"x" * size)
+    gateway.clock.settle()
+    assert [len(seen.body) for seen in gateway.target.received] == [size]
+    assert status(gateway, proxy, request_id)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("size", [0, SMALL + 1])
+def test_what_does_not_open_any_more_is_not_sent_and_is_over(gateway: MemoryGateway, size: int) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    request_id = send(gateway, proxy, body=b"x" * size, headers={"requestrocket-delay": "5"})
+    with gateway.delivery.database.conn as connection:
+        connection.execute("DELETE FROM payloads")
+    gateway.clock.advance(6)
+    gateway.clock.settle()
+    assert gateway.target.received == []
+    told = status(gateway, proxy, request_id)
+    assert (told["status"], told["attempts"]) == ("failed", [])
 
 
 def test_the_status_tells_the_attempts_and_the_answer(gateway: MemoryGateway) -> None:
