@@ -23,7 +23,7 @@ class Tally:
         self.figures = Figures()
         """The same requests since the start, for metrics; times at once, statuses when they are taken."""
         self._tallied: Tallied = {}
-        self._clients: dict[tuple[str, int], str] = {}
+        self._of_proxies: list[tuple[str, Moment, Moment]] = []
         self._places: dict[Route, _Place] = {}
 
     def count(self, seen: Snapshot) -> str:
@@ -96,27 +96,38 @@ class Tally:
     def _place(self, route: Route, minute: int) -> _Place:
         """Where the requests of a Route in a minute are counted."""
         proxy = route.proxy
-        self._clients[proxy.id, minute] = proxy.client_id
-        moment = self._tallied.setdefault((proxy.id, minute), [0, 0.0, 0.0, {}])
-        of_client = self._tallied.setdefault((proxy.client_id, minute), [0, 0.0, 0.0, {}])
+        client = proxy.client_id, minute
+        of_client = self._tallied.get(client)
+        if of_client is None:
+            of_client = self._tallied[client] = [0, 0.0, 0.0, {}]
+        moment = self._tallied.get((proxy.id, minute))
+        if moment is None:
+            moment = self._tallied[proxy.id, minute] = [0, 0.0, 0.0, {}]
+            self._of_proxies.append((proxy.id, moment, of_client))
         place = self._places[route] = (minute, moment, of_client)
         return place
 
     def take(self) -> Tallied:
         """What was counted since the last time; begins anew."""
         tallied = self._tallied
+        clients: dict[int, Moment] = {}
         # Clients' groups are the sums of their proxies': here they are added once for many requests.
-        for (proxy_id, minute), client_id in self._clients.items():
-            of_client = tallied[client_id, minute][3]
-            for group, sums in tallied[proxy_id, minute][3].items():
-                self.figures.ended(proxy_id, group[0], group[1], sums[0])
-                known = of_client.get(group)
+        for proxy_id, (requests, _, _, groups), of_client in self._of_proxies:
+            self.figures.had(proxy_id, requests)
+            clients[id(of_client)] = of_client
+            sums = of_client[3]
+            for group, (number, time, target_time) in groups.items():
+                known = sums.get(group)
                 if known is None:
-                    of_client[group] = sums.copy()
+                    sums[group] = [number, time, target_time]
                 else:
-                    for place, number in enumerate(sums):
-                        known[place] += number
-        self._tallied, self._clients, self._places = {}, {}, {}
+                    known[0] += number
+                    known[1] += time
+                    known[2] += target_time
+        for of_client in clients.values():
+            for (status, target_status, _), (number, _, _) in of_client[3].items():
+                self.figures.ended(status, target_status, number)
+        self._tallied, self._of_proxies, self._places = {}, [], {}
         return tallied
 
 

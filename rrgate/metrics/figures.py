@@ -47,10 +47,14 @@ class Figures:
         self.target_times = Spread()
         self._by_proxy: Counter[str] = Counter()
 
-    def ended(self, proxy_id: str, status: int, target_status: int, number: int) -> None:
-        """So many requests of a proxy ended like this. `target_status`: 0 if none was sent. Called once a batch."""
+    def had(self, proxy_id: str, number: int) -> None:
+        """A proxy had so many requests. Called once a batch."""
+        by_proxy = self._by_proxy
+        by_proxy[proxy_id] = by_proxy.get(proxy_id, 0) + number
+
+    def ended(self, status: int, target_status: int, number: int) -> None:
+        """So many requests ended like this. `target_status`: 0 if none was sent. Called once a batch."""
         self.statuses[status] += number
-        self._by_proxy[proxy_id] += number
         if target_status:
             self.target_statuses[target_status] += number
 

@@ -6,7 +6,7 @@ Belongs here: the figures, and how they are written as JSON. Does not: counting 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -62,6 +62,29 @@ class Counts:
                 _add(counts.codes, f"{target_status}:target", number, target_time)
                 _add(counts.countries, f"{country}:target", number, target_time)
         return counts
+
+    @classmethod
+    def of_entries(cls, entries: Iterable[Sequence[Any]]) -> Counts:
+        """What was tallied in one minute at several times, in their order; each as it is written: requests, first,
+        average and flat groups. Quicker than to add `of` each."""
+        requests, first, average = 0, 0.0, 0.0
+        groups: dict[tuple[int, int, str], list[int]] = {}
+        for number, firstly, smoothed, flat in entries:
+            if requests:
+                average = smoothed + FADING**number * (average - firstly)
+            else:
+                first, average = firstly, smoothed
+            requests += number
+            for status, target_status, country, many, time, target_time in flat:
+                group = status, target_status, country
+                known = groups.get(group)
+                if known is None:
+                    groups[group] = [many, time, target_time]
+                else:
+                    known[0] += many
+                    known[1] += time
+                    known[2] += target_time
+        return cls.of([requests, first, average, groups])
 
     def as_list(self) -> list[Any]:
         """What `Counts(*…)` is made of again, for JSON."""

@@ -88,13 +88,16 @@ def fold(connection: sqlite3.Connection, part: int) -> int:
     It does not matter which process wrote it, or whether that still lives.
     """
     last, batches = _fresh(connection, part)
-    spans: dict[tuple[str, int, int], Counts] = {}
+    minutes: dict[tuple[str, int], list[Any]] = {}
     for batch in batches:
         for scope, entries in batch.items():
             for minute, *moment in entries:
-                counts = Counts.of(moment)
-                for interval in range(len(INTERVALS)):
-                    spans.setdefault((scope, interval, span_of(interval, minute)), Counts()).add(counts)
+                minutes.setdefault((scope, minute), []).append(moment)
+    spans: dict[tuple[str, int, int], Counts] = {}
+    for (scope, minute), moments in minutes.items():
+        counts = Counts.of_entries(moments)
+        for interval in range(len(INTERVALS)):
+            spans.setdefault((scope, interval, span_of(interval, minute)), Counts()).add(counts)
     if not spans:
         return 0
     keys = orjson.dumps(list(spans)).decode()
