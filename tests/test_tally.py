@@ -99,14 +99,21 @@ def test_the_moving_average_is_that_of_all_requests_in_their_order_however_they_
     chance = random.Random(1)
     seconds = [chance.random() for _ in range(200)]
     whole = Counts()
+    entries = []
     tally = Tally(lambda address: "ZZ")
     for number, each in enumerate(seconds):
-        tally.count(snapshot(outcome(answered_at=100 + each, response_at=100.0, sent_at=100.0)))
+        how = {"final_status": chance.choice([200, 404]), "target_status": 200}
+        tally.count(snapshot(outcome(answered_at=100 + each, response_at=100.0, sent_at=100.0, **how)))
         if chance.random() < 0.1 or number == len(seconds) - 1:
-            whole.add(Counts.of(tally.take()["p1", MINUTE]))
+            requests, first, average, groups = moment = tally.take()["p1", MINUTE]
+            whole.add(Counts.of(moment))
+            entries.append((requests, first, average, [(*group, *sums) for group, sums in groups.items()]))
     assert whole.requests == 200
     assert whole.average == pytest.approx(smoothed(seconds))
     assert whole.first == pytest.approx(seconds[0])
+    at_once = Counts.of_entries(entries)
+    assert (at_once.requests, at_once.first, at_once.average) == (200, whole.first, pytest.approx(whole.average))
+    assert (at_once.codes, at_once.countries) == (whole.codes, whole.countries)
     again = Counts(*orjson.loads(orjson.dumps(whole.as_list())))
     assert again.as_list() == whole.as_list()
 
