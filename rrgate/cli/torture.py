@@ -36,6 +36,9 @@ _SHOWN = 20
     type=click.FloatRange(0.1),
     help="Seconds under load in all, starts not counted.  [default: half a second for each kill]",
 )
+@click.option(
+    "--gateways", default=1, show_default=True, type=click.IntRange(1, 8), help="That run at one time; one delivers."
+)
 @click.option("--seed", type=int, help="Makes requests and moments what they are; another each time.")
 @click.option(
     "--data",
@@ -44,7 +47,14 @@ _SHOWN = 20
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def torture(
-    kills: int, callers: int, rate: float, duration: float | None, seed: int | None, data: Path | None, as_json: bool
+    kills: int,
+    callers: int,
+    rate: float,
+    duration: float | None,
+    gateways: int,
+    seed: int | None,
+    data: Path | None,
+    as_json: bool,
 ) -> None:
     """Kill a gateway with SIGKILL at random moments under load, and account for every request of its Async API.
 
@@ -66,6 +76,7 @@ def torture(
                 rate=rate,
                 duration=0.5 * (kills + 1) if duration is None else duration,
                 seed=seed,
+                gateways=gateways,
                 say=lambda text: None if as_json else click.echo(text, err=True),
             )
         except TortureError as error:

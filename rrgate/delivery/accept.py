@@ -106,7 +106,7 @@ class Acceptance:
             return Reply(503, taken.why, "unavailable", headers=((b"Retry-After", b"%d" % FULL_WAIT),))
         request_id = taken
         if request_id == ex.id:
-            ex.story = "beginning"
+            ex.story, ex.attempt = "beginning", 0
             self._taken(route.proxy.id, delay)
         location = f"{self._public_url()}/async/{route.proxy.id}{OURS.decode()}/{request_id}"
         document = {

@@ -41,8 +41,10 @@ USUAL_STATUS: Final = 200
 
 Ended = Literal["well", "badly", "not yet"]
 
+ATTEMPT: Final = 9
 PROCESSED: Final = 20
-"""The place of what says, among the facts, whether a request is over (rrgate/record.py)."""
+"""The places of what says, among the facts, how often a request was tried and whether it is over (rrgate/record.py)."""
+_UNTRIED: Final = f"json_extract(excluded.facts, '$[{ATTEMPT}]', '$[{PROCESSED}]') IS '[0,false]'"
 # Only such a one is answered 202 and not over: what else is answered that pays one comparison for it.
 _UNDER_WAY: Final = (
     f"(looked.status = 202 AND (SELECT json_extract(facts, '$[{PROCESSED}]') FROM requests "
@@ -95,12 +97,13 @@ _COLUMNS = ", ".join(LogRow._fields)
 
 def _append(rows: int) -> str:
     """SQL that writes so many rows into the segment that comes first. A request that is told of again (asynchronous,
-    when it ends) keeps its row."""
+    when it ends) keeps its row; of its beginning another process may have told more before."""
     one = f"(?1, {', '.join('?' * len(LogRow._fields))})"
     changed = (f"{name} = excluded.{name}" for name in ("segment", *LogRow._fields) if name != "request_id")
     return (
         f"INSERT INTO requests (segment, {_COLUMNS}) VALUES {', '.join([one] * rows)} "
-        f"ON CONFLICT (request_id) DO UPDATE SET {', '.join(changed)}"
+        f"ON CONFLICT (request_id) DO UPDATE SET {', '.join(changed)} "
+        f"WHERE excluded.status <> 202 OR NOT {_UNTRIED}"
     )
 
 

@@ -9,7 +9,7 @@ import http.client
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from threading import Event, Lock, Thread
 from typing import Any, Final
@@ -24,22 +24,24 @@ _AGAIN: Final = 0.02
 class Load:
     """Runs from when it is made until `stop`."""
 
-    def __init__(self, port: int, proxy_id: str, plan: Callable[[int], Plan], callers: int, rate: float) -> None:
-        """`rate`: requests a second at most, of all callers."""
+    def __init__(
+        self, ports: Sequence[int], proxy_id: str, plan: Callable[[int], Plan], callers: int, rate: float
+    ) -> None:
+        """`ports`: of the gateways, any of which takes requests. `rate`: requests a second at most, of all callers."""
         self.accepted: dict[int, str] = {}
         """Ids, by number."""
         self.unanswered: set[int] = set()
         """Sent, and the connection ended instead of an answer."""
         self.refused: Counter[int] = Counter()
         """By status."""
-        self._port = port
+        self._ports = ports
         self._where = f"/async/{proxy_id}/t"
         self._plan = plan
         self._pause = callers / rate
         self._numbers = count(1)
         self._lock = Lock()
         self._over = Event()
-        self._threads = [Thread(target=self._call, daemon=True) for _ in range(callers)]
+        self._threads = [Thread(target=self._call, args=(number,), daemon=True) for number in range(callers)]
         for thread in self._threads:
             thread.start()
 
@@ -54,16 +56,17 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _call(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)
+    def _call(self, number: int) -> None:
+        connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS) for port in self._ports]
+        turn = count(number)
         while not self._over.is_set():
             begun = time.monotonic()
             with self._lock:
                 plan = self._plan(next(self._numbers))
-            told = self._send(connection, plan)
+            told = self._send(connections[next(turn) % len(connections)], plan)
             # A caller with a key may ask again until it is told.
             while told is None and plan.key:
-                told = self._send(connection, plan)
+                told = self._send(connections[next(turn) % len(connections)], plan)
             if told is None:
                 self.unanswered.add(plan.number)
             elif told[0] == 202:
@@ -72,7 +75,8 @@ class Load:
                 with self._lock:
                     self.refused[told[0]] += 1
             self._over.wait(max(0.0, begun + self._pause - time.monotonic()))
-        connection.close()
+        for connection in connections:
+            connection.close()
 
     def _send(self, connection: http.client.HTTPConnection, plan: Plan) -> tuple[int, bytes] | None:
         """Status and body; None if it was sent, and nobody answered."""

@@ -27,12 +27,12 @@ class TortureError(Exception):
 
 
 class GatewayProcess:
-    """One state, and one process at a time."""
+    """On a state, which others may run on as well; one process at a time."""
 
-    def __init__(self, data: Path, token: str, client_id: str) -> None:
-        """`data`: with a state. `token`: of an owner of the client."""
+    def __init__(self, data: Path, token: str, client_id: str, number: int = 0) -> None:
+        """`data`: with a state. `token`: of an owner of the client. `number`: tells it from others."""
         self.port, self._core_port = _free_port(), _free_port()
-        self.log = data.with_name(f"{data.name}.log")
+        self.log = data.with_name(f"{data.name}{f'-{number}' if number else ''}.log")
         self._data = data
         self._token = token
         self._where = f"/clients/{client_id}"

@@ -9,7 +9,7 @@ import http.client
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -60,12 +60,15 @@ def torture(
     rate: float,
     duration: float,
     seed: int,
+    gateways: int = 1,
     say: Callable[[str], object] = lambda text: None,
 ) -> Outcome:
-    """Kill the gateway of the new state in `data` so many times. Blocks.
+    """Kill gateways of the new state in `data` so many times. Blocks.
 
     `token`: of the client's owner. `rate`: requests a second at most. `duration`: seconds under load, without starts.
-    `say`: is told what happens. Raises TortureError if the gateway does not start, or ends by itself.
+    `gateways`: that run on the state at one time; one of them delivers. `say`: is told what happens.
+
+    Raises TortureError if the gateway does not start, or ends by itself.
     """
     begun, outcome = time.monotonic(), Outcome(seed)
 
@@ -73,14 +76,18 @@ def torture(
     def plan(number: int) -> Plan:
         return Plan.of(seed, number)
 
-    gateway = GatewayProcess(data, token, client_id)
+    running = [GatewayProcess(data, token, client_id, number) for number in range(gateways)]
+    gateway = running[0]
     target = RecordingTarget(plan)
     try:
         gateway.start()
         gateway.wait()
         proxy_id = gateway.new_proxy(target.port)
-        load = Load(gateway.port, proxy_id, plan, callers, rate)
-        killed = _kill(gateway, outcome, kills, duration, say)
+        for other in running[1:]:
+            other.start()
+            other.wait()
+        load = Load([each.port for each in running], proxy_id, plan, callers, rate)
+        killed = _kill(running, outcome, kills, duration, say)
         time.sleep(duration / (kills + 1))
         load.stop()
         outcome.unanswered, outcome.refused = len(load.unanswered), dict(load.refused)
@@ -88,24 +95,27 @@ def torture(
         endings = _endings(gateway, proxy_id, plan, load, target)
         plans = {number: plan(number) for number in {*load.accepted, *target.arrivals}}
         outcome.judgement = judged(plans, load.accepted, endings, target.arrivals, killed)
-        gateway.kill()
+        for each in running:
+            each.kill()
     finally:
-        gateway.close()
+        for each in running:
+            each.close()
         target.close()
     outcome.seconds = time.monotonic() - begun
     return outcome
 
 
 def _kill(
-    gateway: GatewayProcess, outcome: Outcome, kills: int, duration: float, say: Callable[[str], object]
+    running: Sequence[GatewayProcess], outcome: Outcome, kills: int, duration: float, say: Callable[[str], object]
 ) -> list[Kill]:
     chance = random.Random(outcome.seed)
     done: list[Kill] = []
     start_seconds, killed_at = 1.0, 0.0
-    ready = True
+    ready, gateway = True, running[0]
     for number in range(1, kills + 1):
         if ready:
             time.sleep(chance.uniform(0, 2 * duration / (kills + 1)))
+            gateway = chance.choice(running)
         killed_at = killed_at or time.monotonic()
         gateway.kill()
         outcome.kills += 1

@@ -210,6 +210,28 @@ async def test_a_request_told_of_again_keeps_its_place(log: RequestLog) -> None:
     assert [(record["sKey"], record.get("processed")) for record in page.requests] == [("r2", None), ("r1", True)]
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "kept"),
+    [
+        ((0, False), (1, True), (1, True)),
+        ((1, True), (0, False), (1, True)),  # another process was slower to tell of its beginning
+        ((0, True), (0, False), (0, True)),  # cancelled before
+        ((2, True), (2, False), (2, False)),  # replayed
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_the_beginning_of_a_request_does_not_hide_its_end(
+    log: RequestLog, first: tuple[int, bool], then: tuple[int, bool], kept: tuple[int, bool]
+) -> None:
+    assert Facts._fields.index("attempt") == module.ATTEMPT
+    for attempt, over in (first, then):
+        facts = [0] * module.ATTEMPT + [attempt] + [0] * (module.PROCESSED - module.ATTEMPT - 1) + [over]
+        log.append([row(1)._replace(status=202, facts=orjson.dumps(facts).decode())])
+    (found,) = log._writer.conn.execute("SELECT facts FROM requests").fetchall()
+    facts = orjson.loads(found[0])
+    assert (facts[module.ATTEMPT], facts[module.PROCESSED]) == kept
+
+
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
 @pytest_twisted.ensureDeferred
 async def test_batches_of_any_size_are_written_whole_in_order_or_not_at_all(log: RequestLog, count: int) -> None:
