@@ -116,6 +116,7 @@ def test_code(page: Path, tmp_path: Path, httpbin: str) -> None:
     environ = {
         "PATH": f"{pip.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # who reads a page has not installed what our own tests need
         "PYTHONPATH": f"{tmp_path}:{tmp_path}/.installed:{ROOT}",
         "RRGATE_LISTEN": f"tcp:{port}:interface=127.0.0.1",
         "RRGATE_CORE_LISTEN": f"tcp:{core_port}:interface=127.0.0.1",

@@ -146,7 +146,7 @@ def problems_of(secret: dict[str, Any], side: Side = Side.TARGET) -> list[Proble
 
 
 HS = {"signingKey": SECRET, "algorithm": "HS256"}
-OTHER = dsa.generate_private_key(2048)
+OTHER = dsa.generate_private_key(1024)
 
 
 @pytest.mark.parametrize(
