@@ -11,7 +11,6 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from attrs import evolve
@@ -54,16 +53,16 @@ def main() -> None:
         target = parts.start_target(folder)
         started = [target]
         try:
-            ways = _ways(folder, target, "rrgate", "")
-            without = _ways(folder, target, "no-commit", NO_COMMIT)["accepted"]
+            ways, core = _ways(folder, target, "rrgate", "")
+            without = _ways(folder, target, "no-commit", NO_COMMIT)[0]["accepted"]
             started += [ways["proxied"], without]
-            _measure(ways, without, folder, given.rounds, given.seconds)
+            _measure(ways, core, without, folder, given.rounds, given.seconds)
         finally:
             for part in reversed(started):
                 part.stop()
 
 
-def _ways(folder: Path, target: Part, name: str, before: str) -> dict[str, Part]:
+def _ways(folder: Path, target: Part, name: str, before: str) -> tuple[dict[str, Part], Core]:
     process, port, core = parts.start_gateway(folder, target, name, settings=ROOM, before=before)
     caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY, "addToHeader": True})
     towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})
@@ -76,28 +75,26 @@ def _ways(folder: Path, target: Part, name: str, before: str) -> dict[str, Part]
         "proxied": proxied,
         "refused": evolve(proxied, name="refused", path=f"/api/{closed}/rows"),
         "accepted": evolve(proxied, name="accepted", path=f"/async/{open_one}/rows"),
-        "idle": evolve(proxied, before=_drained(core)),
-    }
+    }, core
 
 
-def _drained(core: Core) -> Callable[[], None]:
-    """Waits until nothing is under way that is due."""
+def _metric(core: Core, name: str) -> float:
     address = core.base.partition("/clients/")[0] + "/metrics"
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {core.token}"})
-
-    def wait() -> None:
-        quiet = 0
-        while quiet < 2:
-            time.sleep(0.5)
-            with urllib.request.urlopen(request) as answer:
-                lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[:1] != "#")
-            delivering = float(lines["rrgate_async_attempts_in_flight"]) + float(lines["rrgate_async_oldest_seconds"])
-            quiet = 0 if delivering else quiet + 1
-
-    return wait
+    with urllib.request.urlopen(request) as answer:
+        lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[:1] != "#")
+    return float(lines[f"rrgate_async_{name}"])
 
 
-def _measure(ways: dict[str, Part], without: Part, folder: Path, rounds: int, seconds: int) -> None:
+def _drained(core: Core) -> None:
+    """Wait until nothing is under way that is due."""
+    quiet = 0
+    while quiet < 2:
+        time.sleep(0.5)
+        quiet = 0 if _metric(core, "attempts_in_flight") + _metric(core, "oldest_seconds") else quiet + 1
+
+
+def _measure(ways: dict[str, Part], core: Core, without: Part, folder: Path, rounds: int, seconds: int) -> None:
     process = ways["proxied"].process.pid
     rows: dict[str, list[tuple[float, ...]]] = {}
     for connections in (32, 256, 1):
@@ -105,11 +102,13 @@ def _measure(ways: dict[str, Part], without: Part, folder: Path, rounds: int, se
         for _ in range(rounds):
             proxied = load.run(ways["proxied"], post, folder)
             refused = load.run(ways["refused"], evolve(post, refused=True), folder)
+            commits = _metric(core, "commits_total")
             accepted = load.run(ways["accepted"], later, folder)
+            commits = _metric(core, "commits_total") - commits
             bare = load.run(without, later, folder)
             before = load.cpu_of(process)
             both = load.run(ways["accepted"], post, folder)
-            ways["idle"].before()
+            _drained(core)
             delivered = (load.cpu_of(process) - before) / both.requests * 1e6 - accepted.cpu
             rows.setdefault(f"{connections} callers", []).append(
                 (
@@ -121,12 +120,13 @@ def _measure(ways: dict[str, Part], without: Part, folder: Path, rounds: int, se
                     delivered / proxied.cpu,
                     accepted.requests / seconds,
                     accepted.requests / bare.requests,
+                    commits / accepted.requests,
                 )
             )
     table = Table(title="Async API, POST of 800 bytes; CPU in µs; median of the rounds")
     for heading in (
         "", "proxied", "refused by a rule", "accepted", "÷ refused", "delivered", "÷ proxied",
-        "accepts a second", "÷ without the commit",
+        "accepts a second", "÷ without the commit", "commits an accept",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for name, each in rows.items():

@@ -64,6 +64,11 @@ def gateway_metrics(
         totals=(
             Total("rrgate_journal_written_rows", "Rows written to the request log.", lambda: journal.written),
             Total("rrgate_journal_shed_rows", "Rows that the request log will never have.", lambda: journal.shed),
+            Total(
+                "rrgate_async_commits",
+                "Commits of the asynchronous queue, shared by many changes.",
+                lambda: queue.commits,
+            ),
         ),
         attempts=queue.attempts,
     )

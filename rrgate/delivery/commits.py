@@ -33,6 +33,9 @@ _Told = tuple[Deferred[Any], bool, Any]
 class Writes(Protocol):
     """Does work on the queue's file, each piece whole and durable before it is told of, or not at all."""
 
+    commits: int
+    """So far."""
+
     def do(self, work: Work[T]) -> Deferred[T]:
         """Fires with what `work` answered once that is durable; fails with what it raised, or the commit did."""
 
@@ -60,7 +63,6 @@ class Commits:
         self._queue: SimpleQueue[_Given | None] = SimpleQueue()
         self._closed = False
         self.commits = 0
-        """Commits so far."""
         self._thread = Thread(target=self._run, name="rrgate-delivery", daemon=True)
         self._thread.start()
 
@@ -129,12 +131,15 @@ class AtOnce:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.commits = 0
 
     def do(self, work: Work[T]) -> Deferred[T]:
         """See `Writes`."""
         try:
             with transaction(self._database) as connection:
-                return succeed(work(connection))
+                result = work(connection)
+            self.commits += 1
+            return succeed(result)
         except Exception:  # noqa: BLE001 - told as by the other one
             return fail(Failure())
 

@@ -83,6 +83,11 @@ class Queue(Reading):
         self.callback_made = False
         """There is a callback that was not looked for yet."""
 
+    @property
+    def commits(self) -> int:
+        """How often the disk was written; many changes share one."""
+        return self._writes.commits
+
     # Taking.
 
     def add(
