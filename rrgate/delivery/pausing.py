@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -70,8 +71,12 @@ class Pause:
             try:
                 await self._prolong(since)
                 break
+            except CancelledError:
+                raise
             except (sqlite3.Error, OSError) as error:
                 self._log.debug("the queue cannot be used yet: {error}", error=error)
+            except Exception:  # noqa: BLE001 - whatever it is, who gave up here would pause for ever
+                self._log.failure("the queue cannot be used yet")
         self._log.warn("the queue can be used again; delivery goes on")
         self._since = None
         waiting, self._waiting = self._waiting, []
