@@ -309,3 +309,20 @@ def test_callbacks_are_nobodys_requests(gateway: MemoryGateway) -> None:
 def test_the_tests_of_dead_letters_need_no_callback(gateway: MemoryGateway) -> None:
     dead(gateway, gateway.proxy(caller=CALLER), "failed")
     assert gateway.outside.calls == []
+
+
+@pytest.mark.parametrize("receiver", [200, 410])
+def test_a_gateway_that_starts_again_has_nothing_to_do_with_those_that_are_over(
+    gateway: MemoryGateway, receiver: int
+) -> None:
+    proxy = proxy_of(gateway)
+    gateway.outside.says = OutsideAnswer(receiver, (), b"")
+    send(gateway, proxy, headers=BACK)
+    gateway.clock.advance(5)
+    assert len(gateway.outside.calls) == 1
+    assert gateway.delivery.rows("SELECT * FROM untold") == []
+    gateway.delivery.worker.break_off()
+    gateway.delivery.worker = gateway.delivery.new_worker()
+    send(gateway, proxy)
+    gateway.clock.advance(5)
+    assert len(gateway.target.received) == 2, "and delivers"

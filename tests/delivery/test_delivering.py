@@ -13,6 +13,7 @@ from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin
 from rrgate.delivery.courier import SMALL
 from rrgate.delivery.table import Row
 from rrgate.model import Proxy
+from rrgate.store.database import transaction
 from rrgate.testing import MemoryGateway, Says
 from rrgate.testing.messages import Received
 
@@ -377,6 +378,20 @@ def test_the_log_is_told_an_end_until_it_has_it(gateway: MemoryGateway, says: in
     assert gateway.delivery.rows("SELECT * FROM untold") == []
     gateway.delivery.new_worker()
     assert len(gateway.records) == 1, "told once"
+
+
+def test_one_of_which_the_log_cannot_be_told_keeps_nothing_from_being_delivered(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    send(gateway, proxy)
+    gateway.clock.settle()
+    with transaction(gateway.delivery.database) as connection:
+        connection.execute("UPDATE untold SET head = CAST('[1]' AS BLOB)")
+    gateway.delivery.worker.break_off()
+    gateway.delivery.worker = gateway.delivery.new_worker()
+    send(gateway, proxy)
+    gateway.clock.advance(2)
+    assert len(gateway.target.received) == 2
+    assert gateway.delivery.rows("SELECT * FROM untold") == []
 
 
 def test_a_proxy_that_is_deleted_ends_its_requests(gateway: MemoryGateway) -> None:
