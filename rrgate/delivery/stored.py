@@ -19,6 +19,7 @@ from rrgate.messages import Fields, Identity
 from rrgate.names import fold
 from rrgate.own_request import NoDoor
 from rrgate.pipeline_parts import ASYNC
+from rrgate.store.errors import BrokenSecret
 
 IDEMPOTENCY_KEY: Final = b"Idempotency-Key"
 
@@ -60,8 +61,11 @@ class Stored:
 
     @classmethod
     def of_head(cls, head: bytes) -> Stored:
-        """What `head` made bytes of."""
-        return cls(*orjson.loads(head))
+        """What `head` made bytes of. Raises BrokenSecret for what it did not, or not in this version."""
+        try:
+            return cls(*orjson.loads(head))
+        except (ValueError, TypeError):
+            raise BrokenSecret("what was kept of a request has another form") from None
 
     @classmethod
     def of(cls, ex: Exchange) -> Stored:

@@ -394,6 +394,16 @@ def test_one_of_which_the_log_cannot_be_told_keeps_nothing_from_being_delivered(
     assert gateway.delivery.rows("SELECT * FROM untold") == []
 
 
+def test_one_whose_head_has_another_form_ends(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    request_id = send(gateway, proxy, headers={"requestrocket-delay": "5"})
+    with transaction(gateway.delivery.database) as connection:
+        connection.execute("UPDATE payloads SET head = CAST('[1]' AS BLOB)")
+    gateway.clock.advance(6)
+    told = status(gateway, proxy, request_id)
+    assert (told["status"], told["message"]) == ("failed", "What was kept of it cannot be opened any more")
+
+
 def test_a_proxy_that_is_deleted_ends_its_requests(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy(caller=CALLER)
     send(gateway, proxy, headers={"requestrocket-delay": "10"})
