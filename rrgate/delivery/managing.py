@@ -6,7 +6,7 @@ Belongs here: these, for the Core API; see `rrgate.deliveries.Deliveries`. Does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from twisted.logger import Logger
 
@@ -15,6 +15,7 @@ from rrgate.delivery.kept import Shown
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.showing import delivery_document
 from rrgate.delivery.states import WINDOW, State, WrongState
+from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Row
 from rrgate.delivery.telling import CANCELLED, Telling
 from rrgate.directory import Directory
@@ -60,13 +61,14 @@ class Managing:
         shown = await self._shown(proxy_id, request_id)
         if shown is None:
             return None
+        kept = await self._heads([shown.row.id])
         try:
             row = await self._queue.replay(shown.row.id, self._window(proxy_id))
         except LookupError:
             return None
         except WrongState as error:
             raise NotNow(_not_now(error)) from None
-        await self._again([row])
+        self._again([row], kept)
         return await self.told(proxy_id, request_id)
 
     async def replay_all(
@@ -80,7 +82,7 @@ class Managing:
         """See `Deliveries`."""
         wanted = [State(state) for state in states]
         rows, last = await self._queue.replay_all(proxy_id, wanted, after, before, behind, self._window(proxy_id))
-        await self._again(rows)
+        self._again(rows, await self._heads([row.id for row in rows]))
         return Replayed(len(rows), last)
 
     async def _shown(self, proxy_id: str, request_id: str) -> Shown | None:
@@ -91,16 +93,20 @@ class Managing:
         policy = None if proxy is None else proxy.retry_policy
         return WINDOW if policy is None else int(policy.window * 1000)
 
-    async def _again(self, rows: Collection[Row]) -> None:
-        self._wake()
+    async def _heads(self, ids: Collection[int]) -> dict[int, Stored]:
+        """For the log: what is kept of these requests, or nothing."""
         try:
-            kept = await self._queue.heads([row.id for row in rows])
+            return await self._queue.heads(ids)
         except SecretError as error:
             self._log.error("the log is not told that requests are sent again: {error}", error=error)
-            return
+            return {}
+
+    def _again(self, rows: Collection[Row], kept: Mapping[int, Stored]) -> None:
+        # The log first: what it is told of the end comes behind.
         for row in rows:
             if row.id in kept:
                 self._telling.again(row, kept[row.id])
+        self._wake()
 
 
 def _not_now(error: WrongState) -> str:

@@ -45,6 +45,10 @@ ATTEMPT: Final = 9
 PROCESSED: Final = 20
 """The places of what says, among the facts, how often a request was tried and whether it is over (rrgate/record.py)."""
 _UNTRIED: Final = f"json_extract(excluded.facts, '$[{ATTEMPT}]', '$[{PROCESSED}]') IS '[0,false]'"
+# What is told of a replay may come behind its end.
+_NO_OLDER: Final = (
+    f"coalesce(json_extract(excluded.facts, '$[{ATTEMPT}]') >= json_extract(requests.facts, '$[{ATTEMPT}]'), 1)"
+)
 # Only such a one is answered 202 and not over: what else is answered that pays one comparison for it.
 _UNDER_WAY: Final = (
     f"(looked.status = 202 AND (SELECT json_extract(facts, '$[{PROCESSED}]') FROM requests "
@@ -103,7 +107,7 @@ def _append(rows: int) -> str:
     return (
         f"INSERT INTO requests (segment, {_COLUMNS}) VALUES {', '.join([one] * rows)} "
         f"ON CONFLICT (request_id) DO UPDATE SET {', '.join(changed)} "
-        f"WHERE excluded.status <> 202 OR NOT {_UNTRIED}"
+        f"WHERE excluded.status <> 202 OR (NOT {_UNTRIED} AND {_NO_OLDER})"
     )
 
 

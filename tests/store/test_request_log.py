@@ -217,6 +217,7 @@ async def test_a_request_told_of_again_keeps_its_place(log: RequestLog) -> None:
         ((1, True), (0, False), (1, True)),  # another process was slower to tell of its beginning
         ((0, True), (0, False), (0, True)),  # cancelled before
         ((2, True), (2, False), (2, False)),  # replayed
+        ((3, True), (2, False), (3, True)),  # and over again before that was told
     ],
 )
 @pytest_twisted.ensureDeferred
