@@ -39,9 +39,10 @@ from rrgate.model.belonging import Belonging
 from rrgate.model.notification import Notice, Notification, Receiver
 from rrgate.notice_texts import of_change
 from rrgate.store import AuditEntry, AuditPage
+from rrgate.store.ended import Ended
 from rrgate.store.inventory import Noun as StoredNoun
 from rrgate.store.notifications import NotificationPage
-from rrgate.store.request_log import Ended, RequestPage
+from rrgate.store.request_log import RequestPage
 from rrgate.store.telemetry import Span
 from rrgate.trial import Trial
 

@@ -21,7 +21,7 @@ from rrgate.core.queries import PAGING
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import Success
 from rrgate.deliveries import Document
-from rrgate.store.request_log import Ended
+from rrgate.store.ended import Ended
 
 log = CarefulLogger("rrgate.core")
 

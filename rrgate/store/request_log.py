@@ -6,10 +6,10 @@ queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from attrs import frozen
 from sqlite_utils import Database
@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from rrgate.store import telemetry
 from rrgate.store.counts import Tallied
 from rrgate.store.database import connect, open_migrated, transaction
+from rrgate.store.ended import HOW, TELLS_MORE, Ended
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
 from rrgate.store.searching import Conditions, cursor_of, place_of
@@ -38,27 +39,6 @@ MOST_LOOKED_AT: Final = 20_000
 """Rows that are looked through for one answer: some 20 ms, in which nobody else can read."""
 USUAL_STATUS: Final = 200
 """Those of any other are in an index."""
-
-Ended = Literal["well", "badly", "not yet"]
-
-ATTEMPT: Final = 9
-PROCESSED: Final = 20
-"""The places of what says, among the facts, how often a request was tried and whether it is over (rrgate/record.py)."""
-_UNTRIED: Final = f"json_extract(excluded.facts, '$[{ATTEMPT}]', '$[{PROCESSED}]') IS '[0,false]'"
-# What is told of a replay may come behind its end.
-_NO_OLDER: Final = (
-    f"coalesce(json_extract(excluded.facts, '$[{ATTEMPT}]') >= json_extract(requests.facts, '$[{ATTEMPT}]'), 1)"
-)
-# Only such a one is answered 202 and not over: what else is answered that pays one comparison for it.
-_UNDER_WAY: Final = (
-    f"(looked.status = 202 AND (SELECT json_extract(facts, '$[{PROCESSED}]') FROM requests "
-    "WHERE requests.id = looked.id) IS 0)"
-)
-_ENDED: Final[Mapping[Ended, str]] = {
-    "well": f"status < 400 AND NOT {_UNDER_WAY}",
-    "badly": "status >= 400",
-    "not yet": _UNDER_WAY,
-}
 
 
 class LogRow(NamedTuple):
@@ -107,7 +87,7 @@ def _append(rows: int) -> str:
     return (
         f"INSERT INTO requests (segment, {_COLUMNS}) VALUES {', '.join([one] * rows)} "
         f"ON CONFLICT (request_id) DO UPDATE SET {', '.join(changed)} "
-        f"WHERE excluded.status <> 202 OR (NOT {_UNTRIED} AND {_NO_OLDER})"
+        f"WHERE {TELLS_MORE}"
     )
 
 
@@ -225,7 +205,7 @@ class RequestLog:
         if status == USUAL_STATUS:
             wanted.add("status = ?", status)
         if ended is not None:
-            wanted.add(_ENDED[ended])
+            wanted.add(HOW[ended])
         wanted.add("method = ?", method)
         return self._thread.call(self._page, within, wanted, limit, shown)
 

@@ -18,6 +18,7 @@ from twisted.internet import defer
 from rrgate.record import Facts
 from rrgate.store import LogRow, RequestLog
 from rrgate.store import request_log as module
+from rrgate.store.ended import ATTEMPT, PROCESSED
 from rrgate.store.request_log import BodyRow
 
 
@@ -104,8 +105,8 @@ async def test_by_status_and_how_it_ended(log: RequestLog) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_what_was_taken_and_is_not_over_has_ended_neither_way(log: RequestLog) -> None:
-    assert Facts._fields.index("processed") == module.PROCESSED
-    facts = {over: orjson.dumps([0] * module.PROCESSED + ([] if over is None else [over])) for over in (True, False)}
+    assert Facts._fields.index("processed") == PROCESSED
+    facts = {over: orjson.dumps([0] * PROCESSED + ([] if over is None else [over])) for over in (True, False)}
     log.append(
         [
             row(number)._replace(status=status, facts=(facts[over] if over is not None else b"[]").decode())
@@ -224,13 +225,13 @@ async def test_a_request_told_of_again_keeps_its_place(log: RequestLog) -> None:
 async def test_the_beginning_of_a_request_does_not_hide_its_end(
     log: RequestLog, first: tuple[int, bool], then: tuple[int, bool], kept: tuple[int, bool]
 ) -> None:
-    assert Facts._fields.index("attempt") == module.ATTEMPT
+    assert Facts._fields.index("attempt") == ATTEMPT
     for attempt, over in (first, then):
-        facts = [0] * module.ATTEMPT + [attempt] + [0] * (module.PROCESSED - module.ATTEMPT - 1) + [over]
+        facts = [0] * ATTEMPT + [attempt] + [0] * (PROCESSED - ATTEMPT - 1) + [over]
         log.append([row(1)._replace(status=202, facts=orjson.dumps(facts).decode())])
     (found,) = log._writer.conn.execute("SELECT facts FROM requests").fetchall()
     facts = orjson.loads(found[0])
-    assert (facts[module.ATTEMPT], facts[module.PROCESSED]) == kept
+    assert (facts[ATTEMPT], facts[PROCESSED]) == kept
 
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
