@@ -195,7 +195,26 @@ class Account(RuleBasedStateMachine):
                 result(write)
         database.execute("PRAGMA query_only = OFF")
 
+    @rule(by=st.sampled_from([1, 60_000, WINDOW, DAY]))
+    def the_queue_pauses(self, by: int) -> None:
+        since, before = self.queue.now(), self.delivery.rows("SELECT id, deadline, ended_at FROM requests ORDER BY id")
+        self.clock.advance(by / 1000)
+        result(self.queue.prolong(since))
+        after = self.delivery.rows("SELECT id, deadline, ended_at FROM requests ORDER BY id")
+        for (id, deadline, ended_at), (same, prolonged, still) in zip(before, after, strict=True):
+            assert (id, ended_at) == (same, still)
+            assert 0 <= prolonged - deadline <= (self.queue.now() - since if ended_at is None else 0)
+
     # What must hold.
+
+    @invariant()
+    def what_waits_is_counted(self) -> None:
+        expected: dict[str, int] = {}
+        for known in self.known.values():
+            if known.state not in ENDED:
+                for scope in ("", "client", known.proxy_id):
+                    expected[scope] = expected.get(scope, 0) + 1
+        assert dict(self.delivery.rows("SELECT scope, requests FROM totals WHERE requests <> 0")) == expected
 
     @invariant()
     def each_is_as_it_was_told(self) -> None:
