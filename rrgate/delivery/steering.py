@@ -40,14 +40,17 @@ def dead(
 ) -> list[Row]:
     """Up to `most` of a proxy's requests in one of `wanted` that were taken after and before these, exclusively, and
     come `behind` (when it was taken, its number) that one; in this order."""
+    behind = behind or (0, 0)
+    # SQLite seeks by the one bound on the time alone.
+    least = max(behind[0] - 1, -1 if after is None else after)
     rows = connection.execute(
         f"SELECT {ROW} FROM requests WHERE proxy_id = ? AND {DEAD} AND (accepted_at, id) > (?, ?) "
         f"AND accepted_at > ? AND accepted_at < ? AND state IN ({', '.join('?' * len(wanted))}) "
         "ORDER BY accepted_at, id LIMIT ?",
         (
             proxy_id,
-            *(behind or (0, 0)),
-            -1 if after is None else after,
+            *behind,
+            least,
             2**62 if before is None else before,
             *(state.value for state in wanted),
             most,
