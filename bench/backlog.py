@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rrgate.cli.init import FirstUser, create_state
-from rrgate.delivery import states, table
+from rrgate.delivery import new_rows, states
 from rrgate.delivery.kept import body_row, head_row
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.stored import Stored
@@ -89,7 +89,8 @@ def fill(data: Path, first: FirstUser, proxy_id: str, count: int) -> None:
                         store.secrets.seal(first.client_id, row(id), content)
                         for row, content in ((head_row, head), (body_row, BODY))
                     ]
-                    table.insert(connection, id, proxy_id, first.client_id, b"c", now(), progress, *sealed)
+                    row = new_rows.NewRow(id, proxy_id, first.client_id, b"c", now(), progress, *sealed)
+                    new_rows.insert(connection, row)
 
 
 def memory(gateway: GatewayProcess) -> float:

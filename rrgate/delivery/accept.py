@@ -19,6 +19,7 @@ from rrgate.delivery.queue import Queue
 from rrgate.delivery.showing import status_document
 from rrgate.delivery.states import WINDOW
 from rrgate.delivery.stored import IDEMPOTENCY_KEY, Stored, whose
+from rrgate.delivery.taking import New
 from rrgate.exchange import Exchange
 from rrgate.ids import UUID_FORM
 from rrgate.messages import Reply
@@ -82,7 +83,7 @@ class Acceptance:
         try:
             if self._keyed is not None:
                 await self._keyed(route.client.id)
-            taken = await self._queue.add(
+            new = New(
                 ex.id,
                 route.proxy.id,
                 route.client.id,
@@ -91,9 +92,10 @@ class Acceptance:
                 body,
                 delay=delay * 1000,
                 window=window,
-                callback=callback,
                 key=Key.of(ex.headers(IDEMPOTENCY_KEY), ex.method, ex.origin_path, ex.crossing_query(), body),
+                callback=callback,
             )
+            taken = await self._queue.add(new)
         except AnotherRequest:
             text = "This Idempotency-Key was used for another request in the last 24 hours; use a new one for each"
             return Reply(422, text, BAD_REQUEST)

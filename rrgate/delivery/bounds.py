@@ -71,18 +71,26 @@ class Full:
     why: str
 
 
-def full(connection: sqlite3.Connection, bounds: Bounds, proxy_id: str, client_id: str, size: int) -> Full | None:
-    """Whether one more, with a body of so many bytes, is too much."""
-    found = connection.execute(
-        "SELECT scope, requests, bytes FROM totals WHERE scope IN (?, ?, ?)", (proxy_id, client_id, ALL)
-    )
-    counted = {scope: (requests, held) for scope, requests, held in found}
-    for scope, bound, whose in (
-        (proxy_id, bounds.proxy, "This proxy"),
-        (client_id, bounds.client, "This client"),
-        (ALL, bounds.all, "The gateway"),
-    ):
-        requests, held = counted.get(scope, (0, 0))
-        if requests >= bound.requests or held + size > bound.bytes:
-            return Full(f"{whose} has as much waiting to be delivered as may be; this request was not taken")
-    return None
+class Room:
+    """How much more may be taken in one transaction, which nobody else's changes."""
+
+    def __init__(self, connection: sqlite3.Connection, bounds: Bounds) -> None:
+        self._connection = connection
+        self._bounds = bounds
+        self._counted: dict[str, tuple[int, int]] = {}
+
+    def take(self, proxy_id: str, client_id: str, size: int) -> Full | None:
+        """Count one more, with a body of so many bytes; or why that is too much, and then it is not counted."""
+        counted, bounds = self._counted, self._bounds
+        scopes = ((proxy_id, bounds.proxy, "This proxy"), (client_id, bounds.client, "This client"))
+        after = {}
+        for scope, bound, whose in (*scopes, (ALL, bounds.all, "The gateway")):
+            if scope not in counted:
+                found = self._connection.execute("SELECT requests, bytes FROM totals WHERE scope = ?", (scope,))
+                counted[scope] = found.fetchone() or (0, 0)
+            requests, held = counted[scope]
+            if requests >= bound.requests or held + size > bound.bytes:
+                return Full(f"{whose} has as much waiting to be delivered as may be; this request was not taken")
+            after[scope] = (requests + 1, held + size)
+        counted |= after
+        return None

@@ -19,8 +19,9 @@ import orjson
 from twisted.logger import Logger
 
 from rrgate.delivery.kept import Answer, Seals, body_row, callback_row, head_row
+from rrgate.delivery.new_rows import NewRow, insert
 from rrgate.delivery.states import WINDOW, accepted
-from rrgate.delivery.table import Row, insert
+from rrgate.delivery.table import Row
 from rrgate.ids import new_id
 from rrgate.model.hosts import address_of, allows
 from rrgate.model.times import format_milliseconds
@@ -99,8 +100,7 @@ def add_callback(
         _log.error("nobody is called back for request {id}: {error}", id=row.request_id, error=error)
         return False
     id = new_id()
-    insert(
-        connection,
+    call = NewRow(
         id,
         CALLBACKS + row.proxy_id,
         row.client_id,
@@ -111,6 +111,7 @@ def add_callback(
         seals.seal(row.client_id, body_row(id), message(row, status, answer)),
         row.id,
     )
+    insert(connection, call)
     return True
 
 

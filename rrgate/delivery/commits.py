@@ -7,7 +7,7 @@ Belongs here: natural group commit: whoever waits while a commit runs shares the
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final, Protocol, TypeVar
@@ -21,12 +21,17 @@ from rrgate.store.database import transaction
 from rrgate.store.thread import ThreadClosed
 
 T = TypeVar("T")
+Given = TypeVar("Given")
 Work = Callable[[sqlite3.Connection], T]
+Together = Callable[[sqlite3.Connection, Sequence[Given]], Sequence[T]]
+"""Work on what several have given, each of whom is answered one of the results."""
 
 MOST_AT_ONCE: Final = 256
 """Pieces of work in one commit, so that none waits for long behind many."""
 
-_Given = tuple[Deferred[Any], Work[Any]]
+_Given = tuple[Deferred[Any], Callable[..., Any], Any]
+"""Who waits, the work, and what it is given; `_ALONE` for work that is not done together."""
+_ALONE: Final = object()
 _Told = tuple[Deferred[Any], bool, Any]
 
 
@@ -38,6 +43,9 @@ class Writes(Protocol):
 
     def do(self, work: Work[T]) -> Deferred[T]:
         """Fires with what `work` answered once that is durable; fails with what it raised, or the commit did."""
+
+    def do_together(self, together: Together[Given, T], given: Given) -> Deferred[T]:
+        """As `do`, once for what all have given to `together` that share a commit."""
 
     def close(self, last: Callable[[], None]) -> Deferred[None]:
         """Do what was given, then `last`."""
@@ -68,10 +76,17 @@ class Commits:
 
     def do(self, work: Work[T]) -> Deferred[T]:
         """See `Writes`. Work may be called twice: alone, after work that it shared a transaction with has failed."""
+        return self._put(work, _ALONE)
+
+    def do_together(self, together: Together[Given, T], given: Given) -> Deferred[T]:
+        """See `Writes`. As for `do`, it may be called twice with the same."""
+        return self._put(together, given)
+
+    def _put(self, work: Callable[..., Any], given: Any) -> Deferred[Any]:
         if self._closed:
             return fail(ThreadClosed("the queue is closed"))
-        deferred: Deferred[T] = Deferred(lambda _: None)
-        self._queue.put((deferred, work))
+        deferred: Deferred[Any] = Deferred(lambda _: None)
+        self._queue.put((deferred, work, given))
         return deferred
 
     def close(self, last: Callable[[], None]) -> Deferred[None]:
@@ -105,7 +120,7 @@ class Commits:
     def _together(self, batch: list[_Given]) -> list[_Told]:
         try:
             with transaction(self._database) as connection:
-                results: list[Any] = [work(connection) for _, work in batch]
+                results = _results(connection, batch)
         except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it was
             self._failed(error)
             if len(batch) == 1:
@@ -113,7 +128,22 @@ class Commits:
             # One of them, or the disk: nobody's work fails for another's.
             return [told for each in batch for told in self._together([each])]
         self.commits += 1
-        return [(deferred, True, result) for (deferred, _), result in zip(batch, results, strict=True)]
+        return [(deferred, True, result) for (deferred, _, _), result in zip(batch, results, strict=True)]
+
+
+def _results(connection: sqlite3.Connection, batch: list[_Given]) -> list[Any]:
+    results: list[Any] = [None] * len(batch)
+    gathered: dict[Callable[..., Any], list[int]] = {}
+    for place, (_, work, given) in enumerate(batch):
+        if given is _ALONE:
+            results[place] = work(connection)
+        else:
+            gathered.setdefault(work, []).append(place)
+    for together, places in gathered.items():
+        answers = together(connection, [batch[place][2] for place in places])
+        for place, answer in zip(places, answers, strict=True):
+            results[place] = answer
+    return results
 
 
 def _tell(told: list[_Told]) -> None:
@@ -132,6 +162,10 @@ class AtOnce:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.commits = 0
+
+    def do_together(self, together: Together[Given, T], given: Given) -> Deferred[T]:
+        """See `Writes`."""
+        return self.do(lambda connection: together(connection, [given])[0])
 
     def do(self, work: Work[T]) -> Deferred[T]:
         """See `Writes`."""

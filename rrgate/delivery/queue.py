@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 
-from rrgate.delivery import states, steering, table, untold
-from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full, full
+from rrgate.delivery import steering, table, untold
+from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full
 from rrgate.delivery.callbacks import CALLBACKS, add_callback
 from rrgate.delivery.commits import Work, Writes
 from rrgate.delivery.kept import (
@@ -23,15 +23,14 @@ from rrgate.delivery.kept import (
     Loaded,
     Seals,
     answer_row,
-    body_row,
-    callback_row,
-    head_row,
 )
-from rrgate.delivery.keys import AnotherRequest, Key, forget_old, remember, taken_before
+from rrgate.delivery.keys import forget_old
 from rrgate.delivery.reading import Reading, Reads
-from rrgate.delivery.states import ENDED, Outcome, State, WrongState
+from rrgate.delivery.refusing import raising, refusing
+from rrgate.delivery.states import ENDED, Outcome, State
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Keep, Row
+from rrgate.delivery.taking import New, Takes
 
 T = TypeVar("T")
 
@@ -39,22 +38,6 @@ FAULT_WAIT: Final = 30_000
 """Milliseconds until an attempt is made again that a fault of the gateway's own has kept from being sent."""
 MOST_REPLAYED: Final = 200
 """Requests at a time, so that no accept waits for long."""
-
-
-_REFUSALS: Final = (WrongState, LookupError, AnotherRequest)
-
-
-class _Refused:
-    """What work has raised, as its result: to a commit, what is raised means that nothing of it may be kept."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-def _raising(result: Any) -> Any:
-    if type(result) is _Refused:
-        raise result.error
-    return result
 
 
 class Queue(Reading):
@@ -76,8 +59,7 @@ class Queue(Reading):
         super().__init__(reads, reader, seals, now)
         self._writes = writes
         self._keep = keep
-        self._bounds = bounds
-        self._full = no_room
+        self._takes = Takes(seals, now, bounds, no_room)
         self.attempts: Counter[tuple[str, str]] = Counter()
         """That have ended, by what they were of, `request` or `callback`, and the state that they led to."""
         self.callback_made = False
@@ -90,54 +72,10 @@ class Queue(Reading):
 
     # Taking.
 
-    def add(
-        self,
-        request_id: str,
-        proxy_id: str,
-        client_id: str,
-        identity: bytes,
-        stored: Stored,
-        body: bytes,
-        *,
-        delay: int,
-        window: int,
-        key: Key | None = None,
-        callback: str | None = None,
-    ) -> Deferred[str | Full]:
+    def add(self, new: New) -> Deferred[str | Full]:
         """Take a request, and answer its id; or that of the one that had the same `key` before; or Full, where there
-        is no room for it. `identity`: whose it is. `delay`, `window`: milliseconds. `callback`: the URL that is told
-        of its end. Raises AnotherRequest."""
-        seals = self._seals
-
-        def work(connection: sqlite3.Connection) -> str | Full:
-            now = self.now()
-            if key is not None:
-                before = taken_before(connection, key, proxy_id, identity, now)
-                if before is not None:
-                    return before
-            # Answered, not raised: what is raised takes those that share the commit apart.
-            refused = self._full() or full(connection, self._bounds, proxy_id, client_id, len(body))
-            if refused is not None:
-                return refused
-            if key is not None:
-                remember(connection, key, proxy_id, identity, request_id, now)
-            number = table.insert(
-                connection,
-                request_id,
-                proxy_id,
-                client_id,
-                identity,
-                now,
-                states.accepted(now, delay=delay, window=window, repeatable=stored.repeatable),
-                seals.seal(client_id, head_row(request_id), stored.head()),
-                seals.seal(client_id, body_row(request_id), body),
-            )
-            if callback is not None:
-                url = seals.seal(client_id, callback_row(request_id), callback.encode())
-                connection.execute("INSERT INTO callbacks VALUES (?, ?)", (number, url))
-            return request_id
-
-        return self._do(work)
+        is no room for it. Raises AnotherRequest."""
+        return self._writes.do_together(self._takes.all, new).addCallback(raising)
 
     # Delivering.
 
@@ -284,14 +222,5 @@ class Queue(Reading):
         return row
 
     def _do(self, work: Work[T]) -> Deferred[T]:
-        """Do `work`, which writes nothing before it raises one of `_REFUSALS`: those that share its commit keep it."""
-
-        def refusing(connection: sqlite3.Connection) -> T | _Refused:
-            try:
-                return work(connection)
-            except _REFUSALS as error:
-                if type(error) not in _REFUSALS:
-                    raise  # a KeyError is a bug, and may have left something half written
-                return _Refused(error)
-
-        return self._writes.do(refusing).addCallback(_raising)
+        """Do `work`, which writes nothing before it refuses."""
+        return self._writes.do(refusing(work)).addCallback(raising)

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from rrgate.delivery import states, untold
 from rrgate.delivery.states import ENDED, REPLAYABLE, Outcome, Progress, State
 
-_PROGRESS: Final = "state, attempts, replayed_after, due_at, deadline, moved, repeatable"
+PROGRESS: Final = "state, attempts, replayed_after, due_at, deadline, moved, repeatable"
 MOST_PURGED: Final = 200
 """Requests removed at a time, so that no accept waits for long."""
 
@@ -67,7 +67,7 @@ class Due:
     size: int
 
 
-ROW: Final = f"id, request_id, proxy_id, client_id, size, accepted_at, {_PROGRESS}, problem, ended_at"
+ROW: Final = f"id, request_id, proxy_id, client_id, size, accepted_at, {PROGRESS}, problem, ended_at"
 
 
 def row_of(values: Sequence[Any]) -> Row:
@@ -81,32 +81,8 @@ def _progress(values: Sequence[Any]) -> Progress:
     return Progress(State(state), attempts, replayed_after, due_at, deadline, bool(moved), bool(repeatable))
 
 
-def insert(
-    connection: sqlite3.Connection,
-    request_id: str,
-    proxy_id: str,
-    client_id: str,
-    identity: bytes,
-    now: int,
-    progress: Progress,
-    head: bytes,
-    body: bytes,
-    callback_of: int | None = None,
-) -> int:
-    """Take a request, with what is sealed of it. Its number. `callback_of`: of a call, of which request it tells."""
-    row = connection.execute(
-        f"INSERT INTO requests (request_id, proxy_id, client_id, identity, size, accepted_at, {_PROGRESS}) "
-        f"VALUES ({', '.join('?' * 13)})",
-        (request_id, proxy_id, client_id, identity, len(body), now, *_columns(progress)),
-    ).lastrowid
-    assert row is not None
-    connection.execute("INSERT INTO payloads VALUES (?, ?, ?)", (row, head, body))
-    if callback_of is not None:
-        connection.execute("UPDATE requests SET callback_of = ? WHERE id = ?", (callback_of, row))
-    return row
-
-
-def _columns(progress: Progress) -> tuple[object, ...]:
+def columns(progress: Progress) -> tuple[object, ...]:
+    """The values of the columns `PROGRESS`."""
     return (
         progress.state.value,
         progress.attempts,
@@ -262,10 +238,10 @@ def save(
     ended = progress.state in ENDED
     ended_at = now if ended else None
     kept = keep.dead if progress.state in REPLAYABLE else keep.others
-    names = f"{_PROGRESS}, problem, ended_at, keep_until"
+    names = f"{PROGRESS}, problem, ended_at, keep_until"
     connection.execute(
         f"UPDATE requests SET ({names}) = ({', '.join('?' * 10)}) WHERE id = ?",
-        (*_columns(progress), problem, ended_at, now + kept if ended else None, before.id),
+        (*columns(progress), problem, ended_at, now + kept if ended else None, before.id),
     )
     if ended:
         untold.remember(connection, before.id)

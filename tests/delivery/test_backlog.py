@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rrgate.delivery import states, table
+from rrgate.delivery import new_rows, states
 from rrgate.delivery.stored import Stored
 from rrgate.ids import new_id
 from rrgate.model import Proxy
@@ -34,7 +34,8 @@ def wait(gateway: MemoryGateway, proxy: Proxy, count: int) -> None:
     with transaction(gateway.delivery.database) as connection:
         for _ in range(count):
             progress = states.accepted(now, delay=0, window=900_000, repeatable=False)
-            table.insert(connection, new_id(), proxy.id, proxy.client_id, b"", now, progress, head, b"load")
+            row = new_rows.NewRow(new_id(), proxy.id, proxy.client_id, b"", now, progress, head, b"load")
+            new_rows.insert(connection, row)
 
 
 def test_anothers_request_is_sent_at_once(gateway: MemoryGateway) -> None:

@@ -12,7 +12,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import DeferredList
 
-from rrgate.delivery import states, table
+from rrgate.delivery import new_rows, states, table
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
@@ -134,7 +134,7 @@ def test_the_time_does_not_go_back_when_the_machine_is_started_again_with_a_cloc
     with transaction(database) as connection:
         now = DeliveryTime.of(connection, lambda: 1_700_000_000.0)()
         progress = states.accepted(now, delay=0, window=9 * hour, repeatable=True)
-        id = table.insert(connection, "r", "p", "c", b"", now, progress, b"", b"")
+        id = new_rows.insert(connection, new_rows.NewRow("r", "p", "c", b"", now, progress, b"", b""))
     for hours in (0, 4):
         with transaction(database) as connection:
             if hours:

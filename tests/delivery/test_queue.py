@@ -21,6 +21,7 @@ from rrgate.delivery.kept import Answer
 from rrgate.delivery.keys import AnotherRequest, Key
 from rrgate.delivery.states import ENDED, PENDING, REPLAYABLE, Outcome, State, WrongState
 from rrgate.delivery.stored import Stored
+from rrgate.delivery.taking import New
 from rrgate.ids import new_id
 from rrgate.store.errors import BrokenSecret
 from rrgate.testing import MemoryGateway
@@ -99,9 +100,8 @@ class Account(RuleBasedStateMachine):
         before = self.keys.get(whose) if key else None
         if before is not None and before[2] <= now:
             before = None
-        adding = self.queue.add(
-            request_id, proxy_id, "client", caller, stored(repeatable), body, delay=delay, window=WINDOW, key=given
-        )
+        new = New(request_id, proxy_id, "client", caller, stored(repeatable), body, delay, WINDOW, given)
+        adding = self.queue.add(new)
         if before is not None and before[1] != body[0]:
             with pytest.raises(AnotherRequest):
                 result(adding)

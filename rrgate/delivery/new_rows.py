@@ -1,0 +1,66 @@
+"""New rows of the queue: SQL on an open transaction that takes requests, one or many with one statement.
+
+Belongs here: inserting. Does not: what becomes of them (table.py), room and keys (taking.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+from rrgate.delivery.states import Progress
+from rrgate.delivery.table import PROGRESS, columns
+
+
+class NewRow(NamedTuple):
+    """A request as it is taken. `head`, `body`: sealed. `callback_of`: of a call, of which request it tells."""
+
+    request_id: str
+    proxy_id: str
+    client_id: str
+    identity: bytes
+    accepted_at: int
+    progress: Progress
+    head: bytes
+    body: bytes
+    callback_of: int | None = None
+
+
+def insert(connection: sqlite3.Connection, row: NewRow) -> int:
+    """Take one. Its number."""
+    return insert_all(connection, [row])[0]
+
+
+def insert_all(connection: sqlite3.Connection, rows: Sequence[NewRow]) -> list[int]:
+    """Take these. Their numbers."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'requests'").fetchone()
+    first = (found[0] if found else 0) + 1
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        requests, payloads = _inserts(len(some))
+        numbered = list(enumerate(some, first + start))
+        connection.execute(requests, [value for number, row in numbered for value in _values(number, row)])
+        connection.execute(payloads, [value for number, row in numbered for value in (number, row.head, row.body)])
+    return list(range(first, first + len(rows)))
+
+
+def _values(number: int, row: NewRow) -> tuple[object, ...]:
+    named = (number, row.request_id, row.proxy_id, row.client_id, row.identity, len(row.body), row.accepted_at)
+    return (*named, *columns(row.progress), row.callback_of)
+
+
+_AT_ONCE: Final = 32
+"""Rows of one statement, of which SQLite then knows 32 in all."""
+
+
+@cache
+def _inserts(rows: int) -> tuple[str, str]:
+    """SQL that takes so many: requests, and payloads."""
+    names = f"id, request_id, proxy_id, client_id, identity, size, accepted_at, {PROGRESS}, callback_of"
+    row = f"({', '.join('?' * 15)})"
+    return (
+        f"INSERT INTO requests ({names}) VALUES {', '.join([row] * rows)}",
+        f"INSERT INTO payloads VALUES {', '.join(['(?, ?, ?)'] * rows)}",
+    )
