@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from attrs import define
@@ -28,6 +29,10 @@ from tests.processes.twistd import ROOT
 
 WRITES = ("add", "begin", "answer", "cancel", "replay", "told", "recover")
 """Of the queue: each has a point `in` its transaction, before the commit, and one `after` it."""
+ALSO = {"begin": ("begin_small",)}
+"""Methods of the queue that are the same write for some requests."""
+PATIENCE = 20.0
+"""Seconds in which a gateway must come to its point."""
 
 
 def die(*_: object) -> Any:
@@ -38,7 +43,8 @@ def make_die(gateway: Gateway, point: str) -> None:
     """`gateway`, which has been opened, dies at `point`: `begin in`, `send after`…"""
     what, _, when = point.partition(" ")
     if what in WRITES:
-        dies_writing(gateway.delivery.queue, what, when)
+        for name in (what, *ALSO.get(what, ())):
+            dies_writing(gateway.delivery.queue, name, when)
     elif what == "send":
         dies_sending(gateway.pool, when)
     elif what == "log":
@@ -47,7 +53,7 @@ def make_die(gateway: Gateway, point: str) -> None:
 
 def dies_writing(queue: Any, name: str, when: str) -> None:
     writes, write = queue._writes, getattr(queue, name)
-    commit = writes.do
+    commit, commit_together = writes.do, writes.do_together
     concerned = False
 
     def do(work: Callable[[sqlite3.Connection], Any]) -> Any:
@@ -56,6 +62,13 @@ def dies_writing(queue: Any, name: str, when: str) -> None:
             die()
 
         return commit(last if concerned and when == "in" else work)
+
+    def do_together(together: Callable[[sqlite3.Connection, Any], Any], given: Any) -> Any:
+        def last(connection: sqlite3.Connection, many: Any) -> None:
+            together(connection, many)
+            die()
+
+        return commit_together(last if concerned and when == "in" else together, given)
 
     def written(*given: Any, **named: Any) -> Any:
         nonlocal concerned
@@ -67,7 +80,7 @@ def dies_writing(queue: Any, name: str, when: str) -> None:
         # Recovering is done until nothing is left to recover: then too it is written.
         return told.addCallback(lambda result: die() if result != () else result)
 
-    writes.do = do
+    writes.do, writes.do_together = do, do_together
     setattr(queue, name, written)
 
 
@@ -187,9 +200,14 @@ class Dying:
         return self._running
 
     def ended(self) -> int:
-        """Wait for its end; negative for a signal."""
+        """Wait for its end; negative for a signal, 0 for one that had to be stopped: it did not come to its point."""
+        late = Timer(PATIENCE, os.kill, (self._running.pid, signal.SIGTERM))
+        late.daemon = True
+        if self._running.pid:
+            late.start()
         while self._ended is None:
             self._read()
+        late.cancel()
         return self._ended
 
     def kill(self) -> None:
