@@ -6,6 +6,7 @@ what a gateway consists of (gateway.py).
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -97,6 +98,9 @@ class _StartedOrExit(Gateway):
             super().startService()
         except (StoreError, SettingsError, PluginLoadError, CannotListenError) as error:
             _exit(error)
+        # What is there now stays, and need not be looked through again: 150 ms with 10,000 proxies, in which nobody is
+        # answered. Only here: in a host's process what is there is the host's.
+        gc.freeze()
 
 
 def makeService(options: Options) -> IService:
