@@ -36,7 +36,7 @@ class Slow(Target):
         while (request := connection.request()) is not None:
             self.came += [f"{request.path} {number}" for number in request.every("requestrocket-attempt")]
             if self.came == ["/slow 1"]:
-                time.sleep(3 * TIMEOUT)
+                time.sleep(2 * TIMEOUT)
             connection.answer(b"done", "503 Busy" if request.path == "/busy" else "200 OK")
 
 
@@ -91,7 +91,7 @@ async def test_one_that_is_stopped_and_goes_on_is_still_the_only_one_that_delive
             # Taken by the other one, which would know when its time is.
             later = await ask(other.client(first), proxy, "POST", "/later", delay=1)
             one.process.send_signal(signal.SIGSTOP)
-            await in_thread(time.sleep, 2.5 * TIMEOUT)
+            await in_thread(time.sleep, 1.5 * TIMEOUT)
             assert target.came == ["/slow 1"], "the other one does not own what is due"
             one.process.send_signal(signal.SIGCONT)
             for taken in (slow, later):
