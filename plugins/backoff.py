@@ -50,7 +50,7 @@ class Backoff(Plugin):
             return float(text[:10])
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter for numbers of any length
             return 0.0
         # A date without a zone says -0000: it is UTC nevertheless.
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

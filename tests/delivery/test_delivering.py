@@ -188,6 +188,24 @@ def test_retry_after_is_believed(gateway: MemoryGateway, form: str) -> None:
     assert status(gateway, proxy, request_id)["status"] == "succeeded"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "soon",
+        "-5",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2030 99999999999999999999:00:00 GMT",
+        "Mon, 01 Jan 2030 00:00:00 +99999999999999999999",
+    ],
+)
+def test_retry_after_that_is_neither_seconds_nor_a_date_is_passed_over(gateway: MemoryGateway, wrong: str) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = answers(Says(503, headers={"Retry-After": wrong}), 200)
+    request_id = send(gateway, proxy)
+    gateway.clock.advance(2)
+    assert status(gateway, proxy, request_id)["status"] == "succeeded"
+
+
 def test_retry_after_holds_back_the_targets_other_requests_and_nobody_elses(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy(caller=CALLER)
     other = gateway.proxy(caller=CALLER, url="https://other.test")
