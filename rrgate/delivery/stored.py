@@ -14,7 +14,7 @@ from attrs import field, frozen
 from rrgate.body import NO_BODY
 from rrgate.deliveries import REPEATABLE
 from rrgate.exchange import Exchange
-from rrgate.json_text import json_text
+from rrgate.json_text import json_text, read_json
 from rrgate.messages import Fields, Identity
 from rrgate.names import fold
 from rrgate.own_request import NoDoor
@@ -57,13 +57,13 @@ class Stored:
 
     def head(self) -> bytes:
         """As bytes, to be sealed."""
-        return orjson.dumps([getattr(self, name) for name in _NAMES])
+        return _dumped([getattr(self, name) for name in _NAMES])
 
     @classmethod
     def of_head(cls, head: bytes) -> Stored:
         """What `head` made bytes of. Raises BrokenSecret for what it did not, or not in this version."""
         try:
-            return cls(*orjson.loads(head))
+            return cls(*(read_json(head) if head.startswith(_BY_HAND) else orjson.loads(head)))
         except (ValueError, TypeError):
             raise BrokenSecret("what was kept of a request has another form") from None
 
@@ -129,6 +129,8 @@ class Stored:
 _FOLDED_KEY: Final = fold(IDEMPOTENCY_KEY)
 _USUAL: Final = Identity("").log_claims
 _NAMES: Final = tuple(Stored.__annotations__)
+_BY_HAND: Final = b" "
+"""What JSON begins with that orjson does not write, nor read."""
 
 
 def _json(value: object) -> object:
@@ -142,4 +144,11 @@ def _json(value: object) -> object:
 
 def whose(identity: Identity) -> bytes:
     """What tells one caller of a proxy from any other: the credential, and whom that says it is."""
-    return hashlib.sha256(orjson.dumps([identity.credential_id, identity.subject])).digest()
+    return hashlib.sha256(_dumped([identity.credential_id, identity.subject])).digest()
+
+
+def _dumped(value: list[Any]) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # numbers over 64 bits, halves of surrogate pairs: JSON that tokens may have
+        return _BY_HAND + json_text(value, ascii=True).encode()

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin
+from rrgate.api import Exchange, Identity, Kind, NoConfig, Parts, Plugin, Side
 from rrgate.delivery.courier import SMALL
+from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Row
+from rrgate.json_text import WrittenNumber
 from rrgate.model import Proxy
 from rrgate.store.database import transaction
 from rrgate.testing import MemoryGateway, Says
@@ -547,3 +549,25 @@ def test_a_key_is_remembered_for_a_day_and_is_one_callers_of_one_proxy(gateway: 
     assert len(ids) == 2
     gateway.clock.advance(86_401)
     assert keyed(gateway, proxy, b"8").document["requestId"] not in ids
+
+
+@pytest.mark.parametrize("odd", [2**70, -(2**70), "\ud800", WrittenNumber("1.10"), {"deep": [2**70, "\udfff", 1]}])
+def test_a_claim_may_be_any_json(odd: object) -> None:
+    class Tells(Plugin):
+        name = "tells"
+        Config = NoConfig
+        sides = frozenset({Side.PROXY})
+
+        def authenticate(self, ex: Exchange) -> Identity:
+            return Identity("somebody \ud800", "its-id", {"odd": odd})
+
+    gateway = MemoryGateway([Tells])
+    proxy = gateway.proxy(caller=("tells", {}))
+    told = gateway.call("POST", proxy, "/work", (), b"load", api="async").answer
+    assert told.status == 202
+    gateway.clock.settle()
+    assert len(gateway.target.received) == 1
+    assert status(gateway, proxy, told["requestrocket-request-id"])["status"] == "succeeded"
+    ((head,),) = gateway.delivery.rows("SELECT head FROM untold")
+    assert Stored.of_head(head).claims == {"odd": odd}
+    gateway.stop()
