@@ -8,7 +8,7 @@ One process of a node delivers: the one that holds a lock.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from rrgate.delivery.courier import Courier
 from rrgate.delivery.lanes import Lanes
 from rrgate.delivery.pausing import Pause
 from rrgate.delivery.queue import Queue
-from rrgate.delivery.table import Due
+from rrgate.delivery.table import Due, Row
 from rrgate.directory import Directory
 from rrgate.store.errors import StoreError
 from rrgate.waiting import Task, Waiter
@@ -159,20 +159,21 @@ class Worker:
             self._set_timer(AGAIN, self._own)
 
     async def _begin(self) -> None:
-        told = False
-        while self._running:
+        told, more = False, True
+        rows: deque[Row] = deque()
+        while self._running and (more or rows):
             try:
                 if not told:
                     await self._courier.tell_once_more()
                     told = True
-                rows = await self._queue.recover(RECOVERED)
+                if not rows:
+                    rows.extend(await self._queue.recover(RECOVERED))
+                    more = len(rows) == RECOVERED
+                while rows:
+                    await self._courier.recovered(rows[0])
+                    rows.popleft()
             except (sqlite3.Error, OSError) as error:
                 await self._pause.wait_out(error)
-                continue
-            for row in rows:
-                await self._courier.recovered(row)
-            if len(rows) < RECOVERED:
-                break
         # Not before: what is begun by now is not what a dead one has left.
         self._owner = True
         self.wake()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from rrgate.api import Exchange, Identity, Kind, NoConfig, Parts, Plugin, Side
 from rrgate.delivery.courier import SMALL
@@ -398,6 +399,27 @@ def test_the_log_is_told_an_end_until_it_has_it(gateway: MemoryGateway, says: in
     assert gateway.delivery.rows("SELECT * FROM untold") == []
     gateway.delivery.new_worker()
     assert len(gateway.records) == 1, "told once"
+
+
+def test_what_cannot_be_read_for_a_moment_while_it_is_taken_over_keeps_nothing_from_being_delivered(
+    gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(after=None)
+    left = [send(gateway, proxy) for _ in range(2)]
+    gateway.clock.settle()
+    gateway.delivery.worker.break_off()
+    heads, faults = gateway.delivery.queue.heads, [sqlite3.OperationalError("disk I/O error")]
+    monkeypatch.setattr(gateway.delivery.queue, "heads", lambda ids: fail(faults.pop()) if faults else heads(ids))
+    gateway.target.says = Says()
+    gateway.delivery.worker = gateway.delivery.new_worker()
+    gateway.clock.advance(2)
+    assert not faults
+    ended = sorted(record["sKey"] for record, _ in gateway.records if record["processed"])
+    assert ended == sorted(left), "each is told once"
+    after = send(gateway, proxy)
+    gateway.clock.settle()
+    assert status(gateway, proxy, after)["status"] == "succeeded"
 
 
 def test_one_of_which_the_log_cannot_be_told_keeps_nothing_from_being_delivered(gateway: MemoryGateway) -> None:
