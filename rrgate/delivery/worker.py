@@ -68,6 +68,8 @@ class Worker:
         self._per_target = per_target
         self._owns = owns
         self._lanes = Lanes()
+        self._behind: set[str] = set()
+        """Proxies that may have more on disk than is at hand."""
         self._claimed: set[int] = set()
         self._tasks: set[Task] = set()
         self._at_target: Counter[str] = Counter()
@@ -113,9 +115,13 @@ class Worker:
         If others of its lane are at hand, it is found once they are sent: a look for each would cost more than sending.
         """
         if seconds > 0:
-            if self._running and self._owner:
+            if self._looking:
+                self._again = True  # at its end the timer is set, by what it has seen
+            elif self._running and self._owner:
                 self._sooner(seconds)
-        elif proxy_id not in self._lanes:
+        elif proxy_id in self._lanes:
+            self._behind.add(proxy_id)
+        else:
             self.wake()
 
     async def stop(self, seconds: float) -> None:
@@ -186,15 +192,14 @@ class Worker:
         try:
             while True:
                 self._again = self._queue.callback_made = False
-                # What is claimed is due on disk until its attempt has begun.
+                self._behind.clear()
                 lanes, following = await self._queue.due(LANE + self._in_flight)
-                self._lanes.fill(
-                    {
-                        proxy_id: fresh
-                        for proxy_id, lane in lanes.items()
-                        if (fresh := [due for due in lane if due.id not in self._claimed][:LANE])
-                    }
-                )
+                # What is claimed is due on disk until its attempt has begun.
+                fresh = {
+                    proxy_id: [due for due in lane if due.id not in self._claimed] for proxy_id, lane in lanes.items()
+                }
+                self._behind.update(proxy_id for proxy_id, lane in fresh.items() if len(lane) > LANE)
+                self._lanes.fill({proxy_id: lane[:LANE] for proxy_id, lane in fresh.items() if lane})
                 if not self._again:
                     break
             await self._tidy()
@@ -234,6 +239,8 @@ class Worker:
             self._claimed.add(due.id)
             self._at_target[self._target_of(due.proxy_id)] += 1
             self._spawn(self._deliver(due))
+        if any(proxy_id not in self._lanes for proxy_id in self._behind):
+            self.wake()
 
     def _sooner(self, seconds: float) -> None:
         """Look again in `seconds`, or before."""

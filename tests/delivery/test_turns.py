@@ -1,0 +1,99 @@
+"""Whose turn it is, while requests are taken: nobody waits for a look that nothing brings about.
+
+Belongs here: the real worker and queue in memory, with looks that take their time. Does not: the order of proxies
+(test_backlog.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from rrgate.delivery.worker import LANE, LOOK
+from rrgate.testing import MemoryGateway, Says
+from tests.delivery.test_backlog import wait
+from tests.delivery.test_delivering import CALLER, send
+
+MANY = 3 * LANE
+
+
+
+class Looks:
+    """Looks at what is due whose ends a test brings about."""
+
+    def __init__(self, gateway: MemoryGateway, patch: pytest.MonkeyPatch) -> None:
+        self._gateway, self._patch = gateway, patch
+        self._begun: deque[Callable[[], object]] = deque()
+        self._due = gateway.delivery.queue.due
+
+    def take_time(self) -> None:
+        """From now on; there is none under way."""
+        self._gateway.delivery.worker.wake()
+        self._gateway.clock.settle()
+        self._patch.setattr(self._gateway.delivery.queue, "due", self._slow)
+
+    def _slow(self, most: int) -> Deferred[object]:
+        ends: Deferred[object] = Deferred()
+        read = self._due(most)
+        self._begun.append(lambda: read.chainDeferred(ends))
+        return ends
+
+    def end(self) -> None:
+        """Those that have begun, and those that they bring about."""
+        assert self._begun, "there is none"
+        while self._begun:
+            self._begun.popleft()()
+            self._gateway.clock.settle()
+
+
+@pytest.fixture
+def gateway() -> Iterator[MemoryGateway]:
+    gateway = MemoryGateway(async_in_flight_per_target=MANY)
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def looks(gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch) -> Looks:
+    return Looks(gateway, monkeypatch)
+
+
+def test_a_delay_that_begins_during_a_look_ends_in_time(gateway: MemoryGateway, looks: Looks) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    looks.take_time()
+    gateway.delivery.worker.wake()
+    send(gateway, proxy, headers={"requestrocket-delay": "1"})
+    looks.end()
+    gateway.clock.advance(1.1)
+    looks.end()
+    assert len(gateway.target.received) == 1
+
+
+def test_one_that_is_taken_during_a_look_that_does_not_see_it_is_sent_after_it(
+    gateway: MemoryGateway, looks: Looks
+) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(503, headers={"Retry-After": "10"})
+    send(gateway, proxy)
+    gateway.clock.settle()
+    send(gateway, proxy)
+    gateway.clock.advance(9)
+    assert len(gateway.target.received) == 1, "the other one is held back, and at hand"
+    gateway.target.says = Says(after=None)
+    looks.take_time()
+    gateway.clock.advance(1.1)
+    send(gateway, proxy)
+    looks.end()
+    assert len(gateway.target.received) == 4
+
+
+def test_as_many_are_sent_as_may_be(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    wait(gateway, proxy, MANY + 1)
+    gateway.target.says = Says(after=None)
+    gateway.delivery.worker.wake()
+    gateway.clock.advance(LOOK / 2)
+    assert len(gateway.target.received) == MANY
