@@ -5,7 +5,7 @@ Belongs here: the published form. Does not: what is counted (tally.py), tables (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,12 +19,11 @@ _SWITCHED: Final = 101
 """Switching protocols is what was asked for, and so a success."""
 
 
-def telemetry_shown(scope: str, interval: str, spans: Sequence[Span], proxy_id: str | None) -> list[Document]:
+def telemetry_shown(scope: str, interval: str, spans: Iterable[Span], proxy_id: str | None) -> Iterator[Document]:
     """One document a span, in the order given. `proxy_id`: None for a client's. On any thread."""
-    return [
-        {"pKey": scope, "sKey": moment_of(span).strftime(_KEYS[interval]), "proxyId": proxy_id, **_maps(counts)}
-        for span, counts in spans
-    ]
+    for span, counts in spans:
+        stamp = moment_of(span).strftime(_KEYS[interval])
+        yield {"pKey": scope, "sKey": stamp, "proxyId": proxy_id, **_maps(counts)}
 
 
 def _maps(counts: Counts) -> Document:

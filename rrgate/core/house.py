@@ -147,7 +147,7 @@ class ReadingLog(Protocol):
         self, proxy_id: str, request_id: str, *, bodies: bool = False
     ) -> Deferred[dict[str, Any] | None]: ...
     def telemetry(
-        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
+        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Iterable[Span]], T]
     ) -> Deferred[T]: ...
 
 

@@ -6,7 +6,7 @@ queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -217,7 +217,7 @@ class RequestLog:
         return self._thread.call(self._detail, proxy_id, request_id, bodies)
 
     def telemetry(
-        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
+        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Iterable[Span]], T]
     ) -> Deferred[T]:
         """What `shown` makes of the newest `limit` spans of a proxy or client that begin from `first` to `last`.
 

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,11 @@ def fold_all(log: RequestLog) -> None:
 
 
 async def read(log: RequestLog, interval: str, scope: str = "p", where: tuple[int, int, int] = ALL) -> Any:
-    def shown(spans: Sequence[Span]) -> list[tuple[int, int]]:
-        for _, counts in spans:
+    def shown(spans: Iterable[Span]) -> list[tuple[int, int]]:
+        there = list(spans)
+        for _, counts in there:
             assert counts.codes["200:proxy"][0] == counts.requests
-        return [(span, counts.requests) for span, counts in spans]
+        return [(span, counts.requests) for span, counts in there]
 
     return await log.telemetry(scope, INTERVALS.index(interval), *where, shown)
 
