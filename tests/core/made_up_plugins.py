@@ -6,6 +6,7 @@ Belongs here: the least that configurations and settings can be checked with. Do
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from attrs import frozen
@@ -154,8 +155,9 @@ class MadeUp:
         return (Key, Bearer, Headers, Query, Judging, Measuring, Filtering)
 
 
+@cache
 def registry() -> Registry:
-    """A registry of these plugins."""
+    """A registry of these plugins; it does not change."""
     manager = new_manager()
     manager.register(MadeUp())
     return Registry(manager)
