@@ -52,7 +52,8 @@ class Writes(Protocol):
 
 
 class Commits:
-    """Called on the reactor's thread, where its Deferreds fire; work is done in the order in which it is given.
+    """Called on the reactor's thread, where its Deferreds fire. Work is done in the order in which it is given; of what
+    shares a commit, work that is done together comes last.
 
     Cancelling a Deferred only stops the waiting.
     """
@@ -118,13 +119,16 @@ class Commits:
             del given, batch  # nothing of it is kept while this waits for more
 
     def _together(self, batch: list[_Given]) -> list[_Told]:
+        begun = False
         try:
             with transaction(self._database) as connection:
+                begun = True
                 results = _results(connection, batch)
         except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it was
             self._failed(error)
-            if len(batch) == 1:
-                return [(batch[0][0], False, Failure())]
+            if len(batch) == 1 or not begun:
+                # Locked by another process: that was waited for, and is not once for each.
+                return [(deferred, False, Failure()) for deferred, _, _ in batch]
             # One of them, or the disk: nobody's work fails for another's.
             return [told for each in batch for told in self._together([each])]
         self.commits += 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -91,6 +92,39 @@ async def test_work_that_fails_takes_nobody_elses_with_it(file: Path) -> None:
     assert results[1][1].check(LookupError)
     await commits.close(lambda: None)
     assert numbers(file) == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_that_another_process_keeps_locked_is_waited_for_once_for_all(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[None] = []
+
+    @contextmanager
+    def locked(_: Any) -> Iterator[sqlite3.Connection]:
+        tries.append(None)
+        raise sqlite3.OperationalError("database is locked")
+        yield
+
+    commits = opened(file)
+    begun, go_on = Event(), Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    first = commits.do(slow)
+    assert begun.wait(10)
+    waiting = [commits.do(writes(number)) for number in range(1, 51)]
+    monkeypatch.setattr("rrgate.delivery.commits.transaction", locked)
+    go_on.set()
+    await first
+    results: list[Any] = await DeferredList(waiting, consumeErrors=True)
+    assert all(not good and failure.check(sqlite3.OperationalError) for good, failure in results)
+    assert len(tries) == 1, "each try takes as long as a lock is waited for"
+    monkeypatch.undo()
+    assert await commits.do(writes(51)) == 51
+    await commits.close(lambda: None)
 
 
 @pytest_twisted.ensureDeferred
