@@ -161,10 +161,5 @@ class Courier:
         self._log.warn("request {id} was being sent when a gateway died; it is {state}", id=row.request_id, state=state)
         if state not in ENDED:
             return
-        try:
-            kept = await self._queue.heads([row.id])
-        except SecretError as error:
-            self._log.error("the log is not told the end of request {id}: {error}", id=row.request_id, error=error)
-            return
-        for stored in kept.values():
+        for stored in (await self._queue.heads([row.id])).values():
             self._telling.end(row, stored, None, UNKNOWN if state is State.UNKNOWN else OVER)

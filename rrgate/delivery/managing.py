@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from twisted.logger import Logger
-
 from rrgate.deliveries import Document, NotNow, Replayed
 from rrgate.delivery.kept import Shown
 from rrgate.delivery.queue import Queue
@@ -19,7 +17,6 @@ from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Row
 from rrgate.delivery.telling import CANCELLED, Telling
 from rrgate.directory import Directory
-from rrgate.store.errors import SecretError
 
 
 class Managing:
@@ -31,7 +28,6 @@ class Managing:
         self._directory = directory
         self._telling = telling
         self._wake = wake
-        self._log = Logger("rrgate.delivery")
 
     async def told(self, proxy_id: str, request_id: str) -> Document | None:
         """See `Deliveries`."""
@@ -61,7 +57,7 @@ class Managing:
         shown = await self._shown(proxy_id, request_id)
         if shown is None:
             return None
-        kept = await self._heads([shown.row.id])
+        kept = await self._queue.heads([shown.row.id])
         try:
             row = await self._queue.replay(shown.row.id, self._window(proxy_id))
         except LookupError:
@@ -82,7 +78,7 @@ class Managing:
         """See `Deliveries`."""
         wanted = [State(state) for state in states]
         rows, last = await self._queue.replay_all(proxy_id, wanted, after, before, behind, self._window(proxy_id))
-        self._again(rows, await self._heads([row.id for row in rows]))
+        self._again(rows, await self._queue.heads([row.id for row in rows]))
         return Replayed(len(rows), last)
 
     async def _shown(self, proxy_id: str, request_id: str) -> Shown | None:
@@ -92,14 +88,6 @@ class Managing:
         proxy = self._directory.proxies.get(proxy_id)
         policy = None if proxy is None else proxy.retry_policy
         return WINDOW if policy is None else int(policy.window * 1000)
-
-    async def _heads(self, ids: Collection[int]) -> dict[int, Stored]:
-        """For the log: what is kept of these requests, or nothing."""
-        try:
-            return await self._queue.heads(ids)
-        except SecretError as error:
-            self._log.error("the log is not told that requests are sent again: {error}", error=error)
-            return {}
 
     def _again(self, rows: Collection[Row], kept: Mapping[int, Stored]) -> None:
         # The log first: what it is told of the end comes behind.

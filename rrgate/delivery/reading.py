@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from rrgate.delivery import steering, table, untold
 from rrgate.delivery.bounds import Depth, depth
@@ -21,6 +22,8 @@ from rrgate.delivery.table import Due, Row
 from rrgate.store.errors import BrokenSecret, SecretError
 
 T = TypeVar("T")
+
+_log = Logger("rrgate.delivery")
 
 
 class Reads(Protocol):
@@ -104,7 +107,7 @@ class Reading:
         return head, self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
 
     def heads(self, ids: Collection[int]) -> Deferred[dict[int, Stored]]:
-        """What is kept of those of these requests that may yet be sent. Raises SecretError."""
+        """For the log: what is kept of those of these requests that may yet be sent, and that opens."""
 
         def work() -> dict[int, Stored]:
             kept = {}
@@ -114,7 +117,10 @@ class Reading:
                 ).fetchone()
                 if found is not None:
                     client_id, request_id, head = found
-                    kept[id] = Stored.of_head(self._seals.unseal(client_id, head_row(request_id), head))
+                    try:
+                        kept[id] = Stored.of_head(self._seals.unseal(client_id, head_row(request_id), head))
+                    except SecretError as error:
+                        _log.error("the log is not told of request {id}: {error}", id=request_id, error=error)
             return kept
 
         return self._reads.call(work)

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from rrgate.api import Proxy
 from rrgate.deliveries import NotNow
+from rrgate.store.database import transaction
 from rrgate.testing import MemoryGateway, Says
 from tests.delivery.test_delivering import CALLER, KEY, answers, send, status
 
@@ -64,6 +65,29 @@ def test_of_another_proxy_there_is_nothing_to_tell_cancel_or_replay(gateway: Mem
         assert now(ask(other.id, request_id)) is None
     assert now(managing.replay_all(other.id, DEAD, None, None, None)).count == 0
     assert status(gateway, mine, request_id)["status"] == "queued"
+
+
+def test_what_does_not_open_any_more_can_be_cancelled(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    request_id = send(gateway, proxy, headers={"requestrocket-delay": "60"})
+    with transaction(gateway.delivery.database) as connection:
+        connection.execute("UPDATE payloads SET head = CAST('[1]' AS BLOB)")
+    assert now(gateway.delivery.managing.cancel(proxy.id, request_id))["state"] == "cancelled"
+    gateway.clock.advance(100)
+    assert gateway.target.received == []
+
+
+def test_one_that_does_not_open_keeps_none_of_the_others_out_of_the_log(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(404)
+    first, second = [send(gateway, proxy) for _ in range(2)]
+    gateway.clock.advance(5)
+    with transaction(gateway.delivery.database) as connection:
+        connection.execute("UPDATE payloads SET head = CAST('[1]' AS BLOB) WHERE request = 1")
+    gateway.target.says = Says(after=None)
+    assert now(gateway.delivery.managing.replay_all(proxy.id, DEAD, None, None, None)).count == 2
+    assert records_of(gateway, second)[-1] == (False, 202)
+    assert records_of(gateway, first)[-1] == (True, 404)
 
 
 @pytest.mark.parametrize("waits", ["for its first attempt", "for its next attempt"])
