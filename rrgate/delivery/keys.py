@@ -63,10 +63,10 @@ def remember(
     )
 
 
-def forget_old(connection: sqlite3.Connection, now: int) -> None:
-    """Remove some of those that are too old."""
-    connection.execute(
+def forget_old(connection: sqlite3.Connection, now: int) -> int:
+    """Remove some of those that are too old; how many."""
+    return connection.execute(
         "DELETE FROM keys WHERE (proxy_id, identity, key) IN "
         "(SELECT proxy_id, identity, key FROM keys WHERE until <= ? LIMIT ?)",
         (now, MOST_REMOVED),
-    )
+    ).rowcount

@@ -200,11 +200,10 @@ class Queue(Reading):
         return self._do(work)
 
     def purge(self) -> Deferred[int]:
-        """See `table.purge`; forgets old keys too."""
+        """See `table.purge`; forgets old keys too, and counts them."""
 
         def work(connection: sqlite3.Connection) -> int:
-            forget_old(connection, self.now())
-            return table.purge(connection, self.now())
+            return forget_old(connection, self.now()) + table.purge(connection, self.now())
 
         return self._do(work)
 

@@ -50,6 +50,15 @@ def test_anothers_request_is_sent_at_once(gateway: MemoryGateway) -> None:
     assert len(gateway.target_at("other.test").received) == 1
 
 
+def test_keys_that_are_old_are_removed_faster_than_they_come(gateway: MemoryGateway) -> None:
+    with transaction(gateway.delivery.database) as connection:
+        rows = [(b"%d" % number,) for number in range(MANY)]
+        connection.executemany("INSERT INTO keys VALUES ('p', x'', ?, 'r', x'', 1)", rows)
+    gateway.delivery.worker.wake()
+    gateway.clock.advance(5)
+    assert gateway.delivery.rows("SELECT count(*) FROM keys") == [(0,)], "1,000 a second"
+
+
 def test_what_is_old_is_removed_faster_than_it_comes(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy()
     wait(gateway, proxy, MANY)

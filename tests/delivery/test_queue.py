@@ -165,7 +165,10 @@ class Account(RuleBasedStateMachine):
         now = self.queue.now()
         removed = result(self.queue.purge())
         gone = [each for each in self.known.values() if each.state in ENDED and each.kept_until <= now]
-        assert removed == len(gone), "what was kept for long enough, and nothing else"
+        old = [whose for whose, (_, _, until) in self.keys.items() if until <= now]
+        assert removed == len(gone) + len(old), "what was kept for long enough, and nothing else"
+        for whose in old:
+            del self.keys[whose]
         for known in gone:
             del self.known[known.request_id]
             self.purged.add(known.request_id)
