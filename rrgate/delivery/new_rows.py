@@ -6,7 +6,7 @@ Belongs here: inserting. Does not: what becomes of them (table.py), room and key
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -33,17 +33,29 @@ def insert(connection: sqlite3.Connection, row: NewRow) -> int:
     return insert_all(connection, [row])[0]
 
 
-def insert_all(connection: sqlite3.Connection, rows: Sequence[NewRow]) -> list[int]:
-    """Take these. Their numbers."""
+def insert_all(connection: sqlite3.Connection, rows: Iterable[NewRow]) -> list[int]:
+    """Take these. Their numbers. Of large ones only a few are asked for before they are written."""
     found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'requests'").fetchone()
-    first = (found[0] if found else 0) + 1
-    for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        requests, payloads = _inserts(len(some))
-        numbered = list(enumerate(some, first + start))
-        connection.execute(requests, [value for number, row in numbered for value in _values(number, row)])
-        connection.execute(payloads, [value for number, row in numbered for value in (number, row.head, row.body)])
-    return list(range(first, first + len(rows)))
+    first = following = (found[0] if found else 0) + 1
+    some: list[NewRow] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row.body)
+        if len(some) == _AT_ONCE or size >= _BYTES_AT_ONCE:
+            _insert_some(connection, some, following)
+            following += len(some)
+            some, size = [], 0
+    if some:
+        _insert_some(connection, some, following)
+    return list(range(first, following + len(some)))
+
+
+def _insert_some(connection: sqlite3.Connection, some: Sequence[NewRow], first: int) -> None:
+    requests, payloads = _inserts(len(some))
+    numbered = list(enumerate(some, first))
+    connection.execute(requests, [value for number, row in numbered for value in _values(number, row)])
+    connection.execute(payloads, [value for number, row in numbered for value in (number, row.head, row.body)])
 
 
 def _values(number: int, row: NewRow) -> tuple[object, ...]:
@@ -53,6 +65,8 @@ def _values(number: int, row: NewRow) -> tuple[object, ...]:
 
 _AT_ONCE: Final = 32
 """Rows of one statement, of which SQLite then knows 32 in all."""
+_BYTES_AT_ONCE: Final = 1024 * 1024
+"""Of bodies, after which a statement has no more rows: a sealed body is a copy."""
 
 
 @cache

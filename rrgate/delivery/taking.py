@@ -66,7 +66,7 @@ class Takes:
                 taken.append(new)
             answers.append(answer)
         if taken:
-            numbers = new_rows.insert_all(connection, [self._row(new, now) for new in taken])
+            numbers = new_rows.insert_all(connection, (self._row(new, now) for new in taken))
             for number, new in zip(numbers, taken, strict=True):
                 if new.callback is not None:
                     url = self._seals.seal(new.client_id, callback_row(new.request_id), new.callback.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from threading import Event
 from typing import Any
@@ -64,6 +65,20 @@ def test_each_is_there_with_what_is_its_own(connection: sqlite3.Connection, coun
         assert head.startswith(f"c queue/{id}/head ".encode())
         assert body == f"c queue/{id}/body {id[1:]}".encode()
     assert take(connection, new("after")) == ["after"]
+
+
+def test_only_some_are_sealed_at_a_time(connection: sqlite3.Connection) -> None:
+    body = b"x" * (256 * 1024)
+    asked = [new(f"r{number}", body) for number in range(64)]
+    tracemalloc.start()
+    try:
+        assert take(connection, *asked) == [each.request_id for each in asked]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 12 * len(body), "requests that share a commit may have 64 MiB each"
+    ((count, size),) = connection.execute("SELECT count(*), min(length(body)) FROM payloads").fetchall()
+    assert (count, size > len(body)) == (64, True)
 
 
 def test_a_number_is_never_given_twice(connection: sqlite3.Connection) -> None:
