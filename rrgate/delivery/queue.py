@@ -18,12 +18,7 @@ from rrgate.delivery import steering, table, untold
 from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full
 from rrgate.delivery.callbacks import CALLBACKS, add_callback
 from rrgate.delivery.commits import Work, Writes
-from rrgate.delivery.kept import (
-    Answer,
-    Loaded,
-    Seals,
-    answer_row,
-)
+from rrgate.delivery.kept import Answer, Loaded, Seals, answer_row
 from rrgate.delivery.keys import forget_old
 from rrgate.delivery.reading import Reading, Reads
 from rrgate.delivery.refusing import raising, refusing
@@ -189,7 +184,6 @@ class Queue(Reading):
 
     def recover(self, most: int) -> Deferred[tuple[Row, ...]]:
         """See `table.recover`."""
-
 
         def work(connection: sqlite3.Connection) -> tuple[Row, ...]:
             recovered = table.recover(connection, self.now(), self._keep, most)

@@ -67,7 +67,6 @@ class Reading:
     def due(self, most: int) -> Deferred[tuple[dict[str, list[Due]], int | None]]:
         """See `table.due`."""
 
-
         def work() -> tuple[dict[str, list[Due]], int | None]:
             now = self.now()
             self.depth = depth(self._reader.conn)
