@@ -9,12 +9,11 @@ from typing import Any
 
 from attrs import frozen
 
-from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
+from rrgate.core.belonging import check_carried_out, routes_below
 from rrgate.core.changes import changed
-from rrgate.core.checking import gathered
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page_of
+from rrgate.core.queries import page_of
 from rrgate.core.routes import Call, Route
 from rrgate.core.rules import CREDENTIALS, PROXIES, TARGETS, RulesOf
 from rrgate.ids import new_id
@@ -27,23 +26,14 @@ from rrgate.model.rule_documents import third_spelling
 def check_filter(house: CoreHouse, filter_: Filter) -> None:
     """Raises ConfigError unless its patterns are well formed, and a plugin carries out all that it says."""
     rule = filter_.as_rule
-    problems = rule.misformed()
-    filtering = [plugin for plugin in house.registry.plugins if plugin.filters]
-    able = [plugin for plugin in filtering if plugin.filters >= rule.checks]
-    if not filtering:
-        problems.append(Problem("effect", "cannot be carried out: no installed plugin filters answers"))
-    elif not able:
-        known = frozenset[str]().union(*(plugin.filters for plugin in filtering))
-        problems += [
-            Problem(kind, "is carried out by no installed plugin: leave it out, or install one that does")
-            for kind in sorted(rule.checks - known or rule.checks)
-        ]
-    if not problems:
-        for plugin in able:
-            with gathered(problems):
-                plugin.check_filter(filter_)
-    if problems:
-        raise ConfigError(*problems)
+    check_carried_out(
+        rule.misformed(),
+        rule.checks,
+        house.registry.plugins,
+        lambda plugin: plugin.filters,
+        "no installed plugin filters answers",
+        lambda plugin: plugin.check_filter(filter_),
+    )
 
 
 @frozen
@@ -112,34 +102,7 @@ class FiltersOf:
     def routes(self) -> tuple[Route, ...]:
         """The routes of these filters."""
         parents = self.parents
-        all_of_them = f"/clients/{{clientId}}/{parents.plural}/{{{parents.parameter}}}/filters"
-        one = f"{all_of_them}/{{filterId}}"
-        whose = f"of a {parents.singular}"
-        return (
-            Route(
-                method="GET",
-                template=all_of_them,
-                handler=self.list,
-                parameters=PAGING,
-                help=f"The filters {whose}.",
-            ),
-            Route(
-                method="POST",
-                template=all_of_them,
-                handler=self.create,
-                noun=Filter,
-                help=f"Create a filter {whose}; it can have {MOST_FILTERS}.",
-            ),
-            Route(method="GET", template=one, handler=self.show, help=f"One filter {whose}."),
-            Route(
-                method="PUT",
-                template=one,
-                handler=self.update,
-                noun=Filter,
-                help=f"Change a filter {whose}.",
-            ),
-            Route(method="DELETE", template=one, handler=self.delete, help=f"Delete a filter {whose}."),
-        )
+        return routes_below(parents.plural, parents.parameter, parents.singular, Filter, MOST_FILTERS, self)
 
 
 ROUTES = tuple(route for parents in (CREDENTIALS, TARGETS, PROXIES) for route in FiltersOf(parents).routes())

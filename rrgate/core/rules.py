@@ -10,12 +10,12 @@ from typing import Any
 
 from attrs import frozen
 
-from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
+from rrgate.core.belonging import check_carried_out, routes_below
 from rrgate.core.changes import changed
-from rrgate.core.checking import gathered, owned
+from rrgate.core.checking import owned
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page_of
+from rrgate.core.queries import page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Credential, Proxy, Rule, RuleScope, Target
@@ -29,23 +29,14 @@ EXTRAS = (Extra(WARNINGS, "an array of strings", help="Why it can never decide a
 
 def check_rule(house: CoreHouse, rule: Rule) -> None:
     """Raises ConfigError unless the patterns of `rule` are well formed, and a plugin carries out all that it checks."""
-    problems = rule.misformed()
-    judging = [plugin for plugin in house.registry.plugins if plugin.judges]
-    able = [plugin for plugin in judging if plugin.judges >= rule.checks]
-    if not judging:
-        problems.append(Problem("effect", "cannot be carried out: no installed plugin judges by rules"))
-    elif not able:
-        known = frozenset[str]().union(*(plugin.judges for plugin in judging))
-        problems += [
-            Problem(kind, "is carried out by no installed plugin: leave it out, or install one that does")
-            for kind in sorted(rule.checks - known or rule.checks)
-        ]
-    if not problems:
-        for plugin in able:
-            with gathered(problems):
-                plugin.check_rule(rule)
-    if problems:
-        raise ConfigError(*problems)
+    check_carried_out(
+        rule.misformed(),
+        rule.checks,
+        house.registry.plugins,
+        lambda plugin: plugin.judges,
+        "no installed plugin judges by rules",
+        lambda plugin: plugin.check_rule(rule),
+    )
 
 
 def warnings_of(house: CoreHouse, scope: RuleScope) -> Mapping[str, Sequence[str]]:
@@ -144,34 +135,7 @@ class RulesOf:
 
     def routes(self) -> tuple[Route, ...]:
         """The routes of these rules."""
-        all_of_them = f"/clients/{{clientId}}/{self.plural}/{{{self.parameter}}}/rules"
-        one = f"{all_of_them}/{{ruleId}}"
-        whose = f"of a {self.singular}"
-        return (
-            Route(
-                method="GET",
-                template=all_of_them,
-                handler=self.list,
-                parameters=PAGING,
-                help=f"The rules {whose}.",
-            ),
-            Route(
-                method="POST",
-                template=all_of_them,
-                handler=self.create,
-                noun=Rule,
-                help=f"Create a rule {whose}; it can have {MOST_RULES}.",
-            ),
-            Route(method="GET", template=one, handler=self.show, help=f"One rule {whose}."),
-            Route(
-                method="PUT",
-                template=one,
-                handler=self.update,
-                noun=Rule,
-                help=f"Change a rule {whose}.",
-            ),
-            Route(method="DELETE", template=one, handler=self.delete, help=f"Delete a rule {whose}."),
-        )
+        return routes_below(self.plural, self.parameter, self.singular, Rule, MOST_RULES, self)
 
 
 CREDENTIALS = RulesOf("credentials", "credential", "credentialId")

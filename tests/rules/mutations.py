@@ -30,6 +30,7 @@ NOTICES = {
     ],
     "rrgate/model/rule_documents.py": ["tests/rules/test_spellings.py"],
     "rrgate/core/rules.py": ["tests/core/test_rules.py"],
+    "rrgate/core/belonging.py": ["tests/core/test_rules.py"],
     "rrgate/directory.py": [*TABLES, "tests/core/test_rules.py", "tests/gateway/test_rules.py"],
     "rrgate/model/parts.py": [*TABLES, "tests/core/test_rules.py"],
     "rrgate/route.py": [*TABLES, "tests/gateway/test_pass_headers.py"],
@@ -301,13 +302,7 @@ DOCUMENTS = [
 
 # Not here: who may do what, which stands in a table for all routes (rrgate/core/access.py).
 CORE = [
-    ("    problems = rule.misformed()", "    problems: list[Problem] = []"),
-    ("    if not judging:", "    if False:"),
-    ("    elif not able:", "    elif False:"),
-    ("rule.checks - known or rule.checks", "rule.checks"),
-    ("rule.checks - known or rule.checks", "rule.checks - known"),
-    ("    if not problems:\n        for plugin in able:", "    if False:\n        for plugin in able:"),
-    ("    if problems:\n        raise ConfigError", "    if False:\n        raise ConfigError"),
+    ("        rule.misformed(),\n", "        [],\n"),
     ("if rule is None or rule.parent_id != parent.id:", "if rule is None:"),
     ("        check_rule(house, rule)\n        if len", "        if len"),
     ("        check_rule(house, rule)\n        await call.save(rule)", "        await call.save(rule)"),
@@ -317,6 +312,15 @@ CORE = [
     ("if name != WARNINGS}", "}"),
     ("rule = changed(house, rule, changes)", "rule = changed(house, rule, {})"),
     ("        _, rule = self.rule(call)\n        await call.delete(rule)", "        rule = call.house.directory.rules[call.ids['ruleId']]\n        await call.delete(rule)"),
+]
+
+CARRIED_OUT = [
+    ("    if not willing:", "    if False:"),
+    ("    elif not able:", "    elif False:"),
+    ("checks - known or checks", "checks"),
+    ("checks - known or checks", "checks - known"),
+    ("    if not problems:\n        for plugin in able:", "    if False:\n        for plugin in able:"),
+    ("    if problems:\n        raise ConfigError", "    if False:\n        raise ConfigError"),
 ]
 
 DIRECTORY = [
@@ -354,7 +358,8 @@ MUTATIONS = [
     for file, rows in zip(
         NOTICES,
         (
-            PLUGIN, JUDGING, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE, DIRECTORY, PARTS, ROUTE,
+            PLUGIN, JUDGING, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE, CARRIED_OUT, DIRECTORY,
+            PARTS, ROUTE,
         ),
         strict=True,
     )
