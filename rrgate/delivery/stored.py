@@ -143,8 +143,15 @@ def _json(value: object) -> object:
 
 
 def whose(identity: Identity) -> bytes:
-    """What tells one caller of a proxy from any other: the credential, and whom that says it is."""
-    return hashlib.sha256(_dumped([identity.credential_id, identity.subject])).digest()
+    """What tells one caller of a proxy from any other: the credential, whom that says it is, and who says so.
+
+    `sub` is unique within its issuer alone (RFC 7519 4.1.2), and one credential may take tokens of several.
+    """
+    parts = [identity.credential_id, identity.subject]
+    issuer = identity.claims.get("iss")
+    if isinstance(issuer, str):
+        parts.append(issuer)
+    return hashlib.sha256(_dumped(parts)).digest()
 
 
 def _dumped(value: list[Any]) -> bytes:

@@ -17,14 +17,15 @@ from rrgate.testing import MemoryGateway, Says
 
 
 class Named(Plugin):
-    """Lets everybody in, as whom the header names; all by the same credential."""
+    """Lets everybody in, as whom the header names, at times at an issuer; all by the same credential."""
 
     name = "named-by-header"
     sides = frozenset({Side.PROXY})
     Config = NoConfig
 
     def authenticate(self, ex: Exchange) -> Identity:
-        return Identity(ex.header(b"X-Subject").decode(), "the one credential")
+        subject, _, issuer = ex.header(b"X-Subject").decode().partition(" at ")
+        return Identity(subject, "the one credential", {"sub": subject, "iss": issuer} if issuer else {})
 
 
 @pytest.fixture
@@ -96,3 +97,13 @@ def test_what_one_tried_with_a_key_tells_the_other_nothing(gateway: MemoryGatewa
     assert set(known.document) == set(unknown.document)
     gateway.clock.advance(5)
     assert len(gateway.target.received) == 3
+
+
+def test_the_same_name_of_two_issuers_is_two_callers(gateway: MemoryGateway, proxy: Proxy) -> None:
+    """`sub` is unique within an issuer alone (RFC 7519 4.1.2), and `jwtVerify` may take tokens of several."""
+    ids = {who: taken(gateway, proxy, who, b"7", "order-7") for who in ("one at a", "one at b", "one")}
+    assert len(set(ids.values())) == 3
+    for who in ids:
+        for whose, request_id in ids.items():
+            told = call(gateway, proxy, who, "GET", f"/.requests/{request_id}")
+            assert told.status == (200 if who == whose else 404)
