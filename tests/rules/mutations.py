@@ -34,6 +34,7 @@ NOTICES = {
     "rrgate/directory.py": [*TABLES, "tests/core/test_rules.py", "tests/gateway/test_rules.py"],
     "rrgate/model/parts.py": [*TABLES, "tests/core/test_rules.py"],
     "rrgate/route.py": [*TABLES, "tests/gateway/test_pass_headers.py"],
+    "rrgate/names.py": [*TABLES, "tests/gateway/test_pass_headers.py"],
 }  # fmt: skip
 
 PLUGIN = [
@@ -159,7 +160,7 @@ MESSAGE = [
     ('forms.readings if forms.raw else (b"/",)', "forms.readings"),
     ("(name.lower(), value) for _, name, value", "(name, value) for _, name, value"),
     ("(name.lower(), value) for _, name, value", "(name, value) for name, _, value"),
-    ("self._exchange.crossing_fields()", "self._exchange.fields"),
+    ("fields = self._exchange.crossing_fields()", "fields = self._exchange.fields"),
     ("self._exchange.crossing_query()", "self._exchange.query"),
     ('query.count(b"&") + query.count(b";") >= MOST', 'query.count(b"&") >= MOST'),
     ('query.count(b"&") + query.count(b";") >= MOST', 'query.count(b";") >= MOST'),
@@ -346,11 +347,14 @@ PARTS = [
 ]
 
 ROUTE = [
-    ("if field[0] not in cut and not", "if not"),
-    ("and not field[0].startswith(prefixes)]", "]"),
     ("        if self.passed_headers and read_from:", "        if False:"),
     ("self.passed_headers.difference(read_from)", "self.passed_headers"),
     ("cut_parameters(query, self.cut_parameters) if query and self.cut_parameters else query", "query"),
+]
+
+CROSSING = [
+    ("folded not in self._cut and not", "not"),
+    ("not in self._cut and not folded.startswith(self._prefixes)", "not in self._cut"),
 ]
 
 MUTATIONS = [
@@ -359,7 +363,7 @@ MUTATIONS = [
         NOTICES,
         (
             PLUGIN, JUDGING, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE, CARRIED_OUT, DIRECTORY,
-            PARTS, ROUTE,
+            PARTS, ROUTE, CROSSING,
         ),
         strict=True,
     )
