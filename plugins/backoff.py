@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
-from rrgate.api import Exchange, Kind, Parts, Plugin, RetryPolicy
+from rrgate.api import Exchange, Kind, Parts, Plugin, RetryPolicy, retry_after
 
 
 class Backoff(Plugin):
@@ -43,15 +41,4 @@ class Backoff(Plugin):
     def _told(self, ex: Exchange) -> float:
         """For how many seconds the target wants to be left alone."""
         told = None if ex.response is None else ex.response.header(b"Retry-After")
-        if told is None:
-            return 0.0
-        text = told.decode("latin-1").strip()
-        if text.isascii() and text.isdigit():
-            return float(text[:10])
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):  # the latter for numbers of any length
-            return 0.0
-        # A date without a zone says -0000: it is UTC nevertheless.
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return max(0.0, moment.timestamp() - self.context.wall())
+        return retry_after(told, self.context.wall())

@@ -68,6 +68,7 @@ from rrgate.plugin_methods import (
 )
 from rrgate.plugin_values import BodyNeed, Consumes, Kind
 from rrgate.private_keys import WrongPrivateKey, private_key_of_pem
+from rrgate.retry_after import retry_after
 from rrgate.shared import Shared
 from rrgate.state_values import KeepsState, Kept, StateBusy, StateChanged, StateError
 
@@ -155,6 +156,7 @@ __all__ = [
     "is_token",
     "json_text",
     "private_key_of_pem",
+    "retry_after",
     "secret",
 ]
 

@@ -21,6 +21,7 @@ from rrgate.delivery.table import Due, Row
 from rrgate.directory import Directory
 from rrgate.model import Proxy
 from rrgate.model.retry_policy import RetryPolicy
+from rrgate.retry_after import retry_after
 from rrgate.store.errors import SecretError
 
 TIMEOUT: Final = 20.0
@@ -121,8 +122,7 @@ class CallsBack:
         """Exponential, with full jitter, or for as long as the receiver says."""
         longest = min(POLICY.cap, POLICY.base * POLICY.factor ** (attempt - 1))
         told = None if answer is None else answer.header(b"Retry-After")
-        seconds = float(told[:10]) if told is not None and told.isdigit() else 0.0
-        return max(longest * self._random(), seconds)
+        return max(longest * self._random(), retry_after(told, self._wall()))
 
     def _over(self, row: Row) -> None:
         state = row.progress.state

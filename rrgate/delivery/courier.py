@@ -109,7 +109,8 @@ class Courier:
             return 0.0
         # Not beyond its own next attempt, which may have been moved forward.
         due_at = row.progress.due_at
-        return sent.wait if due_at is None else min(sent.wait, (due_at - self._queue.now()) / 1000)
+        hold = min(sent.told, sent.wait)
+        return hold if due_at is None else min(hold, (due_at - self._queue.now()) / 1000)
 
     async def _unknown(self, loaded: Loaded) -> float:
         """Its proxy is not in the Directory. Raises WrongState."""

@@ -29,6 +29,7 @@ from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
 from rrgate.relay import MAX_HELD
 from rrgate.repeating import UNAUTHORIZED, repeat
+from rrgate.retry_after import retry_after
 from rrgate.route import Route
 from rrgate.steps import PluginFault, answer_steps, body_steps, let_go, way_in
 from rrgate.upstream import TargetError, TargetTimeout, Upstream
@@ -43,15 +44,15 @@ _BROKEN: Final = frozenset(("target-unreachable", "target-timeout"))
 class Sent:
     """What came of an attempt. `answer`: of the target, or ours in its place. `problem`: why it is ours, or None.
 
-    `wait`: seconds until the policy wants another attempt, None for no other. `told`: the target has said itself how
-    long it wants to be left alone.
+    `wait`: seconds until the policy wants another attempt, None for no other. `told`: for how many the target has
+    said itself that it wants to be left alone, 0 if it has not.
     """
 
     answer: Answer = field(repr=False)
     problem: str | None
     outcome: Outcome
     wait: float | None
-    told: bool
+    told: float
 
 
 class Sender:
@@ -108,7 +109,7 @@ class Sender:
         answer = Answer(
             ex.final_status, [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields], body
         )
-        told = ex.response is not None and ex.response.header(b"Retry-After") is not None
+        told = 0.0 if ex.response is None else retry_after(ex.response.header(b"Retry-After"), self._wall())
         problem = None if reply is None else reply.message
         return Sent(answer, problem, _outcome(ex, route, wait), wait, told)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -304,6 +305,18 @@ def test_callbacks_are_nobodys_requests(gateway: MemoryGateway) -> None:
     gateway.clock.advance(1000)
     assert now(managing.replay_all(proxy.id, ("failed", "exhausted", "unknown"), None, None, None)).count == 0
     assert {record["sKey"] for record, _ in gateway.records}.isdisjoint({callback_id})
+
+
+@pytest.mark.parametrize("form", ["seconds", "a date"])
+def test_a_receivers_retry_after_is_believed(gateway: MemoryGateway, form: str) -> None:
+    proxy = proxy_of(gateway)
+    says = b"60" if form == "seconds" else formatdate(gateway.clock.wall() + 60, usegmt=True).encode()
+    gateway.outside.says = OutsideAnswer(503, ((b"Retry-After", says),), b"")
+    send(gateway, proxy, headers=BACK)
+    gateway.clock.advance(57)
+    assert len(gateway.outside.calls) == 1
+    gateway.clock.advance(5)
+    assert len(gateway.outside.calls) >= 2
 
 
 def test_the_tests_of_dead_letters_need_no_callback(gateway: MemoryGateway) -> None:

@@ -224,6 +224,17 @@ def test_retry_after_holds_back_the_targets_other_requests_and_nobody_elses(gate
     assert len(gateway.target.received) == 3
 
 
+@pytest.mark.parametrize("says", ["soon", "0", "Tue, 14 Nov 2000 00:00:00 GMT"])
+def test_retry_after_that_asks_for_no_wait_holds_nobody_back(gateway: MemoryGateway, says: str) -> None:
+    proxy = gateway.proxy(caller=CALLER, proxyRetryPolicy={"base": 100})
+    gateway.target.says = answers(Says(503, headers={"Retry-After": says}), 200)
+    send(gateway, proxy)
+    gateway.clock.settle()
+    send(gateway, proxy)
+    gateway.clock.settle()
+    assert len(gateway.target.received) == 2
+
+
 def test_a_wait_beyond_the_window_is_moved_before_its_end_once(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy(caller=CALLER)
     gateway.target.says = Says(status=503, headers={"Retry-After": "100000"})

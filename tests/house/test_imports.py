@@ -36,6 +36,7 @@ FLOORS = (
         "rrgate.messages",
         "rrgate.model",
         "rrgate.names",
+        "rrgate.retry_after",
         "rrgate.outside_values",
         "rrgate.paths",
         "rrgate.plugin_context",
