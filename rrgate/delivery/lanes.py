@@ -43,14 +43,17 @@ class Lanes:
         """The next one, of a proxy that `may`; None if there is none."""
         order = self._order
         passes = (_DEAREST // _QUANTUM + 1) * len(order)
+        refused = 0
         for _ in range(passes):
-            if not order:
-                break
+            if refused == len(order):
+                break  # none may, or there is none
             proxy_id = order[0]
             lane = self._lanes[proxy_id]
             if not may(proxy_id):
                 order.rotate(-1)
+                refused += 1
                 continue
+            refused = 0
             cost = min(1 + lane[0].size // _UNIT, _DEAREST)
             if self._deficits[proxy_id] < cost:
                 self._deficits[proxy_id] += _QUANTUM

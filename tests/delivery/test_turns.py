@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from twisted.internet.defer import Deferred
 
+from rrgate.delivery.lanes import Lanes
+from rrgate.delivery.table import Due
 from rrgate.delivery.worker import LANE, LOOK
 from rrgate.testing import MemoryGateway, Says
 from tests.delivery.test_backlog import wait
@@ -97,3 +99,16 @@ def test_as_many_are_sent_as_may_be(gateway: MemoryGateway) -> None:
     gateway.delivery.worker.wake()
     gateway.clock.advance(LOOK / 2)
     assert len(gateway.target.received) == MANY
+
+
+def test_each_lane_is_asked_once_where_none_may() -> None:
+    lanes = Lanes()
+    lanes.fill({f"p{number}": [Due(number, f"p{number}", 0)] for number in range(100)})
+    asked: list[str] = []
+    assert lanes.take(lambda proxy_id: bool(asked.append(proxy_id))) is None
+    assert len(asked) == 100, "a target that is down has many, and they are asked at each end of an attempt"
+    taken = lanes.take(lambda proxy_id: proxy_id == "p99")
+    assert taken is not None
+    assert taken.proxy_id == "p99"
+    assert lanes.take(lambda proxy_id: proxy_id == "p99") is None
+    assert len(lanes) == 99
