@@ -168,11 +168,16 @@ class Queue(Reading):
         behind: tuple[int, int] | None,
         window: int,
     ) -> Deferred[tuple[list[Row], tuple[int, int] | None]]:
-        """See `steering.dead`: some of these, sent again; and behind which to go on, None at the end."""
+        """See `steering.dead`: those of some of these that are in one of `wanted`, sent again; and behind which to go
+        on, None at the end. There may be none of them among those that were looked at."""
 
         def work(connection: sqlite3.Connection) -> tuple[list[Row], tuple[int, int] | None]:
-            found = steering.dead(connection, proxy_id, wanted, after, before, behind, MOST_REPLAYED)
-            rows = [steering.replay(connection, row.id, self.now(), self._keep, window) for row in found]
+            found = steering.dead(connection, proxy_id, after, before, behind, MOST_REPLAYED)
+            rows = [
+                steering.replay(connection, row.id, self.now(), self._keep, window)
+                for row in found
+                if row.progress.state in wanted
+            ]
             more = len(found) == MOST_REPLAYED
             return rows, (found[-1].accepted_at, found[-1].id) if more else None
 

@@ -7,11 +7,9 @@ with them (managing.py).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
 
 from rrgate.delivery import states
 from rrgate.delivery.schema import DEAD
-from rrgate.delivery.states import State
 from rrgate.delivery.table import ROW, Keep, Row, read, row_of, save
 
 
@@ -32,29 +30,20 @@ def replay(connection: sqlite3.Connection, id: int, now: int, keep: Keep, window
 def dead(
     connection: sqlite3.Connection,
     proxy_id: str,
-    wanted: Collection[State],
     after: int | None,
     before: int | None,
     behind: tuple[int, int] | None,
     most: int,
 ) -> list[Row]:
-    """Up to `most` of a proxy's requests in one of `wanted` that were taken after and before these, exclusively, and
-    come `behind` (when it was taken, its number) that one; in this order."""
+    """Up to `most` of a proxy's requests that may be replayed, were taken after and before these, exclusively, and come
+    `behind` (when it was taken, its number) that one; in this order."""
     behind = behind or (0, 0)
     # SQLite seeks by the one bound on the time alone.
     least = max(behind[0] - 1, -1 if after is None else after)
     rows = connection.execute(
         f"SELECT {ROW} FROM requests WHERE proxy_id = ? AND {DEAD} AND (accepted_at, id) > (?, ?) "
-        f"AND accepted_at > ? AND accepted_at < ? AND state IN ({', '.join('?' * len(wanted))}) "
-        "ORDER BY accepted_at, id LIMIT ?",
-        (
-            proxy_id,
-            *behind,
-            least,
-            2**62 if before is None else before,
-            *(state.value for state in wanted),
-            most,
-        ),
+        "AND accepted_at > ? AND accepted_at < ? ORDER BY accepted_at, id LIMIT ?",
+        (proxy_id, *behind, least, 2**62 if before is None else before, most),
     )
     return [row_of(row) for row in rows]
 

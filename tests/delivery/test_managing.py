@@ -219,3 +219,18 @@ def test_what_nobody_sends_again_by_itself_is_told_of(gateway: MemoryGateway) ->
         ("delivery-unknown", proxy.id),
     ]
     assert KEY not in repr(gateway.events)
+
+
+def test_a_replay_looks_at_some_at_a_time_whatever_is_wanted_of_them(
+    gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rrgate.delivery.queue.MOST_REPLAYED", 2)
+    proxy = gateway.proxy(caller=CALLER)
+    dead(gateway, proxy, "failed")
+    dead(gateway, proxy, "failed")
+    wanted = dead(gateway, proxy, "exhausted")
+    first = now(gateway.delivery.managing.replay_all(proxy.id, ["exhausted"], None, None, None))
+    assert (first.count, first.behind is None) == (0, False), "nobody's accept waits for those before"
+    second = now(gateway.delivery.managing.replay_all(proxy.id, ["exhausted"], None, None, first.behind))
+    assert (second.count, second.behind) == (1, None)
+    assert status(gateway, proxy, wanted)["status"] != "exhausted"
