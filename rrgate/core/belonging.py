@@ -25,7 +25,7 @@ class Handles(Protocol):
     async def delete(self, call: Call) -> Answer: ...
 
 
-def check_carried_out(
+def check_by_plugins(
     problems: list[Problem],
     checks: frozenset[str],
     plugins: Collection[type[Plugin]],

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
-from rrgate.core.belonging import check_carried_out, routes_below
+from rrgate.core.belonging import check_by_plugins, routes_below
 from rrgate.core.changes import changed
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import page_of
@@ -26,7 +26,7 @@ from rrgate.model.rule_documents import third_spelling
 def check_filter(house: CoreHouse, filter_: Filter) -> None:
     """Raises ConfigError unless its patterns are well formed, and a plugin carries out all that it says."""
     rule = filter_.as_rule
-    check_carried_out(
+    check_by_plugins(
         rule.misformed(),
         rule.checks,
         house.registry.plugins,

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import frozen
 
 from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
-from rrgate.core.belonging import check_carried_out, routes_below
+from rrgate.core.belonging import check_by_plugins, routes_below
 from rrgate.core.changes import changed
 from rrgate.core.checking import owned
 from rrgate.core.house import CoreHouse
@@ -29,7 +29,7 @@ EXTRAS = (Extra(WARNINGS, "an array of strings", help="Why it can never decide a
 
 def check_rule(house: CoreHouse, rule: Rule) -> None:
     """Raises ConfigError unless the patterns of `rule` are well formed, and a plugin carries out all that it checks."""
-    check_carried_out(
+    check_by_plugins(
         rule.misformed(),
         rule.checks,
         house.registry.plugins,
