@@ -73,7 +73,8 @@ def test_one_that_cannot_be_filtered_is_not_kept(gateway: MemoryGateway) -> None
 
 
 def test_filters_made_while_it_waits_are_for_it_too(gateway: MemoryGateway) -> None:
-    gateway.target.says = lambda _: Says(503) if len(gateway.target.received) == 1 else ANSWER
+    later = Says(503, headers={"Retry-After": "60"})
+    gateway.target.says = lambda _: later if len(gateway.target.received) == 1 else ANSWER
     proxy = gateway.proxy(caller=CALLER)
     request_id = sent(gateway, proxy)
     gateway.clock.advance(0)
