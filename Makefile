@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# One more than there are processors: many tests wait for processes. On two it takes a sixth less.
+WORKERS = $(shell expr $$(nproc) + 1)
 
 # Tests start some hundred processes: without bytecode each would compile the whole project again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,7 +18,7 @@ run: .venv/installed
 test: .venv/installed-test tests/openid/node_modules/.package-lock.json
 	$(BIN)/ruff check
 	$(BIN)/mypy >.venv/types.txt 2>&1 & types=$$!; \
-	$(BIN)/python -m pytest -q -rs -n auto --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	$(BIN)/python -m pytest -q -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types; types=$$?; echo "mypy:"; cat .venv/types.txt; exit $$((tests | types))
 
 bench: .venv/installed-test
