@@ -11,6 +11,7 @@ from unittest.mock import Mock
 import pytest
 import pytest_twisted
 
+from rrgate.names import Crossing
 from rrgate.route import Route
 from tests.running_gateway import KEY, RunningGateway
 from tests.targets import Connection, Target
@@ -80,3 +81,14 @@ def test_a_passed_name_crosses_only_when_it_is_known_that_another_was_used(
         cut_prefixes=(b"requestrocket-",),
     )
     assert [name for _, name, _ in Route.crossing_fields(route, FIELDS, read_from)] == sent
+
+
+def test_verdicts_on_names_are_remembered_within_a_bound() -> None:
+    crosses = Crossing(frozenset({b"cookie"}), (b"x-forwarded-",))
+    for number in range(2000):
+        assert crosses[b"x-%d" % number]
+        assert not crosses[b"cookie"]
+        assert not crosses[b"x-forwarded-%d" % number]
+        assert len(crosses) <= 256
+    assert crosses[b"y" * 65]
+    assert b"y" * 65 not in crosses
