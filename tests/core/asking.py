@@ -55,7 +55,7 @@ class Connection(Protocol):
         assert version == "HTTP/1.1"
         waiting.callback((int(status), fields, rest))
 
-    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008
+    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: B008 - never changed, as Twisted's own default
         self.open = False
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None

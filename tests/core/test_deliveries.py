@@ -84,8 +84,7 @@ async def test_a_queue_that_cannot_be_used_says_when_to_come_again(core: Core, a
     where, _ = await at(core, r1="waiting")
     core.deliveries.error = sqlite3.OperationalError("disk I/O error at /somewhere")
     if action == "replay":
-        core.deliveries.replay_all = core.deliveries.told  # type: ignore[method-assign, assignment]
-        core.deliveries.replay_all = _fails  # type: ignore[method-assign, assignment]
+        core.deliveries.replay_all = _fails  # type: ignore[method-assign, assignment]  # the fault is what is tested
     body = {"processedAfter": "2026-01-01"} if action == "replay" else None
     told = await core.ask("POST", f"{where}/{action}", body)
     assert (told.status, told.headers["retry-after"]) == (503, "5")

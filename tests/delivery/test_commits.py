@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
 def opened(file: Path) -> Commits:
     from twisted.internet import reactor
 
-    return Commits(open_migrated(file, migrations, synchronous="FULL"), reactor)  # type: ignore[arg-type]
+    return Commits(open_migrated(file, migrations, synchronous="FULL"), reactor)  # type: ignore[arg-type]  # a module to mypy
 
 
 def writes(number: int) -> Callable[[sqlite3.Connection], int]:

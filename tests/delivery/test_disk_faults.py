@@ -126,7 +126,7 @@ async def test_wherever_the_disk_fails_once_it_is_taken_and_sent_once_or_not_at_
     refused = 0
     for place in range(1, 300):
         path = f"/once/{place}"
-        bench.disk.refuse(lambda asked, number, place=place: number == place, apsw.IOError)  # type: ignore[misc]
+        bench.disk.refuse(lambda asked, number, place=place: number == place, apsw.IOError)  # type: ignore[misc]  # `place` is bound
         told = await bench.send(path)
         assert told.status in (202, 503)
         if told.status == 202:

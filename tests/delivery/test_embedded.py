@@ -79,4 +79,4 @@ def test_by_code_of_the_same_process(gateway: MemoryGateway) -> None:
 def test_there_is_no_third_api(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy()
     with pytest.raises(ValueError, match="one of api, async"):
-        gateway.agent(proxy, api="core")  # type: ignore[arg-type]
+        gateway.agent(proxy, api="core")  # type: ignore[arg-type]  # that it is wrong is the point
