@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from rrgate.delivery.states import MOST_ATTEMPTS
 from rrgate.torture.plan import BREAKS_OFF, GOOD, TRANSIENT, Plan
 from rrgate.torture.target import Arrival
 
@@ -108,8 +109,14 @@ def _lost(plan: Plan, arrived: Sequence[Arrival], ending: Ending | None, accepte
         return "is said to have failed, and was never answered so"
     if ending.state == "unknown" and (plan.repeatable or not ending.broken_off):
         return "is unknown without need"
-    if ending.state in ("exhausted", "cancelled"):
-        return f"is {ending.state}, for which there was no reason"
+    if ending.state == "cancelled":
+        return "is cancelled, and nobody asked for that"
+    if ending.state == "exhausted":
+        answered = sum(status in TRANSIENT for status in told)
+        if ending.attempts < MOST_ATTEMPTS:
+            return f"is exhausted after {ending.attempts} attempts"
+        if ending.attempts - ending.broken_off > answered:
+            return f"is exhausted, and was told {answered} times to come again"
     return ""
 
 

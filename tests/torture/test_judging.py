@@ -46,6 +46,9 @@ def judge(plan: Plan, end: Ending | None, *arrived: Arrival, accepted: bool = Tr
         (plan("GET"), ending(attempts=2, broken_off=1), [arrival(10.5), arrival(12, 2)]),  # read after the kill
         (plan("GET"), ending(), [arrival(status=BREAKS_OFF), arrival(2)]),  # on a connection that was closed
         (plan(key="k"), ending(attempts=2, broken_off=1), [arrival(9, key="k"), arrival(12, 2, key="k")]),
+        # Kills can use up all attempts of what takes long.
+        (plan("GET"), ending("exhausted", attempts=11, broken_off=10), [arrival(status=503)]),
+        (plan("GET"), ending("exhausted", attempts=11, broken_off=11), []),
     ],
 )
 def test_what_may_be_passes(plan: Plan, end: Ending, arrived: list[Arrival]) -> None:
@@ -73,6 +76,8 @@ def test_what_is_repeated_is_counted() -> None:
         (plan(), ending(), [arrival(status=503)]),
         (plan(), ending("failed"), [arrival()]),
         (plan(), ending("exhausted"), [arrival(status=503)]),
+        (plan("GET"), ending("exhausted", attempts=10, broken_off=9), [arrival(status=503)]),
+        (plan("GET"), ending("exhausted", attempts=11, broken_off=9), [arrival(status=503)]),
         (plan(), ending("cancelled"), []),
         (plan(), ending("unknown"), [arrival()]),
         (plan("GET"), ending("unknown", broken_off=1), [arrival()]),
