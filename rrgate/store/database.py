@@ -135,16 +135,18 @@ def copy(database: Database, to: Path) -> None:
 
 
 @contextmanager
-def transaction(database: Database) -> Iterator[sqlite3.Connection]:
+def transaction(database: Database, *, keys_at_end: bool = False) -> Iterator[sqlite3.Connection]:
     """One transaction: all of the block, or nothing if it raises.
 
-    It takes the write lock at once, so that another process is waited for instead of failing halfway. Foreign keys
-    are checked at the end, so that the order of rows does not matter.
+    It takes the write lock at once, so that another process is waited for instead of failing halfway. `keys_at_end`:
+    foreign keys are checked then, so that the order of rows does not matter; not for what is done often, since SQLite
+    then compiles anew each statement that the connection knows.
     """
     connection = database.conn
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("PRAGMA defer_foreign_keys = ON")
+        if keys_at_end:
+            connection.execute("PRAGMA defer_foreign_keys = ON")
         yield connection
         connection.execute("COMMIT")
     except BaseException:

@@ -49,9 +49,8 @@ class NotificationPage:
 
 
 def write_notices(connection: sqlite3.Connection, notices: Iterable[Notice], now: int) -> None:
-    """Inside a transaction of its own: keep those that were not told within the hour, and whose receiver there is."""
-    # At once, so that one whose receiver has gone is the only one that is not kept.
-    connection.execute("PRAGMA defer_foreign_keys = OFF")
+    """Inside a transaction that checks keys at once: keep those that were not told within the hour, and whose receiver
+    there is."""
     connection.execute("DELETE FROM notifications WHERE created_at <= ?", (now - KEPT,))
     for notice in notices:
         given = {**_receiver(notice.type, notice.receiver_id), "id": new_id(), "at": now, "since": now - QUIET + 1}
@@ -94,8 +93,7 @@ def find_notification(
 
 
 def mark_read(connection: sqlite3.Connection, id: str, reader: str) -> None:
-    """Inside a transaction of its own: `reader` has read it. Nothing, if either is no more."""
-    connection.execute("PRAGMA defer_foreign_keys = OFF")
+    """Inside a transaction that checks keys at once: `reader` has read it. Nothing, if either is no more."""
     with suppress(sqlite3.IntegrityError):
         connection.execute(
             "INSERT OR IGNORE INTO notification_reads (number, user_id) "

@@ -155,7 +155,7 @@ class Store:
         rows = [(table_of(noun), table_of(noun).row(noun)) for noun in nouns]
         keys = {}
         aliased = [(noun.id,) for noun in nouns if isinstance(noun, Proxy)]
-        with _told(), transaction(self._database) as connection:
+        with _told(), transaction(self._database, keys_at_end=True) as connection:
             if self.secrets.unsaved():
                 # Looked at here, where no rotation can come between: it changes the instance key first of all.
                 keys = self.secrets.unsaved_under(_instance_key(self._database).master_key_id)
@@ -183,7 +183,7 @@ class Store:
         """
         clients = [noun.id for noun in nouns if isinstance(noun, Client)]
         parents = [(noun.id,) for noun in nouns if isinstance(noun, Credential | Target | Proxy)]
-        with _told(), transaction(self._database) as connection:
+        with _told(), transaction(self._database, keys_at_end=True) as connection:
             for owned in ("rules", "filters", "meters"):
                 connection.executemany(f"DELETE FROM {owned} WHERE parent_id = ?", parents)
             for noun in nouns:
