@@ -100,7 +100,7 @@ def open_delivery(
     worker = Worker(
         queue,
         directory,
-        Courier(queue, directory, sender, telling, is_gone),
+        Courier(queue, directory, sender, telling, is_gone, state.journal.flush),
         CallsBack(
             queue,
             directory,

@@ -56,14 +56,16 @@ class Courier:
         sender: Sender,
         telling: Telling,
         is_gone: Callable[[str], Awaitable[bool]],
+        flushed: Callable[[], Awaitable[object]],
     ) -> None:
         """`is_gone`: whether the proxy of that id, which is not in the Directory, was deleted; else another process has
-        made it, and this one does not know it yet."""
+        made it, and this one does not know it yet. `flushed`: returns once the log has on disk what it was given."""
         self._queue = queue
         self._directory = directory
         self._sender = sender
         self._telling = telling
         self._is_gone = is_gone
+        self._flushed = flushed
         self._log = Logger("rrgate.delivery")
 
     async def deliver(self, due: Due, trouble: Trouble) -> float:
@@ -145,14 +147,20 @@ class Courier:
 
     # Telling.
 
-    async def tell_once_more(self) -> None:
-        """Tell the log of the requests that ended before a gateway died, and of which it may not know. Raises
-        sqlite3.Error."""
-        behind = 0
-        while found := await self._queue.untold(behind, MOST_TOLD):
-            for untold in found:
-                self._telling.once_more(untold)
-            behind = found[-1].row.id
+    async def tell_once_more(self, until: int, behind: int) -> int | None:
+        """Tell the log of some requests that had ended by `until`, before a gateway died, and of which it may not know.
+
+        Returns when it has them. By number, `behind` that one; the number of the last, None where there are no more.
+        Raises sqlite3.Error.
+        """
+        found = await self._queue.untold(until, behind, MOST_TOLD)
+        for untold in found:
+            self._telling.once_more(untold)
+        if len(found) < MOST_TOLD:
+            return None
+        # Given all at once, a hundred thousand would be shed where they do not fit.
+        await self._flushed()
+        return found[-1].row.id
 
     async def recovered(self, row: Row) -> None:
         """A request that was being sent when its gateway died is what `row` says now. Raises sqlite3.Error."""

@@ -124,12 +124,13 @@ class Reading:
 
         return self._reads.call(work)
 
-    def untold(self, behind: int, most: int) -> Deferred[list[Untold]]:
-        """Up to `most` requests that have ended, of which the log may not know; by number, `behind` that one."""
+    def untold(self, until: int, behind: int, most: int) -> Deferred[list[Untold]]:
+        """Up to `most` requests that had ended by `until`, of which the log may not know; by number, `behind` that
+        one."""
 
         def work() -> list[Untold]:
             found = []
-            for id, head in untold.remembered(self._reader.conn, behind, most):
+            for id, head in untold.remembered(self._reader.conn, until, behind, most):
                 row = table.read(self._reader.conn, id)
                 last = table.attempts(self._reader.conn, id)[-1:]
                 try:

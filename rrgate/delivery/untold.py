@@ -34,10 +34,12 @@ def forget(connection: sqlite3.Connection, ids: Collection[int]) -> None:
     connection.executemany("DELETE FROM untold WHERE request = ?", [(id,) for id in ids])
 
 
-def remembered(connection: sqlite3.Connection, behind: int, most: int) -> list[tuple[int, bytes]]:
-    """Numbers and heads of up to `most` that come behind that number."""
+def remembered(connection: sqlite3.Connection, until: int, behind: int, most: int) -> list[tuple[int, bytes]]:
+    """Numbers and heads of up to `most` that had ended by `until` and come behind that number."""
     return connection.execute(
-        "SELECT request, head FROM untold WHERE request > ? ORDER BY request LIMIT ?", (behind, most)
+        "SELECT request, head FROM untold JOIN requests ON id = request WHERE request > ? AND ended_at <= ? "
+        "ORDER BY request LIMIT ?",
+        (behind, until, most),
     ).fetchall()
 
 

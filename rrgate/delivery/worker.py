@@ -165,13 +165,12 @@ class Worker:
             self._set_timer(AGAIN, self._own)
 
     async def _begin(self) -> None:
-        told, more = False, True
+        # Beside the rest: what is to be delivered does not wait for the log.
+        self._spawn(self._tell_once_more(self._queue.now()))
+        more = True
         rows: deque[Row] = deque()
         while self._running and (more or rows):
             try:
-                if not told:
-                    await self._courier.tell_once_more()
-                    told = True
                 if not rows:
                     rows.extend(await self._queue.recover(RECOVERED))
                     more = len(rows) == RECOVERED
@@ -183,6 +182,14 @@ class Worker:
         # Not before: what is begun by now is not what a dead one has left.
         self._owner = True
         self.wake()
+
+    async def _tell_once_more(self, until: int) -> None:
+        behind: int | None = 0
+        while self._running and behind is not None:
+            try:
+                behind = await self._courier.tell_once_more(until, behind)
+            except (sqlite3.Error, OSError) as error:
+                await self._pause.wait_out(error)
 
     # Whose turn it is.
 

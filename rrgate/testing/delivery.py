@@ -53,10 +53,6 @@ async def _is_gone(proxy_id: str) -> bool:
     return True
 
 
-async def _flushed() -> None:
-    """The log of a gateway in memory has at once what it is given."""
-
-
 def _secrets(proxy: Proxy, now: int) -> list[bytes]:
     """What was put into a proxy is not sealed."""
     until = proxy.previous_callback_secret_expires_at
@@ -125,7 +121,7 @@ class MemoryDelivery:
         worker = Worker(
             self.queue,
             self._directory,
-            Courier(self.queue, self._directory, sender, self._telling, _is_gone),
+            Courier(self.queue, self._directory, sender, self._telling, _is_gone, self.flushed),
             CallsBack(
                 self.queue,
                 self._directory,
@@ -145,7 +141,7 @@ class MemoryDelivery:
 
     @cached_property
     def _telling(self) -> Telling:
-        untold = Untold(self.queue, self._clock, _flushed)
+        untold = Untold(self.queue, self._clock, self.flushed)
         return Telling(
             self._directory, self._clock, self.queue.now, self._records.put, self._tell, untold.given
         )
@@ -169,6 +165,9 @@ class MemoryDelivery:
 
     def _wake(self) -> None:
         self.worker.wake()
+
+    async def flushed(self) -> None:
+        """The log of a gateway in memory has at once what it is given."""
 
     async def accept(self, ex: Exchange) -> Reply:
         """See `rrgate.pipeline_parts.Accepts`."""

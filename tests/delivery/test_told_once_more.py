@@ -1,0 +1,64 @@
+"""Ends that a dead gateway left untold: the log is told as fast as it takes them, and nothing waits for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from rrgate.delivery import courier
+from rrgate.store.database import transaction
+from rrgate.testing import MemoryGateway
+from tests.delivery.test_delivering import CALLER, send, status
+
+
+@pytest.fixture
+def gateway() -> Iterator[MemoryGateway]:
+    gateway = MemoryGateway()
+    yield gateway
+    gateway.stop()
+
+
+def test_the_log_is_given_no_more_than_it_takes_and_delivery_goes_on_meanwhile(
+    gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "MOST_TOLD", 2)
+    proxy = gateway.proxy(caller=CALLER)
+    left = [send(gateway, proxy) for _ in range(5)]
+    gateway.clock.settle()
+    gateway.delivery.worker.break_off()
+    gateway.records.clear()  # it dies before the log has written anything
+    flushes: list[Deferred[None]] = []
+
+    def flushed() -> Deferred[None]:
+        flushes.append(Deferred())
+        return flushes[-1]
+
+    monkeypatch.setattr(gateway.delivery, "flushed", flushed)
+    gateway.delivery.worker = gateway.delivery.new_worker()
+    assert [len(gateway.records), len(flushes)] == [2, 1]
+    gateway.clock.advance(0.5)
+    meanwhile = send(gateway, proxy)
+    gateway.clock.settle()
+    assert status(gateway, proxy, meanwhile)["status"] == "succeeded"
+    for told in (4, 5):
+        flushes.pop().callback(None)
+        assert sum(record["processed"] and record["sKey"] in left for record, _ in gateway.records) == told
+    assert flushes == []
+    ended = [record["sKey"] for record, _ in gateway.records if record["processed"]]
+    assert sorted(ended) == sorted([*left, meanwhile]), "each once"
+
+
+def test_what_is_sent_again_meanwhile_is_told_at_its_new_end_alone(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    send(gateway, proxy)
+    gateway.clock.settle()
+    gateway.delivery.worker.break_off()
+    gateway.records.clear()
+    with transaction(gateway.delivery.database) as connection:
+        connection.execute("UPDATE requests SET state = 'waiting', due_at = 2e15, ended_at = NULL, keep_until = NULL")
+    gateway.delivery.worker = gateway.delivery.new_worker()
+    gateway.clock.settle()
+    assert list(gateway.records) == []
+    assert len(gateway.delivery.rows("SELECT * FROM untold")) == 1
