@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from rrgate.delivery import steering, table, untold
 from rrgate.delivery.bounds import Depth, depth
 from rrgate.delivery.kept import Answer, Loaded, Seals, Shown, Untold, answer_row, body_row, head_row
+from rrgate.delivery.looking import due
 from rrgate.delivery.states import ENDED
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Due, Row
@@ -65,12 +66,12 @@ class Reading:
         return self._reads.call(work)
 
     def due(self, most: int) -> Deferred[tuple[dict[str, list[Due]], int | None]]:
-        """See `table.due`."""
+        """See `looking.due`."""
 
         def work() -> tuple[dict[str, list[Due]], int | None]:
             now = self.now()
             self.depth = depth(self._reader.conn)
-            return table.due(self._reader.conn, now, most)
+            return due(self._reader.conn, now, most)
 
         return self._reads.call(work)
 

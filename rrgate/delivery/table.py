@@ -193,33 +193,6 @@ def recover(connection: sqlite3.Connection, now: int, keep: Keep, most: int) -> 
     return tuple(recovered)
 
 
-def due(connection: sqlite3.Connection, now: int, most: int) -> tuple[dict[str, list[Due]], int | None]:
-    """By proxy, up to `most` requests each that are due, the longest due first; and when the next one will be.
-
-    Costs a look into an index for each proxy, however many requests wait.
-    """
-    lanes: dict[str, list[Due]] = {}
-    lane = ""
-    while True:
-        found = connection.execute(
-            "SELECT proxy_id FROM requests WHERE due_at IS NOT NULL AND proxy_id > ? ORDER BY proxy_id LIMIT 1", (lane,)
-        ).fetchone()
-        if found is None:
-            break
-        lane = found[0]
-        rows = connection.execute(
-            "SELECT id, proxy_id, size FROM requests WHERE due_at IS NOT NULL AND proxy_id = ? AND due_at <= ? "
-            "ORDER BY due_at, id LIMIT ?",
-            (lane, now, most),
-        ).fetchall()
-        if rows:
-            lanes[lane] = [Due(*row) for row in rows]
-    following = connection.execute(
-        "SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL AND due_at > ?", (now,)
-    ).fetchone()
-    return lanes, following[0]
-
-
 def purge(connection: sqlite3.Connection, now: int) -> int:
     """Remove some of what was kept for long enough; how many."""
     connection.execute("DELETE FROM totals WHERE requests = 0")
