@@ -94,12 +94,14 @@ def add_callback(
     found = connection.execute("SELECT url FROM callbacks WHERE request = ?", (row.id,)).fetchone()
     if found is None:
         return False
+    id = new_id()
     try:
         url = seals.unseal(row.client_id, callback_row(row.request_id), found[0])
+        head = seals.seal(row.client_id, head_row(id), url)
+        body = seals.seal(row.client_id, body_row(id), message(row, status, answer))
     except SecretError as error:
         _log.error("nobody is called back for request {id}: {error}", id=row.request_id, error=error)
         return False
-    id = new_id()
     call = NewRow(
         id,
         CALLBACKS + row.proxy_id,
@@ -107,8 +109,8 @@ def add_callback(
         b"",
         now,
         accepted(now, delay=0, window=WINDOW, repeatable=True),
-        seals.seal(row.client_id, head_row(id), url),
-        seals.seal(row.client_id, body_row(id), message(row, status, answer)),
+        head,
+        body,
         row.id,
     )
     insert(connection, call)

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from rrgate.api import CallsOutside, Event, OutsideAnswer, OutsideError
 from rrgate.delivery.callbacks import CALLBACKS, NotCallable, check_url, signed
 from rrgate.delivery.courier import UNKNOWN_PROXY, Trouble, written
+from rrgate.delivery.keyless import Keyless
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.states import ENDED, Outcome, State, WrongState, margin_of
 from rrgate.delivery.table import Due, Row
@@ -48,6 +49,7 @@ class CallsBack:
         """`outside`: guarded calls for a client, by its id. `secrets`: see `Unsealer.unseal_callback_secrets`.
         `is_gone`: see Courier. `random`: from 0 to 1. `tell`: see `BootHooks.tell`."""
         self._queue = queue
+        self._keyless = Keyless(queue)
         self._directory = directory
         self._outside = outside
         self._secrets = secrets
@@ -76,6 +78,8 @@ class CallsBack:
         except NotCallable as error:
             problem = f"The URL {error}"
         except SecretError as error:
+            if proxy is not None and await self._keyless.waits(due.proxy_id, error):
+                return 0.0
             self._log.error("callback {id} cannot be opened: {error}", id=id, error=error)
             problem = "What was kept of it, or the secret to sign it, cannot be opened any more"
         try:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from rrgate.delivery.callbacks import CALLBACKS
 from rrgate.delivery.kept import Loaded
+from rrgate.delivery.keyless import Keyless
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.sending import Sender, Sent
 from rrgate.delivery.states import ENDED, WINDOW, State, WrongState, margin_of
@@ -66,6 +67,7 @@ class Courier:
         self._telling = telling
         self._is_gone = is_gone
         self._flushed = flushed
+        self._keyless = Keyless(queue)
         self._log = Logger("rrgate.delivery")
 
     async def deliver(self, due: Due, trouble: Trouble) -> float:
@@ -89,7 +91,7 @@ class Courier:
         except (LookupError, WrongState):
             return 0.0  # it is over already, or was cancelled
         except SecretError as error:
-            return await self._unopened(id, error)
+            return await self._unopened(due, error)
         route = self._telling.route(proxy_id)
         if row.progress.state is not State.SENDING:
             self._telling.end(row, loaded.stored, None, OVER)
@@ -123,11 +125,15 @@ class Courier:
         self._telling.end(await self._queue.give_up(row.id, GONE.message), loaded.stored, None, GONE)
         return 0.0
 
-    async def _unopened(self, id: int, error: SecretError) -> float:
-        self._log.error("request {id} cannot be opened: {error}", id=id, error=error)
+    async def _unopened(self, due: Due, error: SecretError) -> float:
+        gone = due.proxy_id not in self._directory.proxies and await self._is_gone(due.proxy_id)
+        if not gone and await self._keyless.waits(due.proxy_id, error):
+            return 0.0
+        self._log.error("request {id} cannot be opened: {error}", id=due.id, error=error)
+        problem = GONE.message if gone else "What was kept of it cannot be opened any more"
         try:
-            await self._queue.give_up(id, "What was kept of it cannot be opened any more")
-        except WrongState:
+            await self._queue.give_up(due.id, problem)
+        except (LookupError, WrongState):
             pass  # it is over already
         return 0.0
 

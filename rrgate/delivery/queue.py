@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from rrgate.delivery import steering, table, untold
 from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full
@@ -26,13 +27,18 @@ from rrgate.delivery.states import ENDED, Outcome, State
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Keep, Row
 from rrgate.delivery.taking import New, Takes
+from rrgate.store.errors import SecretError
 
 T = TypeVar("T")
+
+_log = Logger("rrgate.delivery")
 
 FAULT_WAIT: Final = 30_000
 """Milliseconds until an attempt is made again that a fault of the gateway's own has kept from being sent."""
 MOST_REPLAYED: Final = 200
 """Requests at a time, so that no accept waits for long."""
+MOST_PUT_OFF: Final = 500
+"""The same; they need less."""
 
 
 class Queue(Reading):
@@ -78,6 +84,10 @@ class Queue(Reading):
         """See `table.prolong`."""
         return self._do(lambda connection: table.prolong(connection, since, self.now()))
 
+    def put_off(self, lane: str, wait: int) -> Deferred[None]:
+        """See `table.put_off`."""
+        return self._do(lambda connection: table.put_off(connection, lane, self.now(), wait, MOST_PUT_OFF))
+
     def begin(self, id: int) -> Deferred[Row]:
         """See `table.begin`."""
         return self._do(lambda connection: self._told(connection, table.begin(connection, id, self.now(), self._keep)))
@@ -110,7 +120,10 @@ class Queue(Reading):
         def work(connection: sqlite3.Connection) -> Row:
             sealed = None
             if answer is not None:
-                sealed = self._seals.seal(row.client_id, answer_row(row.request_id), answer.packed())
+                try:
+                    sealed = self._seals.seal(row.client_id, answer_row(row.request_id), answer.packed())
+                except SecretError as error:  # its key is gone meanwhile: what came of it is written down
+                    _log.error("the answer of request {id} is not kept: {error}", id=row.request_id, error=error)
             after = table.answer(
                 connection,
                 row.id,

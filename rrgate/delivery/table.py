@@ -134,6 +134,15 @@ def prolong(connection: sqlite3.Connection, since: int, now: int) -> None:
         )
 
 
+def put_off(connection: sqlite3.Connection, lane: str, now: int, wait: int, most: int) -> None:
+    """Up to `most` of what is due of a lane cannot be sent for `wait` milliseconds, which do not count for its time."""
+    connection.execute(
+        "UPDATE requests SET due_at = :now + :wait, deadline = deadline + :wait WHERE id IN (SELECT id FROM requests "
+        "WHERE due_at IS NOT NULL AND proxy_id = :lane AND due_at <= :now ORDER BY due_at, id LIMIT :most)",
+        {"now": now, "wait": wait, "lane": lane, "most": most},
+    )
+
+
 def begin(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
     """Its turn has come: a new attempt, written down before anything is sent; or its end. Raises WrongState."""
     before = read(connection, id)

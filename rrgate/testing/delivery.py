@@ -30,17 +30,28 @@ from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
 from rrgate.pipeline_parts import Records
 from rrgate.settings import Settings
+from rrgate.store.errors import SecretError
 from rrgate.testing.clock import Clock
 from rrgate.upstream import Upstream
 
 T = TypeVar("T")
 
 
-class _NotSealed:
+class NotSealed:
+    """In clear, as long as nothing is the matter with the keys."""
+
+    trouble: SecretError | None = None
+
     def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes:
+        """`plaintext`. Raises what is the matter."""
+        if self.trouble is not None:
+            raise self.trouble
         return plaintext
 
     def unseal(self, client_id: str, row: str, sealed: bytes) -> bytes:
+        """`sealed`. Raises what is the matter."""
+        if self.trouble is not None:
+            raise self.trouble
         return sealed
 
 
@@ -80,6 +91,7 @@ class MemoryDelivery:
         self._outside = outside
         self._records = records
         self._tell = tell
+        self.seals = NotSealed()
 
     @cached_property
     def database(self) -> Database:
@@ -97,7 +109,7 @@ class MemoryDelivery:
             AtOnce(self.database),
             _ReadsNow(),
             self.database,
-            _NotSealed(),
+            self.seals,
             now,
             Keep(),
             bounds_of(self._settings),
