@@ -21,16 +21,16 @@ test: .venv/installed-test tests/openid/node_modules/.package-lock.json
 	$(BIN)/python -m pytest -q -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types; types=$$?; echo "mypy:"; cat .venv/types.txt; exit $$((tests | types))
 
+# Installs what it compares with by itself, apart from everything else: bench/peers/installing.py.
 bench: .venv/installed-test
 	$(BIN)/python -m bench
-	$(BIN)/python -m bench.auth
 
 # Long, and with a seed of its own each time, which it prints.
 fuzz: .venv/installed-test
 	$(BIN)/python -m tests.core.fuzzing
 
 clean:
-	rm -rf tests/openid/node_modules .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .run
+	rm -rf tests/openid/node_modules bench/peers/node_modules bench/peers/.installed .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .run
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
 

@@ -9,7 +9,6 @@ ratio is that of such a pair.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 import time
@@ -24,11 +23,11 @@ from attrs import evolve, field, frozen
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from rich.console import Console
-from rich.table import Table
 
-from bench import load, parts
+from bench import load, nginx, parts
 from bench.load import Load, Round
 from bench.parts import CALLER_KEY, TARGET_TOKEN, Core, Missing, Part
+from bench.tables import Table, spread
 
 PAIRS = 7
 CONNECTIONS = 32
@@ -116,35 +115,41 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="auth types whose row's name holds this")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prog := "rrgate-bench") as name:
-        folder = Path(name)
-        started: list[Part] = []
         try:
-            started.append(target := parts.start_target(folder))
-            base = f"http://127.0.0.1:{target.port}"
-            process, port, core = parts.start_gateway(folder, target, "rrgate")
-            started.append(Part("rrgate", process, port, "", {}))
-            targets = {path: core.target(base + path) for path in ("", "/any")}
-            measured = []
-            for pair in pairs(f"{base}/token", folder):
-                if pair.name != BASE and given.only not in pair.name:
-                    continue
-                caller, towards = core.credential("proxy", *pair.caller), core.credential("target", *pair.towards)
-                proxy = core.proxy(caller, targets[pair.path], towards)
-                path = f"/api/{proxy}/rows"
-                part = Part(pair.name, process, port, path, pair.headers, pair.script)
-                if pair.script:
-                    part = evolve(part, before=partial(_forget, core, caller, pair.caller, count(1)))
-                measured.append(part)
-            for part in measured:
-                load.verify(part)
-            Console(width=140).print(_table(_rounds(measured, folder, given.pairs, given.seconds)))
+            table = measured(Path(name), given.pairs, given.seconds, given.only)
         except Missing as missing:
             print(f"{prog}: {missing}", file=sys.stderr)
             return 1
-        finally:
-            for part in reversed(started):
-                part.stop()
+    table.show(Console(width=140))
     return 0
+
+
+def measured(folder: Path, turns: int, seconds: int, only: str = "") -> Table:
+    """The table of all, or of those whose name holds `only`. Raises Missing."""
+    started: list[Part] = []
+    try:
+        started.append(target := nginx.start_target(folder))
+        base = f"http://127.0.0.1:{target.port}"
+        process, port, core = parts.start_gateway(folder, target, "rrgate")
+        started.append(Part("rrgate", process, port, "", {}))
+        targets = {path: core.target(base + path) for path in ("", "/any")}
+        compared = []
+        for pair in pairs(f"{base}/token", folder):
+            if pair.name != BASE and only not in pair.name:
+                continue
+            caller, towards = core.credential("proxy", *pair.caller), core.credential("target", *pair.towards)
+            proxy = core.proxy(caller, targets[pair.path], towards)
+            path = f"/api/{proxy}/rows"
+            part = Part(pair.name, process, port, path, pair.headers, pair.script)
+            if pair.script:
+                part = evolve(part, before=partial(_forget, core, caller, pair.caller, count(1)))
+            compared.append(part)
+        for part in compared:
+            load.verify(part)
+        return _table(_rounds(compared, folder, turns, seconds))
+    finally:
+        for part in reversed(started):
+            part.stop()
 
 
 def _forget(core: Core, credential: str, caller: tuple[str, Secret], numbers: Iterator[int]) -> None:
@@ -169,19 +174,15 @@ def _rounds(measured: Sequence[Part], folder: Path, number: int, seconds: int) -
 
 
 def _table(results: dict[str, list[tuple[Round, Round]]]) -> Table:
-    table = Table(title=f"GET, 1 KB JSON, {CONNECTIONS} connections, by auth type; median (least–most)")
-    for heading in ("callers → target", "CPU µs a request", f"× {BASE}"):
-        table.add_column(heading, justify="left" if heading.startswith("callers") else "right")
-    table.add_row(BASE, _spread([base.cpu for beside in results.values() for _, base in beside], 1), "1.00")
+    table = Table(
+        f"GET, 1 KB JSON, {CONNECTIONS} connections, by auth type; median (least–most)",
+        ("callers → target", "CPU µs a request", f"× {BASE}"),
+    )
+    table.add(BASE, spread([base.cpu for beside in results.values() for _, base in beside], 1), "1.00")
     for name, beside in results.items():
         ratios = [mine.cpu / base.cpu for mine, base in beside]
-        table.add_row(name, _spread([mine.cpu for mine, _ in beside], 1), _spread(ratios, 2))
+        table.add(name, spread([mine.cpu for mine, _ in beside], 1), spread(ratios, 2))
     return table
-
-
-def _spread(values: Sequence[float], digits: int) -> str:
-    """median (min–max)."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
 if __name__ == "__main__":

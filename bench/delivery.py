@@ -17,7 +17,7 @@ from attrs import evolve
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, parts
+from bench import load, nginx, parts
 from bench.load import Load
 from bench.parts import CALLER_KEY, TARGET_TOKEN, Core, Part
 
@@ -50,7 +50,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rrgate-bench") as name:
         folder = Path(name)
-        target = parts.start_target(folder)
+        target = nginx.start_target(folder)
         started = [target]
         try:
             ways, core = _ways(folder, target, "rrgate", "")

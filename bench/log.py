@@ -25,7 +25,7 @@ from attrs import asdict, frozen
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, parts
+from bench import load, nginx, parts
 from bench.history import DAYS, fill
 from bench.load import Load, Round
 from bench.parts import CALLER_KEY, TARGET_TOKEN, Core, Missing, Part
@@ -52,7 +52,7 @@ def main() -> int:
         started: list[Part] = []
         try:
             made = _made(folder, given.rows, console)
-            target = parts.start_target(folder, made.target_port)
+            target = nginx.start_target(folder, made.target_port)
             started.append(target)
 
             def start(setting: str) -> tuple[Part, Core]:
@@ -71,9 +71,7 @@ def main() -> int:
             rounds: dict[str, list[Round]] = {"nothing is removed": [], "removing": []}
             first = _oldest(folder)
             for _ in range(ROUNDS):
-                for those, setting in zip(
-                    rounds.values(), (FOREVER, f"log_retention_days={days}"), strict=True
-                ):
+                for those, setting in zip(rounds.values(), (FOREVER, f"log_retention_days={days}"), strict=True):
                     part, _ = start(setting)
                     load.run(part, Load(32, 2), folder)
                     those.append(load.run(part, Load(32, given.seconds), folder))
@@ -114,7 +112,7 @@ def _made(folder: Path, rows: int, console: Console) -> Made:
         made = Made(**json.loads(told.read_text()))
     else:
         folder.mkdir(exist_ok=True)
-        target = parts.start_target(folder)
+        target = nginx.start_target(folder)
         process, port, core = parts.start_gateway(folder, target, "log", settings=(FOREVER,))
         caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY})
         towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})

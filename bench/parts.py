@@ -1,6 +1,7 @@
-"""The programs that a run measures or needs: a target, nginx as the bare peer, and rrgate, each its own process tree.
+"""The programs that a run measures or needs, each its own process tree, and rrgate as one of them.
 
-Belongs here: starting and stopping them, configured for one and the same job. Does not: load (load.py) or figures.
+Belongs here: starting and stopping rrgate, configured for the job. Does not: nginx, also as the target (nginx.py),
+other peers (peers/), load (load.py) or figures.
 The job: check `X-API-Key`, take it out, put the target's bearer token in, forward, answer.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +22,7 @@ from typing import Any
 
 from attrs import frozen
 
+from bench.certificates import HOST
 from rrgate.model.rule import MOST_RULES
 
 CALLER_KEY = "bench-caller-key-5c1f0a"
@@ -47,6 +48,13 @@ class Part:
     """Lua for wrk in place of `headers`."""
     before: Callable[[], object] = lambda: None
     """Called before each round."""
+    authority: Path | None = None
+    """Of a target: who signed the certificate that it shows; None where it speaks no TLS."""
+
+    @property
+    def url(self) -> str:
+        """Its root, by the name that its certificate has."""
+        return f"https://{HOST}:{self.port}" if self.authority else f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         """End it, and wait."""
@@ -89,77 +97,15 @@ def wait_for(port: int, seconds: float = 15) -> None:
             return
 
 
-_NGINX = """
-daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log error;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; keepalive_requests 100000000; keepalive_timeout 600; client_body_temp_path {folder}/{name}-body;
-  proxy_temp_path {folder}/{name}-proxy; fastcgi_temp_path {folder}/x1; uwsgi_temp_path {folder}/x2;
-  scgi_temp_path {folder}/x3; client_max_body_size 0;
-  {content}
-}}
-"""
-
-_TARGET = """
-  server {{
-    listen 127.0.0.1:{port} backlog=4096; default_type application/json;
-    location / {{
-      if ($http_authorization != "Bearer {token}") {{ return 401 "no token"; }}
-      if ($http_x_api_key) {{ return 400 "the caller's key came through"; }}
-      return 200 '{body}';
-    }}
-    location /any/ {{
-      if ($http_authorization = "") {{ return 401 "no credential"; }}
-      if ($http_x_api_key) {{ return 400 "the caller's key came through"; }}
-      return 200 '{body}';
-    }}
-    location = /token {{
-      return 200 '{{"access_token": "{token}", "token_type": "Bearer", "expires_in": 86400}}';
-    }}
-  }}
-"""
-
-_GATEWAY = """
-  upstream target {{ server 127.0.0.1:{target}; keepalive 64; keepalive_requests 100000000; }}
-  server {{
-    listen 127.0.0.1:{port} backlog=4096;
-    location / {{
-      if ($http_x_api_key != "{key}") {{ return 401; }}
-      proxy_pass http://target; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header X-API-Key ""; proxy_set_header Authorization "Bearer {token}";
-      proxy_buffers 16 64k;
-    }}
-  }}
-"""
-
-
-def start_nginx(name: str, folder: Path, content: str, port: int) -> subprocess.Popen[bytes]:
-    """An nginx with one worker."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        raise Missing("nginx is not installed (Debian: nginx-light)")
-    config = folder / f"{name}.conf"
-    config.write_text(_NGINX.format(folder=folder, name=name, content=content))
-    process = subprocess.Popen([*PIN, nginx, "-c", str(config), "-p", str(folder)])
-    wait_for(port)
-    return process
-
-
-def start_target(folder: Path, port: int | None = None) -> Part:
-    """A target that answers 1 KB of JSON to whoever shows the token, and refuses who shows the caller's key; under
-    `/any/` it takes any `Authorization`, and at `/token` it gives the token out.
-    """
-    port = free_port() if port is None else port
-    process = start_nginx("target", folder, _TARGET.format(port=port, token=TARGET_TOKEN, body=BODY), port)
-    return Part("target", process, port, "/rows", {"Authorization": f"Bearer {TARGET_TOKEN}"})
-
-
-def start_bare(folder: Path, target: Part) -> Part:
-    """nginx as a bare gateway."""
-    port = free_port()
-    content = _GATEWAY.format(port=port, target=target.port, key=CALLER_KEY, token=TARGET_TOKEN)
-    process = start_nginx("bare", folder, content, port)
-    return Part("nginx", process, port, "/rows", {"X-API-Key": CALLER_KEY})
+UNMATCHED: Sequence[Mapping[str, object]] = (
+    {"methods": ["DELETE"], "path": "^/rows"},
+    {"path": "^/admin(/|$)"},
+    {"headers": [{"name": "^x-debug$"}]},
+    {"query": [{"name": "^debug$"}]},
+)
+"""What the deny rules check that are there when everything is on: one of each scope, and none matches."""
+A_MINUTE = 1_000_000_000
+"""A limit that is counted, and not reached."""
 
 
 def start_rrgate(
@@ -169,21 +115,27 @@ def start_rrgate(
     arguments: tuple[str, ...] = (),
     rules: Callable[[int], dict[str, object]] | None = None,
     python: str = sys.executable,
+    everything: bool = True,
 ) -> Part:
-    """A gateway as `twistd` runs it, with everything on that exists; configured over its Core API.
+    """A gateway as `twistd` runs it, configured over its Core API.
 
-    `rules`: the checks of the deny rule of a number; 200 are made in each of the four scopes, which is the most.
-    `python`: as `start_gateway`.
+    `everything`: a deny rule on each scope and a minute's limit, beside one additional header, log and telemetry.
+    `rules`: the checks of the deny rule of a number; 200 are made in each of the four scopes, which is the most, in
+    place of those. `python`: as `start_gateway`.
     """
     process, port, core = start_gateway(folder, target, name, arguments, python=python)
     caller = core.credential("proxy", "apiKey", {"key": "X-API-Key", "value": CALLER_KEY, "addToHeader": True})
     towards = core.credential("target", "bearer", {"token": TARGET_TOKEN})
-    where = core.target(f"http://127.0.0.1:{target.port}")
-    proxy = core.proxy(caller, where, towards)
+    where = core.target(target.url, target.authority)
+    limits: dict[str, object] = {"proxyMaxRequestsPerMinute": A_MINUTE} if everything else {}
+    proxy = core.proxy(caller, where, towards, **limits)
+    parents = (f"credentials/{caller}", f"credentials/{towards}", f"targets/{where}", f"proxies/{proxy}")
     if rules is not None:
-        parents = (f"credentials/{caller}", f"credentials/{towards}", f"targets/{where}", f"proxies/{proxy}")
         for number in range(MOST_RULES * len(parents)):
             core.make(f"{parents[number % len(parents)]}/rules", effect="deny", **rules(number))
+    elif everything:
+        for parent, checks in zip(parents, UNMATCHED, strict=True):
+            core.make(f"{parent}/rules", effect="deny", **checks)
     return Part(name, process, port, f"/api/{proxy}/rows", {"X-API-Key": CALLER_KEY})
 
 
@@ -242,16 +194,17 @@ class Core:
             credentialRegion=REGION, credentialSecret=dict(secret),
         )  # fmt: skip
 
-    def target(self, url: str) -> str:
-        """A new target."""
-        return self.make("targets", targetName="target", targetRegion=REGION, targetBaseURL=url)
+    def target(self, url: str, authority: Path | None = None) -> str:
+        """A new target, whose certificate `authority` signed."""
+        bundle = {"targetCABundle": authority.read_text()} if authority else {}
+        return self.make("targets", targetName="target", targetRegion=REGION, targetBaseURL=url, **bundle)
 
-    def proxy(self, caller: str, target: str, towards: str) -> str:
+    def proxy(self, caller: str, target: str, towards: str, **more: object) -> str:
         """A new proxy, with the one additional header that all in the bench have."""
         return self.make(
             "proxies",
             proxyName="bench", proxyRegion=REGION, proxyProxyCredentialId=caller, proxyTargetId=target,
-            proxyTargetCredentialId=towards, proxyAdditionalHeaders={"X-Bench": "1"},
+            proxyTargetCredentialId=towards, proxyAdditionalHeaders={"X-Bench": "1"}, **more,
         )  # fmt: skip
 
     def make(self, noun: str, **document: object) -> str:

@@ -22,7 +22,7 @@ from attrs import asdict, evolve
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, parts
+from bench import load, nginx
 from bench.asked import CHANGES, KEY, Core, Started, changes, disk, lists, start, timed
 from bench.load import Load
 from bench.many import TARGETS, Many, fill
@@ -60,7 +60,7 @@ def main() -> int:
         folder = Path(name)
         running: list[Part | Started] = []
         try:
-            running.append(target := parts.start_target(folder))
+            running.append(target := nginx.start_target(folder))
             url = f"http://127.0.0.1:{target.port}"
             small, _, few = made(folder / "small", url, Many(TARGETS, 2 * TARGETS, 0))
             large, first, many = made(folder / "large", url, Many(given.proxies, given.credentials, given.rules))
