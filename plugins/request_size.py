@@ -1,6 +1,7 @@
 """`proxyMaxRequestBytes`: the bound on a caller's body, 100 MiB if the proxy sets none; 413 beyond.
 
-A length that is announced is judged at once; one that is not, while the body comes.
+A length that is announced is judged at once; one that is not, while the body comes. It also bounds each message of a
+WebSocket that the caller opens.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class RequestSize(Plugin):
     def authorize(self, ex: Exchange) -> Reply | None:
         limit: int = self.config.limit
         length = ex.content_length if ex.held_body is None else len(ex.held_body)
-        if length is None:
+        if length is None or ex.handshake is not None:
             ex.request_body.bound(limit)
         elif length > limit:
             return Reply(413, f"The request's body is over the limit of {limit} bytes", "request-too-large", close=True)

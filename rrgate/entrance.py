@@ -139,6 +139,7 @@ class Entrance:
             self._wall(),
             visit,
         )
+        exchange.handshake = head.handshake  # nobody's connection: it is refused
         if identity is not None:
             exchange.identity = identity
             exchange.message = f"Called by code of this process as {identity.subject!r}"

@@ -20,6 +20,7 @@ from rrgate.paths import PathForms
 if TYPE_CHECKING:
     from rrgate.kept_bodies import KeptBodies
     from rrgate.route import Route
+    from rrgate.websocket.handshake import Handshake
 
 
 Story = Literal["whole", "beginning", "again", "end", "none"]
@@ -79,6 +80,7 @@ class Exchange:
         "final_status",
         "forms",
         "full_path",
+        "handshake",
         "held_body",
         "hops",
         "http10",
@@ -139,6 +141,7 @@ class Exchange:
         self.route: Route | None = None
         self.origin_path = b""
         self.forms: PathForms | None = None
+        self.handshake: Handshake | None = None
         self.held_body: bytes | None = None
         self.read_from: tuple[bytes, ...] = ()
         self.identity: Identity | None = None

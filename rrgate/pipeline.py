@@ -192,6 +192,8 @@ class Pipeline:
         assert route is not None
         chain = route.chain
         try:
+            if ex.handshake is not None and (refused := ex.handshake.refusal(ex.is_async)):
+                return refused
             if ex.is_async and self._delivery is not None:
                 return await self._delivery.accept(ex)
             if chain.body_needed or chain.body_limit is not None:
@@ -284,9 +286,8 @@ class Pipeline:
 
     def _internal_error(self, ex: Exchange) -> Reply:
         ex.checks |= Checks.SYSTEM_ERROR
-        status = 502 if ex.sent_at else 500
         message = "A step of this gateway failed; its operator's log says which"
-        return Reply(status, message, "internal-error", close=True)
+        return Reply(502 if ex.sent_at else 500, message, "internal-error", close=True)
 
     def _log_steps(self, ex: Exchange, route: Route) -> None:
         if not route.chain.on_log:

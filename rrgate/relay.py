@@ -18,6 +18,8 @@ from rrgate.messages import Reply, ResponseBound, TargetResponse
 from rrgate.route import Route
 from rrgate.steps import PluginFault, body_steps
 from rrgate.streams import OpenStreams
+from rrgate.websocket.opening import WebSockets
+from rrgate.websocket.stream import SwitchedResponse
 
 PAUSE = 0.2
 """Seconds without a byte after which a held answer of unknown size streams."""
@@ -50,6 +52,7 @@ class Relay:
         self._held = held
         self._streams = streams
         self._report = report
+        self._websockets = WebSockets(clock, headers, streams)
 
     def pass_whole(self, ex: Exchange, route: Route, response: TargetResponse) -> Reply | None:
         """As `pass_on`, for an answer that came in one piece and is not transformed: one write, no further turn."""
@@ -68,6 +71,8 @@ class Relay:
 
         Raises PluginFault while nothing has gone out, and CancelledError when the caller leaves.
         """
+        if isinstance(response, SwitchedResponse):
+            return await self._websockets.relay(ex, route, response)
         body, bound = response.body, response.bound
         transforms = route.chain.on_body
         no_body = ex.method == b"HEAD" or response.status in (204, 304)

@@ -142,6 +142,21 @@ class ListenerSettings:
         where="gateway listener",
         help="How long a caller's idle connection stays open.",
     )
+    max_websockets: int = setting(
+        values.whole(0, 1_000_000),
+        10_000,
+        unit="WebSockets",
+        where="gateway listener",
+        help="WebSockets open at one time; 503 beyond. They do not count for `max_in_flight`.",
+    )
+    websocket_ping_interval: float = setting(
+        values.seconds(0, 3600),
+        30.0,
+        unit="seconds",
+        where="WebSockets, both sides",
+        help="Who sends nothing for so long is sent a Ping, and closed if nothing comes for as long again. 0: nobody "
+        "is.",
+    )
     send_timeout: float = setting(
         values.seconds(0.1, 3600),
         60.0,

@@ -23,10 +23,13 @@ from rrgate.body import NO_BODY, Body, BodyBroken
 from rrgate.messages import TargetResponse
 from rrgate.upstream import TargetBroken, TargetTimeout
 from rrgate.waiting import Task, Waiter
+from rrgate.websocket.handshake import SWITCHING
+from rrgate.websocket.stream import Stream, SwitchedResponse
 from rrgate.wire.answer_head import CLOSE, MAX_FIELDS, MAX_HEAD, AnswerBroken, AnswerHead, judge_answer_head
 from rrgate.wire.deadline import Deadline
 from rrgate.wire.dialer import CannotConnect, Dialled
 from rrgate.wire.framing import ChunkedFramer, CloseFramer, Framer, FramingError, LengthFramer
+from rrgate.wire.switching import Opening
 from rrgate.wire.write_gate import WriteGate
 
 MAX_INTERIM = 16
@@ -92,6 +95,8 @@ class TargetConnection(Dialled):
         self._paused = False
         self._timeout = 0.0
         self._idle_timeout: float | None = None
+        self._opening: Opening | None = None
+        self._stream: Stream | None = None
 
     # The transport's side.
 
@@ -154,13 +159,15 @@ class TargetConnection(Dialled):
         to_head_request: bool,
         timeout: float,
         idle_timeout: float,
+        opening: Opening | None = None,
     ) -> Waiter[TargetResponse]:
         """Send a request; what is answered waits for the head of its answer, or all of it if it comes in one piece.
 
         `body`: whole, or streamed as it comes; `chunked` says how a streamed one is framed. `timeout`: seconds that the
         target has for the head of its answer, or for taking more of the body; waiting for the body itself is not its
-        fault. `idle_timeout`: seconds between bytes of its body. Raises ConnectionWentAway, TargetBroken,
-        TargetTimeout, and what reading `body` raises. Cancelling closes the connection.
+        fault. `idle_timeout`: seconds between bytes of its body. `opening`: the head asks for a WebSocket; if the
+        target agrees, a SwitchedResponse is answered. Raises ConnectionWentAway, TargetBroken, TargetTimeout, and what
+        reading `body` raises. Cancelling closes the connection.
         """
         self._busy = True
         self.first_byte = False
@@ -168,6 +175,7 @@ class TargetConnection(Dialled):
         self._head_request = to_head_request
         self._timeout = timeout
         self._idle_timeout = idle_timeout
+        self._opening = opening
         waiter = self._waiter = Waiter(self.abort)
         if isinstance(body, Body):
             self._deadline.clear()
@@ -239,6 +247,9 @@ class TargetConnection(Dialled):
             head = judge_answer_head(self._buffer[: end + 4], self._head_request, self._max_fields)
             self._buffer = self._buffer[end + 4 :]
             if head.status < 200:
+                if head.status == SWITCHING and self._opening is not None:
+                    self._switch(head, self._opening, end + 4)
+                    return
                 self._skip_interim(head)
                 continue
             self._begin_answer(head, end + 4)
@@ -249,6 +260,42 @@ class TargetConnection(Dialled):
             raise AnswerBroken("101 without a request to upgrade (RFC 9110 15.2.2)")
         if self._interim > MAX_INTERIM:
             raise AnswerBroken(f"more than {MAX_INTERIM} interim answers")
+
+    def _switch(self, head: AnswerHead, opening: Opening, size: int) -> None:
+        """The target has opened a WebSocket, and this connection is nothing else any more."""
+        fields = opening.judge(head)
+        self._gate.watched_by(self._stalled)
+        self._deadline.clear()
+        stream = self._framer = self._stream = Stream(
+            self.transport,
+            self._gate,
+            pause=self.pause_body,
+            resume=self.resume_body,
+            end=self._end_stream,
+            abort=self.abort,
+        )
+        self._body = stream.body
+        rest, self._buffer = self._buffer, b""
+        stream.feed(rest)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.fire(SwitchedResponse(head.status, head.reason, fields, stream, size))
+
+    def _stalled(self, blocked: bool) -> None:
+        """The target of a WebSocket takes nothing, or does again."""
+        if self._closing:
+            return
+        if blocked:
+            self._deadline.set(self._timeout)
+        else:
+            self._deadline.clear()
+
+    def _end_stream(self) -> None:
+        """The server closes first (RFC 6455 7.1.1): it has a while for that."""
+        if not self.lost and not self._closing:
+            self._closing = True
+            self._gone(self)
+            self._deadline.set(CLOSING)
 
     def _begin_answer(self, head: AnswerHead, size: int) -> None:
         self._head = head
@@ -316,6 +363,8 @@ class TargetConnection(Dialled):
             self._keep(self, head.idle)
 
     def _wait_for_more(self) -> None:
+        if self._stream is not None:
+            return
         if self._idle_timeout is None:
             self._deadline.clear()
         else:
@@ -329,7 +378,8 @@ class TargetConnection(Dialled):
     def pause_body(self) -> None:
         if not self._paused and not self.lost:
             self._paused = True
-            self._deadline.clear()
+            if self._stream is None:
+                self._deadline.clear()
             self.transport.pauseProducing()
 
     def resume_body(self) -> None:

@@ -49,6 +49,7 @@ class CallerListener(Factory):
         self.headers = AnswerHeaders(settings.header_prefix, wall)
         self.connections: set[CallerConnection] = set()
         self.in_flight = 0
+        self.websockets = 0
         self.draining = False
         self.log = Logger("rrgate.wire")
         self._idle: Deferred[None] | None = None
@@ -68,6 +69,17 @@ class CallerListener(Factory):
         if self._idle is not None:
             self._look_whether_over()
 
+    def switched(self) -> None:
+        """A request has become a WebSocket, which is not in flight: it may last for days."""
+        self.in_flight -= 1
+        self.websockets += 1
+
+    def websocket_ended(self) -> None:
+        """One WebSocket less."""
+        self.websockets -= 1
+        if self._idle is not None:
+            self._look_whether_over()
+
     def connection_ended(self, connection: CallerConnection) -> None:
         """One connection less."""
         self.connections.discard(connection)
@@ -77,7 +89,7 @@ class CallerListener(Factory):
     async def idle(self, seconds: float) -> None:
         """Return when every answer has been taken by its caller; what is not over after `seconds` is broken off."""
         if not await self._over(seconds):
-            count = self.in_flight or sum(connection.unflushed for connection in self.connections)
+            count = self.in_flight + self.websockets or sum(connection.unflushed for connection in self.connections)
             self.log.warn("{count} requests did not end in time and are broken off", count=count)
         for connection in tuple(self.connections):
             connection.close_for_good()
@@ -85,7 +97,7 @@ class CallerListener(Factory):
         await self._over(BREAKING_OFF)
 
     def _busy(self) -> bool:
-        return self.in_flight > 0 or any(connection.unflushed for connection in self.connections)
+        return self.in_flight + self.websockets > 0 or any(connection.unflushed for connection in self.connections)
 
     def _look_whether_over(self) -> None:
         idle = self._idle

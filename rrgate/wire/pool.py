@@ -17,6 +17,7 @@ from rrgate.wire.answer_head import MAX_FIELDS, MAX_HEAD
 from rrgate.wire.client import ConnectionWentAway, TargetConnection
 from rrgate.wire.dialer import CannotConnect, Connects
 from rrgate.wire.guard import AddressForbidden
+from rrgate.wire.switching import Opening
 from rrgate.wire.target_head import target_head
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PROPFIND", b"SEARCH", b"REPORT", b"QUERY"))
@@ -63,7 +64,12 @@ class Pool:
             if body.complete:
                 # Here already: sent in one piece with the head, and at hand if it must be sent once more.
                 body = request.body = body.take()
+        opening = None
+        if ex.handshake is not None:
+            opening = Opening.of(request)
         head, chunked = target_head(request, route, body, self._hops, ex.hops + 1)
+        if opening is not None:
+            head = opening.asked_by(head)
         target = route.target
         repeatable = request.method in IDEMPOTENT and not isinstance(body, Body)
         connection = self._take(route, repeatable)
@@ -80,6 +86,7 @@ class Pool:
                     to_head_request=request.method == b"HEAD",
                     timeout=target.timeout,
                     idle_timeout=target.idle_timeout,
+                    opening=opening,
                 )
             except ConnectionWentAway:
                 if fresh or not repeatable:

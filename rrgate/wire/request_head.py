@@ -14,6 +14,7 @@ import httptools
 from attrs import define
 
 from rrgate.messages import Fields
+from rrgate.websocket.handshake import Handshake, handshake_of
 from rrgate.wire.fieldlines import CONTENT_LENGTH, FieldLines, cut_connection_named, transfer_coding
 
 METHODS: Final = frozenset(
@@ -56,6 +57,8 @@ class RequestHead:
     http10: bool
     keep_alive: bool
     expects_continue: bool
+    handshake: Handshake | None = None
+    """What it asks for if it is to open a WebSocket."""
 
 
 def judge_beginning(begun: bytes, max_target: int) -> None:
@@ -110,15 +113,18 @@ def judge_head(head: bytes, max_target: int, max_fields: int) -> RequestHead:
         raise HeadRefused(400, "a request target has no fragment (RFC 9112 3.2)")
     length = _judge_framing(special, http10)
     options: frozenset[bytes] = frozenset()
+    handshake = None
     if b"connection" in special:
         fields, options = cut_connection_named(fields, special[b"connection"])
+        if b"upgrade" in options and method == b"GET" and not http10:
+            fields, handshake = handshake_of(fields, length)
     expects_continue = False
     if b"expect" in special and not http10:
         if [value.lower() for value in special[b"expect"]] != [b"100-continue"]:
             raise HeadRefused(417, "the only expectation that can be met is 100-continue (RFC 9110 10.1.1)")
         expects_continue = length != 0
     keep_alive = b"close" not in options and (not http10 or b"keep-alive" in options)
-    return RequestHead(method, target, host, fields, length, http10, keep_alive, expects_continue)
+    return RequestHead(method, target, host, fields, length, http10, keep_alive, expects_continue, handshake)
 
 
 def _judge_host(values: list[bytes] | None, http10: bool) -> bytes:

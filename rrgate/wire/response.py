@@ -78,6 +78,16 @@ class AnswerWriter:
             first = b"%x\r\n%b\r\n" % (len(first), first)
         return b"%b%b\r\n\r\n%b" % (begun, framing, first)
 
+    def switching(self, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """The head after which the connection is no longer HTTP: as much of an answer as there is. Raises ValueError.
+        """
+        head = b"\r\n".join([b"HTTP/1.1 101 Switching Protocols", *map(b": ".join, fields), b"\r\n"])
+        ends = len(fields) + 2
+        if head.count(b"\n") != ends or head.count(b"\r") != ends or head.find(b"\0") >= 0:
+            raise ValueError("a field of the answer holds CR, LF or NUL")
+        self.begun = self.ended = self.close = True
+        return head
+
     def chunk(self, data: bytes) -> bytes:
         """`data` as it goes out, possibly nothing; an empty chunk would end the answer."""
         if self._no_body or not data:

@@ -6,6 +6,7 @@ Belongs here: the life of a connection, request by request. Does not: judging he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport
@@ -17,6 +18,7 @@ from rrgate.body import HIGH_WATER, NO_BODY, Body, BodyBroken
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply
 from rrgate.waiting import Task
+from rrgate.websocket.stream import Stream
 from rrgate.wire.callers import peer_host
 from rrgate.wire.deadline import Deadline
 from rrgate.wire.framing import ChunkedFramer, DropFramer, Framer, FramingError, LengthFramer
@@ -53,6 +55,7 @@ class CallerConnection(Protocol):
         self._framer: Framer | None = None
         self._body: Body | None = None
         self._answer: AnswerWriter | None = None
+        self._stream: Stream | None = None
         self._expecting = False
         self._reading_paused = False
         self._taking = False
@@ -98,7 +101,9 @@ class CallerConnection(Protocol):
         if self._turn is not None:
             self._turn.cancel()
         # First of all nobody waits for an answer any more; that the body broke is then told to nobody but its pump.
-        if self._task is not None:
+        if self._stream is not None:
+            self._stream.lost()  # its relay tells the target
+        elif self._task is not None:
             self._task.cancel()
         if self._body is not None:
             self._body.fail(BodyBroken("the caller's connection ended before its request did"))
@@ -187,6 +192,10 @@ class CallerConnection(Protocol):
             listener.wall(),
             self,
         )
+        if head.handshake is not None:
+            head.handshake.connection = self
+            exchange.handshake = head.handshake
+            exchange.request_body = Body.of(b"")  # one of its own: its bound is that of messages
         self._exchange = exchange
         self._answer = AnswerWriter(head.method, head.http10)
         listener.in_flight += 1
@@ -206,7 +215,10 @@ class CallerConnection(Protocol):
         self._exchange = self._task = self._answer = None
         self._go_on(answer, error)
         # Last, because whoever waits for the end of all requests closes what still stands.
-        self.listener.request_ended()
+        if self._stream is None:
+            self.listener.request_ended()
+        else:
+            self.listener.websocket_ended()
 
     def _go_on(self, answer: AnswerWriter | None, error: BaseException | None) -> None:
         if self._gone:
@@ -344,6 +356,44 @@ class CallerConnection(Protocol):
             self._answer.ended = True
         self._abort()
 
+    # A WebSocket (`Switches`).
+
+    @property
+    def full(self) -> str:
+        listener = self.listener
+        if listener.draining:
+            return "The gateway is draining; it opens no new WebSockets"
+        if listener.websockets >= listener.settings.max_websockets:
+            return "The gateway has as many WebSockets open as it takes"
+        return ""
+
+    @property
+    def ping_interval(self) -> float:
+        return self.listener.settings.websocket_ping_interval
+
+    def switch(self, fields: Sequence[tuple[bytes, bytes]]) -> Stream:
+        answer = self._answer
+        assert answer is not None
+        self.transport.write(answer.switching(fields))
+        stream = self._framer = self._stream = Stream(
+            self.transport,
+            self._gate,
+            pause=self._pause_reading,
+            resume=self._resume_reading,
+            end=self._end_stream,
+            abort=self._abort,
+        )
+        self.listener.switched()
+        data, self._buffer = self._buffer, b""
+        stream.feed(data)
+        if not stream.held:
+            self._resume_reading()
+        return stream
+
+    def _end_stream(self) -> None:
+        """The server closes first (RFC 6455 7.1.1): the caller sees our end, and closes its own."""
+        self._close(linger=True)
+
     # Time and ends.
 
     def _wait_for(self, what: str, seconds: float) -> None:
@@ -396,12 +446,16 @@ class CallerConnection(Protocol):
         return not self._gone and (self._gate.blocked if self._tls else self._closing)
 
     def close_if_idle(self) -> None:
-        """Close now if nothing is under way; else after the answer."""
+        """Close now if nothing is under way; else after the answer. A WebSocket is closed as both sides do it."""
         if self._exchange is None and not self._closing:
             self._close()
+        elif self._stream is not None and self._stream.relay is not None:
+            self._stream.relay.going_away()
 
     def close_for_good(self) -> None:
         """The process ends: break off what is under way or was not taken in time."""
+        if self._stream is not None and self._stream.relay is not None:
+            self._stream.relay.break_off()
         if self._exchange is not None or self.unflushed:
             self._abort()
         elif not self._closing and not self._gone:

@@ -49,6 +49,10 @@ class WriteGate:
         if waiter is not None:
             waiter.fire(None)
 
+    def watched_by(self, stalled: Callable[[bool], None]) -> None:
+        """Call `stalled` from now on."""
+        self._stalled = stalled
+
     def close(self) -> None:
         """Flush and close: a transport with a producer would wait for more."""
         self._transport.unregisterProducer()

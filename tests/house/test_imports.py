@@ -59,6 +59,8 @@ FLOORS = (
         "rrgate.transports",
         "rrgate.upstream",
         "rrgate.waiting",
+        "rrgate.websocket.handshake",
+        "rrgate.websocket.stream",
     },
     # The contract for plugins.
     {"rrgate.api"},
@@ -116,6 +118,7 @@ FLOORS = (
         "rrgate.token_watch",
         "rrgate.trial",
         "rrgate.watchdog",
+        "rrgate.websocket",
     },
     # The two planes' edges: bytes, and the Core API.
     {
