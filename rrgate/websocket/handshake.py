@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define
 
+from rrgate.answers import BAD_REQUEST
 from rrgate.messages import Fields, Reply, every
 from rrgate.names import is_token
 
@@ -31,12 +32,6 @@ OF_ONE_LEG: Final = frozenset({b"sec-websocket-key", b"sec-websocket-version", b
 
 _VERSION: Final = b"13"
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-NOT_HERE: Final = (
-    501,
-    "A WebSocket needs a connection of its own: call the gateway's own listener, not a site or an agent of a program",
-)
-"""What is wrong with a handshake that came in without a connection of ours."""
 
 
 class Switches(Protocol):
@@ -59,28 +54,27 @@ class Switches(Protocol):
 
 @define(eq=False)
 class Handshake:
-    """A request to open a WebSocket. `wrong`: status and text of what keeps it from being one, or None.
+    """A request to open a WebSocket. `wrong`: the answer to one that is none, or None.
 
     `protocols`: the subprotocols that the caller offers. `connection`: the caller's, once it is known.
     """
 
     key: bytes
     protocols: tuple[bytes, ...] = ()
-    wrong: tuple[int, str] | None = None
+    wrong: Reply | None = None
     connection: Switches | None = None
 
     def refusal(self, is_async: bool) -> Reply | None:
         """What is answered in place of asking the target, or None if it may be asked."""
-        wrong = self.wrong
-        if wrong is None and is_async:
-            wrong = 400, "The Async API takes no WebSockets: they are opened under /api/"
+        if self.wrong is not None:
+            return self.wrong
+        if is_async:
+            return Reply(400, "The Async API takes no WebSockets: they are opened under /api/", BAD_REQUEST)
         connection = self.connection
-        if wrong is None and connection is None:
-            wrong = NOT_HERE
-        if wrong is not None:
-            headers = (*UPGRADE, (b"Sec-WebSocket-Version", _VERSION)) if wrong[0] == 426 else ()
-            return Reply(wrong[0], wrong[1], "bad-request", headers=headers)
-        if connection is not None and connection.full:
+        if connection is None:
+            text = "A WebSocket needs a connection of its own: call the gateway's listener, not a site or an agent"
+            return Reply(501, text, BAD_REQUEST)
+        if connection.full:
             return Reply(503, connection.full, "unavailable", headers=((b"Retry-After", b"1"),))
         return None
 
@@ -96,15 +90,18 @@ def handshake_of(fields: Fields, length: int | None) -> tuple[Fields, Handshake 
     keys = every(fields, b"sec-websocket-key")
     versions = every(fields, b"sec-websocket-version")
     offered = elements(every(fields, b"sec-websocket-protocol"))
-    wrong: tuple[int, str] | None = None
-    if versions != [_VERSION]:
-        wrong = 426, "The only version of the WebSocket protocol here is 13 (RFC 6455 4.4)"
-    elif len(keys) != 1 or not _is_key(keys[0]):
-        wrong = 400, "A WebSocket's handshake has one Sec-WebSocket-Key, 16 bytes in base64 (RFC 6455 4.1)"
+    problem = ""
+    if len(keys) != 1 or not _is_key(keys[0]):
+        problem = "A WebSocket's handshake has one Sec-WebSocket-Key, 16 bytes in base64 (RFC 6455 4.1)"
     elif not all(map(is_token, offered)) or len(set(offered)) != len(offered):
-        wrong = 400, "Sec-WebSocket-Protocol names subprotocols, each a token and none twice (RFC 6455 4.1)"
+        problem = "Sec-WebSocket-Protocol names subprotocols, each a token and none twice (RFC 6455 4.1)"
     elif length != 0:
-        wrong = 400, "A WebSocket's handshake has no body (RFC 6455 4.1)"
+        problem = "A WebSocket's handshake has no body (RFC 6455 4.1)"
+    wrong = Reply(400, problem, BAD_REQUEST) if problem else None
+    if versions != [_VERSION]:
+        headers = (*UPGRADE, (b"Sec-WebSocket-Version", _VERSION))
+        text = "The only version of the WebSocket protocol here is 13 (RFC 6455 4.4)"
+        wrong = Reply(426, text, BAD_REQUEST, headers=headers)
     crossing = [known for known in fields if known[0] not in OF_ONE_LEG]
     return crossing, Handshake(keys[0] if keys else b"", tuple(offered), wrong)
 

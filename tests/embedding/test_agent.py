@@ -23,6 +23,7 @@ from rrgate.produced_body import WrongLength
 from rrgate.testing import MemoryGateway, Says
 from rrgate.wire.request_head import HeadRefused
 from tests.embedding.parts import Producing, Taking, agent_of, entrance_of, headers, taken
+from tests.websocket.memory import HANDSHAKE
 
 KEY = ("apiKey", {"key": "X-Api-Key", "value": "s3cret"})
 TOKEN = ("bearer", {"token": "for-the-target"})
@@ -563,3 +564,11 @@ def test_draining_waits_for_calls_and_then_breaks_them_off(gateway: MemoryGatewa
     assert drained.called
     assert isinstance(failed(gateway, second), ResponseNeverReceived)
     assert agent._entrance.in_flight == 0
+
+
+def test_a_websocket_needs_a_connection_of_its_own(gateway: MemoryGateway) -> None:
+    agent = agent_of(gateway, gateway.proxy())
+    fields = Headers({name: [value] for name, value in HANDSHAKE.items()})
+    response = called(gateway, agent, b"GET", "/", fields)
+    assert response.code == 501
+    assert not gateway.target.received

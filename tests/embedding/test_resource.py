@@ -22,6 +22,7 @@ from rrgate.model import Proxy
 from rrgate.testing import Answer, MemoryGateway, Says
 from rrgate.testing.messages import read_answers
 from tests.embedding.parts import Folder, Mounted, Plain, entrance_of
+from tests.websocket.memory import HANDSHAKE
 
 KEY = ("apiKey", {"key": "X-Api-Key", "value": "s3cret"})
 
@@ -572,3 +573,12 @@ def test_while_the_gateway_is_not_running_it_is_503(host: Host, proxy: Proxy) ->
     host.entrance.close()
     answer = host.ask("GET", f"/gate/api/{proxy.id}", "X-Api-Key: s3cret")
     assert (answer.status, answer["Retry-After"]) == (503, "1")
+
+
+def test_a_websocket_needs_a_connection_of_its_own(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy()
+    fields = [f"{name}: {value}" for name, value in HANDSHAKE.items()]
+    answer = Host(gateway).ask("GET", f"/gate/api/{proxy.id}/", *fields)
+    assert answer.status == 501
+    assert b"WebSocket" in answer.body
+    assert not gateway.target.received
