@@ -19,6 +19,7 @@ import orjson
 from twisted.logger import Logger
 
 from rrgate.delivery.kept import Answer, Seals, body_row, callback_row, head_row
+from rrgate.delivery.many_rows import marks, pieces
 from rrgate.delivery.new_rows import NewRow, insert
 from rrgate.delivery.states import WINDOW, accepted
 from rrgate.delivery.table import Row
@@ -85,6 +86,15 @@ def message(row: Row, status: int | None, answer: Answer | None) -> bytes:
             data["bodyBase64"] = b64encode(answer.body).decode()
     assert row.ended_at is not None
     return orjson.dumps({"type": f"request.{state}", "timestamp": format_milliseconds(row.ended_at), "data": data})
+
+
+def with_callbacks(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
+    """Those of these requests whose callers want to be told of their end."""
+    return [
+        id
+        for some in pieces(ids)
+        for (id,) in connection.execute(f"SELECT request FROM callbacks WHERE request IN {marks(len(some))}", some)
+    ]
 
 
 def add_callback(

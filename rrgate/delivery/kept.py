@@ -1,6 +1,7 @@
 """A request as it is read from the queue, its final answer, and under which names its parts are sealed.
 
-Belongs here: these values. Does not: rows (table.py), what of a request is kept (stored.py), who is shown it.
+Belongs here: these values, and opening them. Does not: rows (table.py), what of a request is kept (stored.py), who is
+shown it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from attrs import field, frozen
 
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Attempt, Row
+from rrgate.store.errors import BrokenSecret
 
 
 class Seals(Protocol):
@@ -69,6 +71,17 @@ class Untold:
     row: Row
     stored: Stored | None
     last: Attempt | None
+
+
+def opened(seals: Seals, row: Row, sealed: tuple[bytes, bytes] | None) -> tuple[bytes, bytes]:
+    """Head and body of a request. Raises SecretError where they cannot be opened, or are no more."""
+    if sealed is None:
+        raise BrokenSecret("what was to be sent is gone")
+    head, body = sealed
+    return (
+        seals.unseal(row.client_id, head_row(row.request_id), head),
+        seals.unseal(row.client_id, body_row(row.request_id), body),
+    )
 
 
 def head_row(request_id: str) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Final, NamedTuple
 
+from rrgate.delivery.many_rows import AT_ONCE, flat, rows_of
 from rrgate.delivery.states import Progress
 from rrgate.delivery.table import PROGRESS, columns
 
@@ -42,7 +42,7 @@ def insert_all(connection: sqlite3.Connection, rows: Iterable[NewRow]) -> list[i
     for row in rows:
         some.append(row)
         size += len(row.body)
-        if len(some) == _AT_ONCE or size >= _BYTES_AT_ONCE:
+        if len(some) == AT_ONCE or size >= _BYTES_AT_ONCE:
             _insert_some(connection, some, following)
             following += len(some)
             some, size = [], 0
@@ -52,10 +52,12 @@ def insert_all(connection: sqlite3.Connection, rows: Iterable[NewRow]) -> list[i
 
 
 def _insert_some(connection: sqlite3.Connection, some: Sequence[NewRow], first: int) -> None:
-    requests, payloads = _inserts(len(some))
     numbered = list(enumerate(some, first))
-    connection.execute(requests, [value for number, row in numbered for value in _values(number, row)])
-    connection.execute(payloads, [value for number, row in numbered for value in (number, row.head, row.body)])
+    connection.execute(
+        f"{_INSERT} {rows_of(15, len(some))}", flat([_values(number, row) for number, row in numbered])
+    )
+    payloads = flat([(number, row.head, row.body) for number, row in numbered])
+    connection.execute(f"INSERT INTO payloads {rows_of(3, len(some))}", payloads)
 
 
 def _values(number: int, row: NewRow) -> tuple[object, ...]:
@@ -63,18 +65,9 @@ def _values(number: int, row: NewRow) -> tuple[object, ...]:
     return (*named, *columns(row.progress), row.callback_of)
 
 
-_AT_ONCE: Final = 32
-"""Rows of one statement, of which SQLite then knows 32 in all."""
 _BYTES_AT_ONCE: Final = 1024 * 1024
 """Of bodies, after which a statement has no more rows: a sealed body is a copy."""
-
-
-@cache
-def _inserts(rows: int) -> tuple[str, str]:
-    """SQL that takes so many: requests, and payloads."""
-    names = f"id, request_id, proxy_id, client_id, identity, size, accepted_at, {PROGRESS}, callback_of"
-    row = f"({', '.join('?' * 15)})"
-    return (
-        f"INSERT INTO requests ({names}) VALUES {', '.join([row] * rows)}",
-        f"INSERT INTO payloads VALUES {', '.join(['(?, ?, ?)'] * rows)}",
-    )
+_INSERT: Final = (
+    "INSERT INTO requests (id, request_id, proxy_id, client_id, identity, size, accepted_at, "
+    f"{PROGRESS}, callback_of)"
+)

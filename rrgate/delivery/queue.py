@@ -13,25 +13,21 @@ from typing import Final, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from rrgate.delivery import steering, table, untold
 from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full
 from rrgate.delivery.callbacks import CALLBACKS, add_callback
 from rrgate.delivery.commits import Work, Writes
-from rrgate.delivery.kept import Answer, Loaded, Seals, answer_row
+from rrgate.delivery.kept import Answer, Loaded, Seals
 from rrgate.delivery.keys import forget_old
 from rrgate.delivery.reading import Reading, Reads
 from rrgate.delivery.refusing import raising, refusing
 from rrgate.delivery.states import ENDED, Outcome, State
-from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Keep, Row
 from rrgate.delivery.taking import New, Takes
-from rrgate.store.errors import SecretError
+from rrgate.delivery.turns import Answered, Turns
 
 T = TypeVar("T")
-
-_log = Logger("rrgate.delivery")
 
 FAULT_WAIT: Final = 30_000
 """Milliseconds until an attempt is made again that a fault of the gateway's own has kept from being sent."""
@@ -61,6 +57,7 @@ class Queue(Reading):
         self._writes = writes
         self._keep = keep
         self._takes = Takes(seals, now, bounds, no_room)
+        self._turns = Turns(seals, now, keep, self._told)
         self.attempts: Counter[tuple[str, str]] = Counter()
         """That have ended, by what they were of, `request` or `callback`, and the state that they led to."""
         self.callback_made = False
@@ -89,19 +86,13 @@ class Queue(Reading):
         return self._do(lambda connection: table.put_off(connection, lane, self.now(), wait, MOST_PUT_OFF))
 
     def begin(self, id: int) -> Deferred[Row]:
-        """See `table.begin`."""
-        return self._do(lambda connection: self._told(connection, table.begin(connection, id, self.now(), self._keep)))
+        """Its turn has come: a new attempt, or its end. Raises WrongState, LookupError."""
+        return self._writes.do_together(self._turns.begin_all, id).addCallback(raising)
 
     def begin_small(self, id: int) -> Deferred[Loaded]:
         """`begin` and `load` in one: a small request need not be read first by another thread (0.1 ms). Raises as both;
         what cannot be opened has not begun."""
-
-        def work(connection: sqlite3.Connection) -> Loaded:
-            row = self._told(connection, table.begin(connection, id, self.now(), self._keep))
-            head, body = self._payload(connection, row)
-            return Loaded(row, Stored.of_head(head), body)
-
-        return self._do(work)
+        return self._writes.do_together(self._turns.begin_small_all, id).addCallback(raising)
 
     def answer(
         self,
@@ -115,30 +106,9 @@ class Queue(Reading):
         answer: Answer | None,
         tells_body: bool = False,
     ) -> Deferred[Row]:
-        """See `table.answer`. `tells_body`: whoever is told of the end is told the answer's body."""
-
-        def work(connection: sqlite3.Connection) -> Row:
-            sealed = None
-            if answer is not None:
-                try:
-                    sealed = self._seals.seal(row.client_id, answer_row(row.request_id), answer.packed())
-                except SecretError as error:  # its key is gone meanwhile: what came of it is written down
-                    _log.error("the answer of request {id} is not kept: {error}", id=row.request_id, error=error)
-            after = table.answer(
-                connection,
-                row.id,
-                self.now(),
-                outcome,
-                wait,
-                margin,
-                self._keep,
-                status=status,
-                problem=problem,
-                sealed=sealed,
-            )
-            return self._told(connection, after, status, answer if tells_body else None)
-
-        return self._do(work).addCallback(self._counted)
+        """Its attempt is over; see Answered. Raises WrongState, LookupError."""
+        told = Answered(row, outcome, wait, margin, status, problem, answer, tells_body)
+        return self._writes.do_together(self._turns.answer_all, told).addCallback(raising).addCallback(self._counted)
 
     def failed_inside(self, row: Row) -> Deferred[Row]:
         """An attempt was not sent for a fault of the gateway's own: in a while there is another."""

@@ -5,7 +5,6 @@ Belongs here: reading, on a thread of its own, and unsealing. Does not: changes 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
@@ -15,12 +14,12 @@ from twisted.logger import Logger
 
 from rrgate.delivery import steering, table, untold
 from rrgate.delivery.bounds import Depth, depth
-from rrgate.delivery.kept import Answer, Loaded, Seals, Shown, Untold, answer_row, body_row, head_row
+from rrgate.delivery.kept import Answer, Loaded, Seals, Shown, Untold, answer_row, head_row, opened
 from rrgate.delivery.looking import due
 from rrgate.delivery.states import ENDED
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Due, Row
-from rrgate.store.errors import BrokenSecret, SecretError
+from rrgate.store.errors import SecretError
 
 T = TypeVar("T")
 
@@ -97,14 +96,7 @@ class Reading:
         row = table.read(self._reader.conn, id)
         if row.progress.state in ENDED:
             raise LookupError("it is over")
-        return row, *self._payload(self._reader.conn, row)
-
-    def _payload(self, connection: sqlite3.Connection, row: Row) -> tuple[bytes, bytes]:
-        found = connection.execute("SELECT head, body FROM payloads WHERE request = ?", (row.id,)).fetchone()
-        if found is None:
-            raise BrokenSecret("what was to be sent is gone")
-        head = self._seals.unseal(row.client_id, head_row(row.request_id), found[0])
-        return head, self._seals.unseal(row.client_id, body_row(row.request_id), found[1])
+        return row, *opened(self._seals, row, table.read_payloads(self._reader.conn, [id]).get(id))
 
     def heads(self, ids: Collection[int]) -> Deferred[dict[int, Stored]]:
         """For the log: what is kept of those of these requests that may yet be sent, and that opens."""

@@ -10,10 +10,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from rrgate.delivery import states, untold
-from rrgate.delivery.states import ENDED, REPLAYABLE, Outcome, Progress, State
+from rrgate.delivery.many_rows import flat, marks, pieces, rows_of
+from rrgate.delivery.states import ENDED, REPLAYABLE, Progress, State
 
 PROGRESS: Final = "state, attempts, replayed_after, due_at, deadline, moved, repeatable"
 MOST_PURGED: Final = 200
@@ -67,6 +68,10 @@ class Due:
     size: int
 
 
+Ended = tuple[int, int, int, int | None, str | None, int | None]
+"""An attempt: the request's number, its own, when it ended, then `status`, `problem` and `wait`."""
+Change = tuple[Row, Progress, str | None]
+"""A request as it was, where it is from now on, and why."""
 ROW: Final = f"id, request_id, proxy_id, client_id, size, accepted_at, {PROGRESS}, problem, ended_at"
 
 
@@ -100,6 +105,15 @@ def read(connection: sqlite3.Connection, id: int) -> Row:
     if found is None:
         raise LookupError("the request is gone")
     return row_of(found)
+
+
+def read_all(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Row]:
+    """Those of these numbers that there are."""
+    return {
+        values[0]: row_of(values)
+        for some in pieces(ids)
+        for values in connection.execute(f"SELECT {ROW} FROM requests WHERE id IN {marks(len(some))}", some)
+    }
 
 
 def find(connection: sqlite3.Connection, proxy_id: str, request_id: str, identity: bytes | None) -> Row | None:
@@ -143,42 +157,37 @@ def put_off(connection: sqlite3.Connection, lane: str, now: int, wait: int, most
     )
 
 
-def begin(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row:
-    """Its turn has come: a new attempt, written down before anything is sent; or its end. Raises WrongState."""
-    before = read(connection, id)
-    progress = states.begun(before.progress, now)
-    problem = "The time for attempts was used up" if progress.state in ENDED else None
-    if progress.state is State.SENDING:
+def begin_attempts(connection: sqlite3.Connection, begun: Sequence[tuple[int, int, int]]) -> None:
+    """Of each: the request's number, the attempt's, and when it begins."""
+    for some in pieces(begun):
         connection.execute(
-            "INSERT INTO attempts (request, number, started_at) VALUES (?, ?, ?)", (id, progress.attempts, now)
+            f"INSERT INTO attempts (request, number, started_at) {rows_of(3, len(some))}", flat(some)
         )
-    return save(connection, before, progress, now, keep, problem)
 
 
-def answer(
-    connection: sqlite3.Connection,
-    id: int,
-    now: int,
-    outcome: Outcome,
-    wait: int | None,
-    margin: int,
-    keep: Keep,
-    *,
-    status: int | None,
-    problem: str | None,
-    sealed: bytes | None,
-) -> Row:
-    """Its attempt is over. `sealed`: the answer, kept if it is the last. Raises WrongState."""
-    before = read(connection, id)
-    progress = states.answered(before.progress, now, outcome, wait, margin)
-    waited = None if progress.due_at is None else progress.due_at - now
-    connection.execute(
-        "UPDATE attempts SET ended_at = ?, status = ?, problem = ?, wait = ? WHERE request = ? AND number = ?",
-        (now, status, problem, waited, id, before.progress.attempts),
+def end_attempts(connection: sqlite3.Connection, ended: Sequence[Ended]) -> None:
+    """Attempts are over."""
+    connection.executemany(
+        "UPDATE attempts SET ended_at = ?3, status = ?4, problem = ?5, wait = ?6 WHERE request = ?1 AND number = ?2",
+        ended,
     )
-    if progress.state in ENDED and sealed is not None:
-        connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (id, sealed))
-    return save(connection, before, progress, now, keep, problem)
+
+
+def keep_answers(connection: sqlite3.Connection, sealed: Sequence[tuple[int, bytes]]) -> None:
+    """Of each: the request's number, and its final answer."""
+    for some in pieces(sealed):
+        connection.execute(f"INSERT OR REPLACE INTO answers {rows_of(2, len(some))}", flat(some))
+
+
+def read_payloads(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
+    """Heads and bodies, sealed, of those of these numbers that have theirs still."""
+    return {
+        id: (head, body)
+        for some in pieces(ids)
+        for id, head, body in connection.execute(
+            f"SELECT request, head, body FROM payloads WHERE request IN {marks(len(some))}", some
+        )
+    }
 
 
 def give_up(connection: sqlite3.Connection, id: int, now: int, keep: Keep, problem: str) -> Row:
@@ -217,16 +226,46 @@ def save(
 ) -> Row:
     """Write down where the request is from now on, and why; what is never sent again is not kept. The row as it is
     then."""
-    ended = progress.state in ENDED
-    ended_at = now if ended else None
-    kept = keep.dead if progress.state in REPLAYABLE else keep.others
-    names = f"{PROGRESS}, problem, ended_at, keep_until"
-    connection.execute(
-        f"UPDATE requests SET ({names}) = ({', '.join('?' * 10)}) WHERE id = ?",
-        (*columns(progress), problem, ended_at, now + kept if ended else None, before.id),
-    )
-    if ended:
-        untold.remember(connection, before.id)
-    if ended and progress.state not in REPLAYABLE:
-        connection.execute("DELETE FROM payloads WHERE request = ?", (before.id,))
-    return evolve(before, progress=progress, problem=problem, ended_at=ended_at)
+    return save_all(connection, [(before, progress, problem)], now, keep)[0]
+
+
+def save_all(connection: sqlite3.Connection, changes: Sequence[Change], now: int, keep: Keep) -> list[Row]:
+    """`save` for many, each another request, with as many statements as for one."""
+    values: list[tuple[object, ...]] = []
+    rows: list[Row] = []
+    over: list[int] = []
+    never_again: list[int] = []
+    for before, progress, problem in changes:
+        ended_at = keep_until = None
+        if progress.state in ENDED:
+            dead = progress.state in REPLAYABLE
+            ended_at, keep_until = now, now + (keep.dead if dead else keep.others)
+            over.append(before.id)
+            if not dead:
+                never_again.append(before.id)
+        values.append((*columns(progress), problem, ended_at, keep_until, before.id))
+        rows.append(
+            Row(
+                before.id,
+                before.request_id,
+                before.proxy_id,
+                before.client_id,
+                before.size,
+                before.accepted_at,
+                progress,
+                problem,
+                ended_at,
+            )
+        )
+    # Not one statement: what SQLite makes of UPDATE … FROM (VALUES …) costs as much as ten of these.
+    connection.executemany(_SAVE, values)
+    for ended in pieces(over):
+        untold.remember(connection, ended)
+    for ended in pieces(never_again):
+        connection.execute(f"DELETE FROM payloads WHERE request IN {marks(len(ended))}", ended)
+    return rows
+
+
+_SAVE: Final = (
+    f"UPDATE requests SET ({PROGRESS}, problem, ended_at, keep_until) = ({', '.join('?' * 10)}) WHERE id = ?"
+)

@@ -6,13 +6,14 @@ Belongs here: remembering them, and forgetting them a moment later. Does not: wh
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from rrgate.delivery.many_rows import marks, pieces
 from rrgate.store.thread import ThreadClosed
 from rrgate.waiting import run_deferred
 
@@ -20,18 +21,19 @@ MOMENT: Final = 1.0
 """Seconds after which it is seen to that the log has what has ended, for all that have ended meanwhile."""
 
 
-def remember(connection: sqlite3.Connection, id: int) -> None:
-    """The log is to be told of its end, for which its head is kept. It is told nothing of callbacks."""
+def remember(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """The log is to be told of their end, for which their heads are kept. It is told nothing of callbacks."""
     connection.execute(
         "INSERT OR REPLACE INTO untold SELECT request, head FROM payloads JOIN requests ON id = request "
-        "WHERE request = ? AND callback_of IS NULL",
-        (id,),
+        f"WHERE request IN {marks(len(ids))} AND callback_of IS NULL",
+        ids,
     )
 
 
 def forget(connection: sqlite3.Connection, ids: Collection[int]) -> None:
     """The log has these."""
-    connection.executemany("DELETE FROM untold WHERE request = ?", [(id,) for id in ids])
+    for some in pieces([*ids]):
+        connection.execute(f"DELETE FROM untold WHERE request IN {marks(len(some))}", some)
 
 
 def remembered(connection: sqlite3.Connection, until: int, behind: int, most: int) -> list[tuple[int, bytes]]:

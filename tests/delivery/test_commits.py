@@ -172,7 +172,7 @@ def test_the_time_does_not_go_back_when_the_machine_is_started_again_with_a_cloc
     for hours in (0, 4):
         with transaction(database) as connection:
             if hours:
-                table.begin(connection, id, now + hours * hour, table.Keep())
+                table.begin_attempts(connection, [(id, 1, now + hours * hour)])
             connection.execute("UPDATE times SET boot = 'the boot before'")
             again = DeliveryTime.of(connection, lambda: 1_700_000_000.0 - 86_400)()
         assert now + hours * hour <= again < now + hours * hour + 60_000
