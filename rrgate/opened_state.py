@@ -21,7 +21,7 @@ from rrgate.counters import Counters, open_memory
 from rrgate.countries import Countries
 from rrgate.journal import Journal
 from rrgate.model import Client
-from rrgate.record_view import published
+from rrgate.record_view import listed, published
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.inventory import LateInventory
@@ -74,7 +74,9 @@ def open_state(
     def unsealed(bodies: BodyRow) -> dict[str, Any]:
         return bodies_shown(secrets.unseal(bodies.client_id, bodies_row(bodies.request_id), bodies.sealed))
 
-    request_log = RequestLog.open(settings.data, reactor, partial(published, keeps=keeps), keeps, unsealed)
+    request_log = RequestLog.open(
+        settings.data, reactor, partial(published, keeps=keeps), keeps, unsealed, partial(listed, keeps=keeps)
+    )
     closed_by(request_log.close)
     journal = Journal(
         request_log,

@@ -14,7 +14,7 @@ import orjson
 from rrgate.api import Problem
 from rrgate.careful_log import CarefulLogger
 from rrgate.core.access import Role
-from rrgate.core.answers import Answer, missing, not_right, ready, shown
+from rrgate.core.answers import Answer, joined, missing, not_right, ready, shown
 from rrgate.core.checking import owned
 from rrgate.core.log_shapes import RequestDetail, RequestRecord, Requests
 from rrgate.core.queries import PAGING
@@ -67,16 +67,17 @@ async def list_requests(call: Call) -> Answer:
             method=method.upper() if method is not None else None,
             ended=None if state is None else STATES[state],
             # On the reader's thread: a thousand records are 2 MB.
-            shown=lambda record: orjson.dumps(visible(call, record)),
+            shown=lambda records: joined(visible(call, record) for record in records),
         )
     except ValueError:
         raise not_right([Problem("cursor", "must be the nextCursor of an earlier answer")]) from None
     page = await found
+    number, records = page.requests
     more = page.next_cursor is not None
-    document = {"message": "Success", "totalRequests": len(page.requests), "limitReached": more}
+    document = {"message": "Success", "totalRequests": number, "limitReached": more}
     if more:
         document["nextCursor"] = page.next_cursor
-    return ready(b'%b,"requests":[%b]}' % (orjson.dumps(document)[:-1], b",".join(page.requests)))
+    return ready(b'%b,"requests":[%b]}' % (orjson.dumps(document)[:-1], records))
 
 
 async def show_request(call: Call) -> Answer:

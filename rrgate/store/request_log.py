@@ -6,7 +6,7 @@ queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -64,15 +64,19 @@ class BodyRow(NamedTuple):
 Published = Callable[[LogRow], tuple[Document, Document]]
 """Makes of a row the record that lists show, and what the single view adds. Called on the reader's thread."""
 
+Listed = Callable[[tuple[Any, ...]], Document]
+"""Makes the record alone, of a LogRow's columns, which come first."""
+
 Opened = Callable[[BodyRow], Document]
 """Makes of sealed bodies what the single view adds. Called on the reader's thread."""
 
 
 @frozen
 class RequestPage:
-    """Records, newest first; `next_cursor` leads to the next page, and is None on the last."""
+    """Records, newest first, or what was made of them; `next_cursor` leads to the next page, and is None on the last.
+    """
 
-    requests: tuple[Any, ...]
+    requests: Any
     next_cursor: str | None
 
 
@@ -109,9 +113,11 @@ class RequestLog:
         published: Published,
         keeps: Callable[[str], int],
         opened: Opened,
+        listed: Listed | None,
     ) -> None:
         """Use `open`."""
         self._opened = opened
+        self._listed = self._first_published if listed is None else listed
         self._published = published
         self._tidying = Tidying(writer, keeps)
         self._writer = writer
@@ -126,17 +132,19 @@ class RequestLog:
         published: Published,
         keeps: Callable[[str], int] = lambda client_id: 90,
         opened: Opened = lambda bodies: {},
+        listed: Listed | None = None,
     ) -> RequestLog:
         """The log in the directory `data`, made if it is not there, brought up to date. Blocks.
 
         `published` makes documents of rows; what a row says is nothing to the store. `keeps`: for how
         many days the requests of a client are kept, asked on the writing thread; of `""`, the longest that anybody's
-        are. `opened`: what the single view shows of bodies. Raises NewerDatabase, StoreError.
+        are. `opened`: what the single view shows of bodies. `listed`: what `published` answers first, made without the
+        rest. Raises NewerDatabase, StoreError.
         """
         path = data / LOG_DATABASE
         writer = open_migrated(path, migrations, synchronous="NORMAL")
         reader = connect(path, synchronous="NORMAL", read_only=True)
-        return cls(writer, reader, reactor, published, keeps, opened)
+        return cls(writer, reader, reactor, published, keeps, opened, listed)
 
     def append(
         self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = (), bodies: Sequence[BodyRow] = ()
@@ -179,15 +187,15 @@ class RequestLog:
         status: int | None = None,
         method: str | None = None,
         ended: Ended | None = None,
-        shown: Callable[[Document], Any] = lambda record: record,
+        shown: Callable[[Iterator[Document]], Any] = tuple,
     ) -> Deferred[RequestPage]:
         """Records of a proxy, newest first; `''` for requests that found no proxy.
 
         `after`, `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ROWS`. `cursor`: from the page
         before, opaque. `ended`: well is a status below 400 of what is over. No page looks through more than
         `MOST_LOOKED_AT` rows, so that a rare `method` may come in several, each of which may have few records, or none.
-        `shown` makes of each what is answered, on the reader's thread. Raises ValueError at once for a limit or cursor
-        that is none.
+        `shown` makes of all what is the page's `requests`, on the reader's thread; a record is made when it is asked
+        for. Raises ValueError at once for a limit or cursor that is none.
         """
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
@@ -233,26 +241,26 @@ class RequestLog:
         return self._thread.close(self._close)
 
     def _page(
-        self, within: Conditions, wanted: Conditions, limit: int, shown: Callable[[Document], Any]
+        self, within: Conditions, wanted: Conditions, limit: int, shown: Callable[[Iterator[Document]], Any]
     ) -> RequestPage:
         connection = self._reader.conn
         # CROSS JOIN is how SQLite is told what is gone through first; no sorting comes of it.
         source = f"FROM segments CROSS JOIN requests ON segment = number WHERE {within}"
         newest = "ORDER BY number DESC, processed_at DESC, id DESC LIMIT ?"
         if not str(wanted):
-            sql, values = f"SELECT id, {_COLUMNS} {source} {newest}", [*within.values]
+            sql, values = f"SELECT {_COLUMNS}, id {source} {newest}", [*within.values]
         else:
             # What is looked at is bounded, whatever is found; only what is found is read whole. No order in between:
             # for that of a subquery with a limit SQLite keeps to, and for its own it would look at all of them.
             looked_at = f"SELECT id, status, method {source} {newest}"
             found = f"SELECT id FROM ({looked_at}) AS looked WHERE {wanted} LIMIT ?"
-            sql = f"SELECT id, {_COLUMNS} FROM requests WHERE id IN ({found}) ORDER BY processed_at DESC, id DESC"
+            sql = f"SELECT {_COLUMNS}, id FROM requests WHERE id IN ({found}) ORDER BY processed_at DESC, id DESC"
             values = [*within.values, MOST_LOOKED_AT, *wanted.values]
         rows = connection.execute(sql, (*values, limit + 1)).fetchall()
         following = None
         if len(rows) > limit:
             del rows[limit:]
-            last_id, *last = rows[-1]
+            *last, last_id = rows[-1]
             following = cursor_of(LogRow(*last).processed_at, last_id)
         elif str(wanted):
             # Where the next page goes on, if this one did not see all there is.
@@ -261,8 +269,11 @@ class RequestLog:
                 (*within.values, 1, MOST_LOOKED_AT - 1),
             ).fetchone()
             following = None if behind is None else cursor_of(*behind)
-        published = self._published
-        return RequestPage(tuple([shown(published(LogRow(*row))[0]) for _, *row in rows]), following)
+        return RequestPage(shown(map(self._listed, rows)), following)
+
+    def _first_published(self, row: tuple[Any, ...]) -> Document:
+        *columns, _ = row
+        return self._published(LogRow(*columns))[0]
 
     def _detail(self, proxy_id: str, request_id: str, bodies: bool) -> Document | None:
         row = self._reader.conn.execute(

@@ -158,8 +158,8 @@ class MemoryLog:
         self.asked = asked
         if asked["cursor"] == "bad":
             raise ValueError("cursor")
-        records = [shown(record) for record in self.records[: asked["limit"]]]
-        return succeed(RequestPage(tuple(records), "more" if len(self.records) > asked["limit"] else None))
+        records = shown(iter(self.records[: asked["limit"]]))
+        return succeed(RequestPage(records, "more" if len(self.records) > asked["limit"] else None))
 
     def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[dict[str, Any] | None]:
         wanted = (proxy_id, request_id)
