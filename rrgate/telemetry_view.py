@@ -7,26 +7,75 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from rrgate.store.counts import INTERVALS, Counts, moment_of
+import orjson
+
+from rrgate.store.counts import Counts, moment_of
 from rrgate.store.telemetry import Span
 
-Document = dict[str, Any]
-
-_KEYS: Final = dict(zip(INTERVALS, ("%Y-%m-%d-%H-%M", "%Y-%m-%d-%H", "%Y-%m-%d", "%Y-%m"), strict=True))
 _SWITCHED: Final = 101
 """Switching protocols is what was asked for, and so a success."""
 
+_MOST_WRITTEN: Final = 12 * 1024 * 1024
 
-def telemetry_shown(scope: str, interval: str, spans: Iterable[Span], proxy_id: str | None) -> Iterator[Document]:
-    """One document a span, in the order given. `proxy_id`: None for a client's. On any thread."""
+
+class _Written:
+    """What became of spans' counts: those that are over change no more, and who looks at telemetry looks again.
+
+    It follows from the counts alone, so that it does not matter whose they are. Begun anew when it has `most` bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._size = 0
+        self._known: dict[str, bytes] = {}
+
+    def __call__(self, stored: str) -> bytes:
+        known = self._known.get(stored)
+        if known is None:
+            known = _maps(Counts.stored(stored))
+            size = len(stored) + len(known)
+            if self._size + size > self._most:
+                self._known.clear()
+                self._size = 0
+            self._known[stored] = known
+            self._size += size
+        return known
+
+
+_written: Final = _Written(_MOST_WRITTEN)
+
+
+def telemetry_shown(scope: str, interval: str, spans: Iterable[Span], proxy_id: str | None) -> Iterator[bytes]:
+    """The JSON of each span, in the order given. `proxy_id`: None for a client's. On any thread."""
+    begin = b'{"pKey":%b,"sKey":"' % orjson.dumps(scope)
+    then = b'","proxyId":%b,' % orjson.dumps(proxy_id)
     for span, counts in spans:
-        stamp = moment_of(span).strftime(_KEYS[interval])
-        yield {"pKey": scope, "sKey": stamp, "proxyId": proxy_id, **_maps(counts)}
+        maps = _written(counts) if isinstance(counts, str) else _maps(counts)
+        yield b"%b%b%b%b" % (begin, _key(interval, span).encode(), then, maps)
 
 
-def _maps(counts: Counts) -> Document:
+def _key(interval: str, span: int) -> str:
+    day = _day(span // 1440)
+    match interval:
+        case "minute":
+            return f"{day}-{span // 60 % 24:02d}-{span % 60:02d}"
+        case "hour":
+            return f"{day}-{span // 60 % 24:02d}"
+        case "day":
+            return day
+        case _:
+            return day[:-3]
+
+
+@lru_cache(maxsize=1024)
+def _day(day: int) -> str:
+    return moment_of(day * 1440).strftime("%Y-%m-%d")
+
+
+def _maps(counts: Counts) -> bytes:
+    """As JSON, without the bracket that begins it."""
     number: dict[str, int] = {}
     successes: dict[str, int] = {}
     microseconds: dict[str, int] = {}
@@ -47,21 +96,23 @@ def _maps(counts: Counts) -> Document:
         country_times[key] = time / 1_000_000
         country_averages[key] = _average(time, many)
     errors = {source: many - successes[source] for source, many in number.items()}
-    return {
-        "countMap": number,
-        "successCountMap": successes,
-        "errorCountMap": errors,
-        "totalResponseTimeMap": {source: time / 1_000_000 for source, time in microseconds.items()},
-        "codeCountMap": code_counts,
-        "codeTotalRTMap": code_times,
-        "countryCountMap": country_counts,
-        "countryTotalRTMap": country_times,
-        "averageResponseTimeMap": {source: _average(time, number[source]) for source, time in microseconds.items()},
-        "successRateMap": _rates(successes, number),
-        "errorRateMap": _rates(errors, number),
-        "countryAverageRTMap": country_averages,
-        "ewmaResponseTime": round(counts.average, 6),
-    }
+    return orjson.dumps(
+        {
+            "countMap": number,
+            "successCountMap": successes,
+            "errorCountMap": errors,
+            "totalResponseTimeMap": {source: time / 1_000_000 for source, time in microseconds.items()},
+            "codeCountMap": code_counts,
+            "codeTotalRTMap": code_times,
+            "countryCountMap": country_counts,
+            "countryTotalRTMap": country_times,
+            "averageResponseTimeMap": {source: _average(time, number[source]) for source, time in microseconds.items()},
+            "successRateMap": _rates(successes, number),
+            "errorRateMap": _rates(errors, number),
+            "countryAverageRTMap": country_averages,
+            "ewmaResponseTime": round(counts.average, 6),
+        }
+    )[1:]
 
 
 @lru_cache(maxsize=2048)

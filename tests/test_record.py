@@ -6,6 +6,7 @@ Belongs here: record.py, redaction.py and record_view.py. Does not: how rows rea
 from __future__ import annotations
 
 import time
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +23,7 @@ from rrgate.messages import Identity, TargetResponse
 from rrgate.model.path_template import compiled_template
 from rrgate.names import fold
 from rrgate.record import encode, snapshot
-from rrgate.record_view import RecordOf, published
+from rrgate.record_view import RecordOf, _seconds, published
 from rrgate.redaction import (
     REDACTED,
     Kept,
@@ -476,6 +477,15 @@ def test_a_snapshot_is_cheap() -> None:
             snapshot(ex)
         best = min(best, (time.perf_counter() - started) / 100)
     assert best < 20e-6  # 0.3 µs here; the bound only catches work that belongs into encode
+
+
+def test_durations_are_those_that_round_answers_ties_too() -> None:
+    chance = Random(1)
+    ties = [(chance.randrange(10**9) + 0.5) / 1_000_000 for _ in range(2000)]
+    near = [tie + chance.choice((-1, 1)) * chance.random() * 1e-9 for tie in ties]
+    any_size = [chance.random() * 10.0 ** chance.randrange(-9, 12) for _ in range(2000)]
+    for duration in (0.0, 1e-9, -1e-9, -1.5, 1e300, *ties, *near, *any_size):
+        assert repr(_seconds(duration)) == repr(round(duration, 6)), duration
 
 
 # For plugins.

@@ -1,13 +1,14 @@
 """Averages of telemetry: what `round` answers, to the last digit.
 
-Belongs here: arithmetic of telemetry_view.py. Does not: the documents (core/test_telemetry.py).
+Belongs here: arithmetic and keys of telemetry_view.py. Does not: the documents (core/test_telemetry.py).
 """
 
 from __future__ import annotations
 
 from random import Random
 
-from rrgate.telemetry_view import _average
+from rrgate.store.counts import INTERVALS, moment_of
+from rrgate.telemetry_view import _average, _key
 
 
 def test_averages_are_those_that_round_answers_ties_too() -> None:
@@ -16,3 +17,10 @@ def test_averages_are_those_that_round_answers_ties_too() -> None:
         ties = [(100 * chance.randrange(10_000) + 50) * many for _ in range(300)]
         for time in (0, 1, *ties, *(tie + 1 for tie in ties), *(chance.randrange(10**10) for _ in range(300))):
             assert _average(time, many) == round(time / many / 1_000_000, 4), (time, many)
+
+
+def test_keys_of_spans_are_their_beginnings() -> None:
+    forms = ("%Y-%m-%d-%H-%M", "%Y-%m-%d-%H", "%Y-%m-%d", "%Y-%m")
+    for span in (0, 59, 60, 1439, 1440, 29_297_459, 59 * 365 * 1440):
+        keys = [_key(interval, span) for interval in INTERVALS]
+        assert keys == [moment_of(span).strftime(form) for form in forms]

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from rrgate.api import Problem
-from rrgate.core.answers import Answer, joined, not_right, ready
+from rrgate.core.answers import Answer, not_right, ready
 from rrgate.core.checking import owned
 from rrgate.core.log_shapes import Span as ShownSpan
 from rrgate.core.log_shapes import Spans
@@ -52,7 +52,7 @@ async def _shown(call: Call, scope: str, proxy_id: str | None) -> Answer:
 
     def shown(spans: Iterable[Span]) -> bytes:
         # On the reader's thread: a thousand spans are some MB. One after the other, see `read`.
-        _, documents = joined(telemetry_shown(scope, name, spans, proxy_id))
+        documents = b",".join(telemetry_shown(scope, name, spans, proxy_id))
         return b'{"message":"Success","interval":"%b","telemetry":[%b]}' % (name.encode(), documents)
 
     return ready(await call.house.request_log.telemetry(scope, interval, first, last, limit, shown))

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+import orjson
+
 INTERVALS: Final = ("minute", "hour", "day", "month")
 """The spans that are kept; in tables each is written as its place here."""
 
@@ -86,8 +88,13 @@ class Counts:
                     known[2] += target_time
         return cls.of([requests, first, average, groups])
 
+    @classmethod
+    def stored(cls, text: str) -> Counts:
+        """What `as_list` was written of."""
+        return cls(*orjson.loads(text))
+
     def as_list(self) -> list[Any]:
-        """What `Counts(*…)` is made of again, for JSON."""
+        """For JSON, of which `stored` makes it again."""
         return [self.requests, self.first, self.average, self.codes, self.countries]
 
     def add(self, later: Counts) -> None:

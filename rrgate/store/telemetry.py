@@ -24,8 +24,8 @@ from rrgate.store.counts import INTERVALS, Counts, Tallied, span_of
 PARTS: Final = 64
 """So many parts share all scopes; one part is folded at a time, and whoever reads looks through one."""
 
-Span = tuple[int, Counts]
-"""The first minute of a span, since the epoch, and what was counted in it."""
+Span = tuple[int, Counts | str]
+"""The first minute of a span, since the epoch, and what was counted in it; as it is stored where nothing is fresh."""
 
 
 def part_of(scope: str) -> int:
@@ -143,10 +143,13 @@ def read(
                 fresh.setdefault(span, Counts()).add(Counts.of(moment))
     for span in sorted(stored.keys() | fresh.keys(), reverse=True)[:limit]:
         known = stored.get(span)
-        counted = Counts() if known is None else Counts(*orjson.loads(known))
-        if span in fresh:
-            counted.add(fresh[span])
-        yield span, counted
+        later = fresh.get(span)
+        if known is None or later is None:
+            yield span, later or known or Counts()
+        else:
+            counted = Counts.stored(known)
+            counted.add(later)
+            yield span, counted
 
 
 def next_scope(connection: sqlite3.Connection, behind: str) -> str | None:

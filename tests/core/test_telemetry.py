@@ -5,6 +5,8 @@ Belongs here: /clients/{clientId}/telemetry and that of proxies. Does not: what 
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import pytest_twisted
 
@@ -135,6 +137,23 @@ def test_statuses_are_successes_or_errors() -> None:
     from rrgate.telemetry_view import telemetry_shown
 
     codes = {f"{status}:proxy": [1, 0] for status in (101, 200, 206, 304, 399, 400, 499, 500, 504, 599)}
-    (shown,) = telemetry_shown("p", "day", [(0, Counts(10, 0.0, 0.0, codes))], "p")
+    (content,) = telemetry_shown("p", "day", [(0, Counts(10, 0.0, 0.0, codes))], "p")
+    shown = json.loads(content)
     assert (shown["successCountMap"], shown["errorCountMap"]) == ({"proxy": 5}, {"proxy": 5})
     assert (shown["successRateMap"], shown["errorRateMap"]) == ({"proxy": 0.5}, {"proxy": 0.5})
+
+
+def test_what_became_of_counts_is_remembered_within_a_bound() -> None:
+    from rrgate.telemetry_view import _Written, telemetry_shown
+
+    written = _Written(20_000)
+    most = 0
+    for number in range(1, 200):
+        codes = {"200:proxy": [number, number * 10]}
+        counts = Counts(number, 0.5, 0.5, codes, {"NZ:proxy": [number, number * 10]})
+        stored = json.dumps(counts.as_list())
+        (plain,) = telemetry_shown("p", "day", [(0, counts)], None)
+        assert plain.endswith(written(stored))
+        assert written(stored) is written(stored)
+        most = max(most, sum(len(key) + len(value) for key, value in written._known.items()))
+    assert 10_000 < most <= 20_000

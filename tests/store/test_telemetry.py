@@ -19,7 +19,7 @@ import pytest
 import pytest_twisted
 
 from rrgate.store import LogRow, RequestLog
-from rrgate.store.counts import INTERVALS, Tallied
+from rrgate.store.counts import INTERVALS, Counts, Tallied
 from rrgate.store.database import transaction
 from rrgate.store.telemetry import Span, fold, part_of, parts_with_fresh
 
@@ -47,7 +47,7 @@ def fold_all(log: RequestLog) -> None:
 
 async def read(log: RequestLog, interval: str, scope: str = "p", where: tuple[int, int, int] = ALL) -> Any:
     def shown(spans: Iterable[Span]) -> list[tuple[int, int]]:
-        there = list(spans)
+        there = [(span, Counts.stored(each) if isinstance(each, str) else each) for span, each in spans]
         for _, counts in there:
             assert counts.codes["200:proxy"][0] == counts.requests
         return [(span, counts.requests) for span, counts in there]
