@@ -43,17 +43,20 @@ def ready(content: bytes) -> Answer:
     return Answer(200, {}, (("Content-Type", "application/json"),), content)
 
 
-def joined(documents: Iterable[Mapping[str, Any]]) -> tuple[int, bytes]:
-    """How many, and their JSON with commas between. On any thread.
+def written(documents: Iterable[Mapping[str, Any]]) -> tuple[int, list[bytes | memoryview]]:
+    """How many, and what to join for their JSON with commas between. On any thread.
 
     Some at a time: a thousand results that are kept until the last has come take memory anew from the kernel for each,
     which takes as long as writing them.
     """
-    number, pieces, coming = 0, [], iter(documents)
+    number, coming = 0, iter(documents)
+    pieces: list[bytes | memoryview] = []
     while some := list(islice(coming, _AT_ONCE)):
+        if number:
+            pieces.append(b",")
         number += len(some)
-        pieces.append(orjson.dumps(some)[1:-1])
-    return number, b",".join(pieces)
+        pieces.append(memoryview(orjson.dumps(some))[1:-1])
+    return number, pieces
 
 
 _AT_ONCE: Final = 16

@@ -5,7 +5,7 @@ Belongs here: the interfaces that core/ needs, and writing through them. Does no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -141,8 +141,8 @@ class ReadingLog(Protocol):
         status: int | None = None,
         method: str | None = None,
         ended: Ended | None = None,
-        shown: Callable[[Iterator[dict[str, Any]]], Any] = ...,
-    ) -> Deferred[RequestPage]: ...
+        shown: Callable[[RequestPage], T],
+    ) -> Deferred[T]: ...
     def detail(
         self, proxy_id: str, request_id: str, *, bodies: bool = False
     ) -> Deferred[dict[str, Any] | None]: ...

@@ -52,8 +52,12 @@ async def _shown(call: Call, scope: str, proxy_id: str | None) -> Answer:
 
     def shown(spans: Iterable[Span]) -> bytes:
         # On the reader's thread: a thousand spans are some MB. One after the other, see `read`.
-        documents = b",".join(telemetry_shown(scope, name, spans, proxy_id))
-        return b'{"message":"Success","interval":"%b","telemetry":[%b]}' % (name.encode(), documents)
+        pieces = [b'{"message":"Success","interval":"%b","telemetry":[' % name.encode()]
+        for document in telemetry_shown(scope, name, spans, proxy_id):
+            pieces += (document, b",")
+        if len(pieces) > 1:
+            del pieces[-1]
+        return b"".join([*pieces, b"]}"])
 
     return ready(await call.house.request_log.telemetry(scope, interval, first, last, limit, shown))
 

@@ -6,7 +6,7 @@ queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -73,11 +73,14 @@ Opened = Callable[[BodyRow], Document]
 
 @frozen
 class RequestPage:
-    """Records, newest first, or what was made of them; `next_cursor` leads to the next page, and is None on the last.
-    """
+    """Records, newest first; `next_cursor` leads to the next page, and is None on the last."""
 
-    requests: Any
+    requests: Iterable[Document]
     next_cursor: str | None
+
+
+def _whole(page: RequestPage) -> RequestPage:
+    return RequestPage(tuple(page.requests), page.next_cursor)
 
 
 _COLUMNS = ", ".join(LogRow._fields)
@@ -187,15 +190,15 @@ class RequestLog:
         status: int | None = None,
         method: str | None = None,
         ended: Ended | None = None,
-        shown: Callable[[Iterator[Document]], Any] = tuple,
-    ) -> Deferred[RequestPage]:
+        shown: Callable[[RequestPage], Any] = _whole,
+    ) -> Deferred[Any]:
         """Records of a proxy, newest first; `''` for requests that found no proxy.
 
         `after`, `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ROWS`. `cursor`: from the page
         before, opaque. `ended`: well is a status below 400 of what is over. No page looks through more than
         `MOST_LOOKED_AT` rows, so that a rare `method` may come in several, each of which may have few records, or none.
-        `shown` makes of all what is the page's `requests`, on the reader's thread; a record is made when it is asked
-        for. Raises ValueError at once for a limit or cursor that is none.
+        `shown` makes of the page what is answered, on the reader's thread, where each record is made when it is asked
+        for; without it that is the page. Raises ValueError at once for a limit or cursor that is none.
         """
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
@@ -241,8 +244,8 @@ class RequestLog:
         return self._thread.close(self._close)
 
     def _page(
-        self, within: Conditions, wanted: Conditions, limit: int, shown: Callable[[Iterator[Document]], Any]
-    ) -> RequestPage:
+        self, within: Conditions, wanted: Conditions, limit: int, shown: Callable[[RequestPage], Any]
+    ) -> Any:
         connection = self._reader.conn
         # CROSS JOIN is how SQLite is told what is gone through first; no sorting comes of it.
         source = f"FROM segments CROSS JOIN requests ON segment = number WHERE {within}"
@@ -269,7 +272,7 @@ class RequestLog:
                 (*within.values, 1, MOST_LOOKED_AT - 1),
             ).fetchone()
             following = None if behind is None else cursor_of(*behind)
-        return RequestPage(shown(map(self._listed, rows)), following)
+        return shown(RequestPage(map(self._listed, rows), following))
 
     def _first_published(self, row: tuple[Any, ...]) -> Document:
         *columns, _ = row

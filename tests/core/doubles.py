@@ -153,13 +153,13 @@ class MemoryLog:
         self.spans: list[tuple[int, Counts]] = []
         self.asked: dict[str, Any] = {}
 
-    def list(self, proxy_id: str, **asked: Any) -> Deferred[RequestPage]:
+    def list(self, proxy_id: str, **asked: Any) -> Deferred[Any]:
         shown = asked.pop("shown")
         self.asked = asked
         if asked["cursor"] == "bad":
             raise ValueError("cursor")
-        records = shown(iter(self.records[: asked["limit"]]))
-        return succeed(RequestPage(records, "more" if len(self.records) > asked["limit"] else None))
+        records = iter(self.records[: asked["limit"]])
+        return succeed(shown(RequestPage(records, "more" if len(self.records) > asked["limit"] else None)))
 
     def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[dict[str, Any] | None]:
         wanted = (proxy_id, request_id)
