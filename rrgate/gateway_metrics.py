@@ -55,6 +55,12 @@ def gateway_metrics(
                 "For how long that of them has been due that is due for the longest.",
                 lambda: _seconds_since(queue.depth.due_at, queue.now()),
             ),
+            Level(
+                "rrgate_async_kept_requests",
+                "Asynchronous requests that have ended, of which the answer or what was sent is kept.",
+                lambda: queue.depth.kept,
+            ),
+            Level("rrgate_async_kept_bytes", "What these have on disk.", lambda: queue.depth.kept_bytes),
             Level("rrgate_async_attempts_in_flight", "Attempts under way.", lambda: worker.under_way),
             Level(
                 "rrgate_async_paused",
@@ -69,6 +75,11 @@ def gateway_metrics(
                 "rrgate_async_commits",
                 "Commits of the asynchronous queue, shared by many changes.",
                 lambda: queue.commits,
+            ),
+            Total(
+                "rrgate_async_removed_early",
+                "Asynchronous requests whose answer and body were removed before their time, to make room for others.",
+                lambda: queue.makes_room.removed,
             ),
         ),
         attempts=queue.attempts,

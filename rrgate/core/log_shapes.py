@@ -145,6 +145,7 @@ class Delivery:
 
     state: Literal["queued", "sending", "waiting", "succeeded", "failed", "exhausted", "unknown", "cancelled"]
     message: str | None = told("Why it is in this state, where that is to be said.")
+    removed_early: bool = told("What was kept of it was removed to make room: it cannot be replayed.", example=False)
     accepted_at: Milliseconds
     ended_at: Milliseconds | None
     next_attempt_at: Milliseconds | None

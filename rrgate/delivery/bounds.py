@@ -1,4 +1,4 @@
-"""How much may wait to be delivered: of a proxy, of a client, in all.
+"""How much may wait to be delivered: of a proxy, of a client, in all; and how much is kept of what is over.
 
 Belongs here: the bounds, and comparing them with what the tables have counted. Does not: counting, which triggers do
 (schema.py), the room on the disk (space.py).
@@ -19,22 +19,33 @@ ALL: Final = ""
 
 @frozen
 class Bound:
-    """Requests that are under way, and bytes of their bodies."""
+    """Requests, and bytes of what is on disk of them."""
 
     requests: int
     bytes: int
 
 
-@frozen
-class Bounds:
-    """Of each proxy, of each client, of all."""
+_ANY: Final = Bound(2**62, 2**62)
 
-    proxy: Bound
+
+@frozen
+class KeptBounds:
+    """Of requests that are over, of which something is kept, and bytes of that: of each client, of all."""
+
     client: Bound
     all: Bound
 
 
-_ANY: Final = Bound(2**62, 2**62)
+@frozen
+class Bounds:
+    """Of each proxy, of each client, of all; and of what is kept."""
+
+    proxy: Bound
+    client: Bound
+    all: Bound
+    kept: KeptBounds = KeptBounds(_ANY, _ANY)
+
+
 NO_BOUNDS: Final = Bounds(_ANY, _ANY, _ANY)
 
 
@@ -44,24 +55,32 @@ def bounds_of(settings: Settings) -> Bounds:
         Bound(settings.async_queued_per_proxy, settings.async_queued_bytes_per_proxy),
         Bound(settings.async_queued_per_client, settings.async_queued_bytes_per_client),
         Bound(settings.async_queued, settings.async_queued_bytes),
+        KeptBounds(
+            Bound(settings.async_kept_per_client, settings.async_kept_bytes_per_client),
+            Bound(settings.async_kept, settings.async_kept_bytes),
+        ),
     )
 
 
 @frozen
 class Depth:
-    """What is under way: requests, bytes of their bodies, and when that was due which has been so for the longest."""
+    """What is under way: requests, bytes of their bodies, and when that was due which has been so for the longest; and
+    what is kept of requests that are over."""
 
     requests: int
     bytes: int
     due_at: int | None
+    kept: int = 0
+    kept_bytes: int = 0
 
 
 def depth(connection: sqlite3.Connection) -> Depth:
-    """How much waits now."""
+    """How much waits and is kept now."""
     found = connection.execute("SELECT requests, bytes FROM totals WHERE scope = ?", (ALL,)).fetchone()
     (due_at,) = connection.execute("SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL").fetchone()
+    kept = connection.execute("SELECT requests, bytes FROM kept_totals WHERE scope = ?", (ALL,)).fetchone()
     requests, held = found or (0, 0)
-    return Depth(requests, held, due_at)
+    return Depth(requests, held, due_at, *(kept or (0, 0)))
 
 
 @frozen

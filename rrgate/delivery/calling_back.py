@@ -90,7 +90,7 @@ class CallsBack:
         except WrongState:
             return 0.0
         if row.progress.state is not State.SENDING:
-            self._over(row)
+            self._over(self._queue.over(row))
             return 0.0
         fields = signed(row.request_id, int(self._wall()), body, secrets)
         answer, failure = None, None

@@ -94,6 +94,7 @@ class Courier:
             return await self._unopened(due, error)
         route = self._telling.route(proxy_id)
         if row.progress.state is not State.SENDING:
+            self._queue.over(row)
             self._telling.end(row, loaded.stored, None, OVER)
             return 0.0
         if route is None:

@@ -62,6 +62,8 @@ class Shown:
     answer: Answer | None
     callback: Row | None = None
     """The last call that told its caller of its end; None if there was none."""
+    removed_early: bool = False
+    """Its answer, and what was sent, were removed before their time, to make room for others."""
 
 
 @frozen

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from rrgate.deliveries import Document, NotNow, Replayed
 from rrgate.delivery.kept import Shown
+from rrgate.delivery.making_room import NotKept
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.showing import delivery_document
 from rrgate.delivery.states import WINDOW, State, WrongState
@@ -64,6 +65,8 @@ class Managing:
             return None
         except WrongState as error:
             raise NotNow(_not_now(error)) from None
+        except NotKept as error:
+            raise NotNow(str(error)) from None
         self._again([row], kept)
         return await self.told(proxy_id, request_id)
 

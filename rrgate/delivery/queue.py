@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from sqlite_utils import Database
@@ -20,6 +21,7 @@ from rrgate.delivery.callbacks import CALLBACKS, add_callback
 from rrgate.delivery.commits import Work, Writes
 from rrgate.delivery.kept import Answer, Loaded, Seals
 from rrgate.delivery.keys import forget_old
+from rrgate.delivery.making_room import MakesRoom, NotKept, Removed, all_over, make_room
 from rrgate.delivery.reading import Reading, Reads
 from rrgate.delivery.refusing import raising, refusing
 from rrgate.delivery.states import ENDED, Outcome, State
@@ -58,6 +60,7 @@ class Queue(Reading):
         self._keep = keep
         self._takes = Takes(seals, now, bounds, no_room)
         self._turns = Turns(seals, now, keep, self._told)
+        self.makes_room = MakesRoom(writes.do, bounds.kept, now)
         self.attempts: Counter[tuple[str, str]] = Counter()
         """That have ended, by what they were of, `request` or `callback`, and the state that they led to."""
         self.callback_made = False
@@ -128,7 +131,7 @@ class Queue(Reading):
             lambda connection: self._told(
                 connection, table.give_up(connection, id, self.now(), self._keep, problem)
             )
-        )
+        ).addCallback(self.over)
 
     # Managing.
 
@@ -151,16 +154,16 @@ class Queue(Reading):
         behind: tuple[int, int] | None,
         window: int,
     ) -> Deferred[tuple[list[Row], tuple[int, int] | None]]:
-        """See `steering.dead`: those of some of these that are in one of `wanted`, sent again; and behind which to go
-        on, None at the end. There may be none of them among those that were looked at."""
+        """See `steering.dead`: those of some of these that are in one of `wanted`, and still kept, sent again; and
+        behind which to go on, None at the end. There may be none of them among those that were looked at."""
 
         def work(connection: sqlite3.Connection) -> tuple[list[Row], tuple[int, int] | None]:
             found = steering.dead(connection, proxy_id, after, before, behind, MOST_REPLAYED)
-            rows = [
-                steering.replay(connection, row.id, self.now(), self._keep, window)
-                for row in found
-                if row.progress.state in wanted
-            ]
+            rows = []
+            for row in found:
+                if row.progress.state in wanted:
+                    with suppress(NotKept):
+                        rows.append(steering.replay(connection, row.id, self.now(), self._keep, window))
             more = len(found) == MOST_REPLAYED
             return rows, (found[-1].accepted_at, found[-1].id) if more else None
 
@@ -179,15 +182,17 @@ class Queue(Reading):
                 self._told(connection, row)
             return recovered
 
-        return self._do(work)
+        return self._do(work).addCallback(lambda rows: tuple(map(self.over, rows)))
 
     def purge(self) -> Deferred[int]:
-        """See `table.purge`; forgets old keys too, and counts them."""
+        """See `table.purge`; forgets old keys too, and makes room, and counts that."""
 
-        def work(connection: sqlite3.Connection) -> int:
-            return forget_old(connection, self.now()) + table.purge(connection, self.now())
+        def work(connection: sqlite3.Connection) -> tuple[int, Removed]:
+            old = forget_old(connection, self.now()) + table.purge(connection, self.now())
+            kept = self.makes_room.bounds
+            return old, make_room(connection, kept, all_over(connection, kept))
 
-        return self._do(work)
+        return self._do(work).addCallback(lambda removed: removed[0] + self.makes_room.count(removed[1]))
 
     def _told(
         self, connection: sqlite3.Connection, row: Row, status: int | None = None, answer: Answer | None = None
@@ -197,10 +202,16 @@ class Queue(Reading):
             self.callback_made = True
         return row
 
+    def over(self, row: Row) -> Row:
+        """That, if it is over, may be more to keep than there is room for."""
+        if row.ended_at is not None:
+            self.makes_room.ended(row)
+        return row
+
     def _counted(self, row: Row) -> Row:
         of = "callback" if row.proxy_id.startswith(CALLBACKS) else "request"
         self.attempts[of, row.progress.state.value] += 1
-        return row
+        return self.over(row)
 
     def _do(self, work: Work[T]) -> Deferred[T]:
         """Do `work`, which writes nothing before it refuses."""

@@ -60,7 +60,13 @@ class Reading:
             if sealed is not None:
                 packed = self._seals.unseal(row.client_id, answer_row(request_id), sealed[0])
                 answer = Answer.unpacked(packed)
-            return Shown(row, table.attempts(connection, row.id), answer, steering.callback_of(connection, row.id))
+            return Shown(
+                row,
+                table.attempts(connection, row.id),
+                answer,
+                steering.callback_of(connection, row.id),
+                steering.removed_early(connection, row.id),
+            )
 
         return self._reads.call(work)
 

@@ -10,11 +10,12 @@ from typing import Any, Final, TypeVar
 
 from rrgate.delivery.commits import Work
 from rrgate.delivery.keys import AnotherRequest
+from rrgate.delivery.making_room import NotKept
 from rrgate.delivery.states import WrongState
 
 T = TypeVar("T")
 
-_REFUSALS: Final = (WrongState, LookupError, AnotherRequest)
+_REFUSALS: Final = (WrongState, LookupError, AnotherRequest, NotKept)
 
 
 class Refused:

@@ -119,3 +119,49 @@ def step_0006_totals(database: Database) -> None:
         ("removed", "DELETE ON requests WHEN OLD.ended_at IS NULL", counted("OLD", "-")),
     ):
         database.execute(f"CREATE TRIGGER totals_{name} AFTER {when} BEGIN {does} END")
+
+
+@migrations()
+def step_0007_kept(database: Database) -> None:
+    """`kept`: requests that are over, and of which an answer or what was sent is on disk still, by client and in the
+    order of their ends; `kept_totals`: how many, and bytes of these, of all ('') and of each client. Triggers keep
+    both; an answer must be there before its request's end. `removed_early`: it was removed to make room for others."""
+    database.execute("ALTER TABLE requests ADD COLUMN removed_early INTEGER NOT NULL DEFAULT 0")
+    database.execute(
+        "CREATE TABLE kept (client_id TEXT NOT NULL, ended_at INTEGER NOT NULL, request INTEGER NOT NULL, "
+        "bytes INTEGER NOT NULL, PRIMARY KEY (client_id, ended_at, request)) STRICT, WITHOUT ROWID"
+    )
+    database.execute(
+        "CREATE TABLE kept_totals (scope TEXT PRIMARY KEY, requests INTEGER NOT NULL, bytes INTEGER NOT NULL) "
+        "STRICT, WITHOUT ROWID"
+    )
+
+    def counted(row: str, sign: str) -> str:
+        return " ".join(
+            f"INSERT INTO kept_totals VALUES ({scope}, {sign}1, {sign}{row}.bytes) ON CONFLICT (scope) DO UPDATE SET "
+            f"requests = requests {sign or '+'} 1, bytes = bytes {sign or '+'} {row}.bytes;"
+            for scope in ("''", f"{row}.client_id")
+        )
+
+    def bytes_of(row: str) -> str:
+        sent = f"SELECT length(head) + length(body) FROM payloads WHERE request = {row}.id AND {row}.{DEAD}"
+        return f"ifnull((SELECT length(sealed) FROM answers WHERE request = {row}.id), 0) + ifnull(({sent}), 0)"
+
+    database.execute(f"CREATE TRIGGER kept_more AFTER INSERT ON kept BEGIN {counted('NEW', '')} END")
+    database.execute(f"CREATE TRIGGER kept_less AFTER DELETE ON kept BEGIN {counted('OLD', '-')} END")
+    database.execute(
+        "INSERT INTO kept SELECT client_id, ended_at, id, bytes FROM "
+        f"(SELECT *, {bytes_of('requests')} AS bytes FROM requests WHERE ended_at IS NOT NULL) WHERE bytes > 0"
+    )
+    # LIMIT, lest SQLite puts the sum into both places, and works it out twice.
+    database.execute(
+        "CREATE TRIGGER kept_ended AFTER UPDATE OF ended_at ON requests WHEN OLD.ended_at IS NULL AND "
+        "NEW.ended_at IS NOT NULL BEGIN INSERT INTO kept SELECT NEW.client_id, NEW.ended_at, NEW.id, bytes FROM "
+        f"(SELECT {bytes_of('NEW')} AS bytes LIMIT 1) WHERE bytes > 0; END"
+    )
+    remove = "DELETE FROM kept WHERE client_id = OLD.client_id AND ended_at = OLD.ended_at AND request = OLD.id;"
+    for name, when in (
+        ("again", "UPDATE OF ended_at ON requests WHEN OLD.ended_at IS NOT NULL AND NEW.ended_at IS NULL"),
+        ("removed", "DELETE ON requests WHEN OLD.ended_at IS NOT NULL"),
+    ):
+        database.execute(f"CREATE TRIGGER kept_{name} AFTER {when} BEGIN {remove} END")

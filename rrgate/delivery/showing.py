@@ -46,6 +46,7 @@ def _progress(shown: Shown) -> dict[str, Any]:
     row = shown.row
     return {
         "message": row.problem,
+        "removedEarly": shown.removed_early,
         "acceptedAt": format_milliseconds(row.accepted_at),
         "endedAt": _moment(row.ended_at),
         "nextAttemptAt": _moment(row.progress.due_at),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from rrgate.delivery import states
+from rrgate.delivery.making_room import NotKept
 from rrgate.delivery.schema import DEAD
 from rrgate.delivery.table import ROW, Keep, Row, read, row_of, save
 
@@ -20,11 +21,20 @@ def cancel(connection: sqlite3.Connection, id: int, now: int, keep: Keep) -> Row
 
 
 def replay(connection: sqlite3.Connection, id: int, now: int, keep: Keep, window: int) -> Row:
-    """It is to be sent again, from the start; its answer so far is no more. Raises WrongState, LookupError."""
+    """It is to be sent again, from the start; its answer so far is no more. Raises WrongState, LookupError; NotKept for
+    one that was removed early."""
     before = read(connection, id)
     progress = states.replayed(before.progress, now, window)
+    if removed_early(connection, id):
+        raise NotKept("what was sent is no longer kept: it was removed to make room for others")
     connection.execute("DELETE FROM answers WHERE request = ?", (id,))
     return save(connection, before, progress, now, keep, None)
+
+
+def removed_early(connection: sqlite3.Connection, id: int) -> bool:
+    """Whether what was kept of it was removed before its time."""
+    found = connection.execute("SELECT removed_early FROM requests WHERE id = ?", (id,)).fetchone()
+    return found is not None and bool(found[0])
 
 
 def dead(

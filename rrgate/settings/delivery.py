@@ -65,6 +65,26 @@ class DeliverySettings:
     async_queued_bytes_per_proxy: int = setting(
         values.whole(1, 2**50), 1024**3, unit="bytes", where="Async API", help="The same of each proxy."
     )
+    async_kept: int = setting(
+        values.whole(1, 1_000_000_000),
+        4_000_000,
+        unit="requests",
+        where="Async API",
+        help="Ended requests of which answer or body are kept in all; beyond, those of the oldest are removed.",
+    )
+    async_kept_per_client: int = setting(
+        values.whole(1, 1_000_000_000), 1_000_000, unit="requests", where="Async API", help="The same of each client."
+    )
+    async_kept_bytes: int = setting(
+        values.whole(1, 2**50),
+        8 * 1024**3,
+        unit="bytes",
+        where="Async API",
+        help="What these may have on disk in all; beyond, those of the oldest are removed.",
+    )
+    async_kept_bytes_per_client: int = setting(
+        values.whole(1, 2**50), 2 * 1024**3, unit="bytes", where="Async API", help="The same of each client."
+    )
     async_free_disk: int = setting(
         values.whole(0, 2**50),
         256 * 1024**2,

@@ -289,6 +289,7 @@ class MemoryDeliveries:
 
 DELIVERY: Final = {
     "message": None,
+    "removedEarly": False,
     "acceptedAt": "2026-01-31T12:00:00.000Z",
     "endedAt": None,
     "nextAttemptAt": None,

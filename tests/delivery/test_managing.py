@@ -54,7 +54,8 @@ def test_it_is_told_without_its_answer(gateway: MemoryGateway) -> None:
     told = now(gateway.delivery.managing.told(proxy.id, request_id))
     assert (told["state"], [each["status"] for each in told["attempts"]]) == ("succeeded", [503, 201])
     assert "for the caller" not in repr(told)
-    assert set(told) == {"state", "message", "acceptedAt", "endedAt", "nextAttemptAt", "attempts", "callback"}
+    moments = {"acceptedAt", "endedAt", "nextAttemptAt"}
+    assert set(told) == {"state", "message", "removedEarly", "attempts", "callback", *moments}
 
 
 def test_of_another_proxy_there_is_nothing_to_tell_cancel_or_replay(gateway: MemoryGateway) -> None:

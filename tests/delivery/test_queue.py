@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from rrgate.delivery.kept import Answer
 from rrgate.delivery.keys import AnotherRequest, Key
+from rrgate.delivery.making_room import NotKept
 from rrgate.delivery.states import ENDED, PENDING, REPLAYABLE, Outcome, State, WrongState
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.taking import New
@@ -62,6 +63,7 @@ class Known:
     sent: int = 0
     ended_at: int = 0
     answered: bool = False
+    removed: bool = False
 
     @property
     def kept_until(self) -> int:
@@ -73,9 +75,11 @@ class Account(RuleBasedStateMachine):
 
     taken: Bundle[str] = Bundle("taken")
 
-    @initialize()
-    def open(self) -> None:
-        gateway = MemoryGateway(installed=False)
+    @initialize(most=st.sampled_from([1, 3, 1_000]))
+    def open(self, most: int) -> None:
+        """`most`: requests that are over, of which something is kept."""
+        gateway = MemoryGateway(installed=False, async_kept_per_client=most)
+        self.most = most
         self.clock, self.delivery = gateway.clock, gateway.delivery
         self.queue = self.delivery.queue
         self.known: dict[str, Known] = {}
@@ -120,8 +124,13 @@ class Account(RuleBasedStateMachine):
     @rule(which=taken)
     def begin(self, which: str) -> None:
         row = self._do(which, PENDING, lambda known: self.queue.begin(known.id), early=True)
-        if row is not None and row.progress.state is State.SENDING:
+        if row is None:
+            return
+        if row.progress.state is State.SENDING:
             self.known[which].sent += 1
+        else:
+            self.queue.over(row)  # as its courier does
+            self._make_room()
 
     @rule(which=taken, outcome=st.sampled_from(Outcome), wait=st.sampled_from([None, 0, 1_000, 10**6]))
     def answer(self, which: str, outcome: Outcome, wait: int | None) -> None:
@@ -132,10 +141,12 @@ class Account(RuleBasedStateMachine):
         row = self._do(which, {State.SENDING}, give)
         if row is not None:
             self.known[which].answered = row.progress.state in ENDED
+            self._make_room()
 
     @rule(which=taken)
     def give_up(self, which: str) -> None:
         self._do(which, PENDING, lambda known: self.queue.give_up(known.id, "gone"))
+        self._make_room()
 
     @rule(which=taken)
     def cancel(self, which: str) -> None:
@@ -143,6 +154,11 @@ class Account(RuleBasedStateMachine):
 
     @rule(which=taken)
     def replay(self, which: str) -> None:
+        known = self.known.get(which)
+        if known is not None and known.removed and known.state in REPLAYABLE:
+            with pytest.raises(NotKept):
+                result(self.queue.replay(known.id, WINDOW))
+            return
         row = self._do(which, REPLAYABLE, lambda known: self.queue.replay(known.id, WINDOW))
         if row is not None:
             self.known[which].answered = False
@@ -159,6 +175,7 @@ class Account(RuleBasedStateMachine):
             else:
                 assert state is State.UNKNOWN, "nobody knows whether it has arrived"
             self._now_is(known, row)
+        self._make_room()
 
     @rule()
     def purge(self) -> None:
@@ -229,8 +246,23 @@ class Account(RuleBasedStateMachine):
             assert [attempt.number for attempt in attempts] == list(range(1, known.sent + 1)), "each was written down"
             running = [attempt.number for attempt in attempts if attempt.ended_at is None]
             assert running == ([known.sent] if known.state is State.SENDING else [])
-            assert (shown.answer == FOUND) == known.answered
-            assert self._payload(known) == (known.state not in ENDED or known.state in REPLAYABLE)
+            assert shown.removed_early == known.removed
+            assert (shown.answer == FOUND) == (known.answered and not known.removed)
+            lasts = known.state not in ENDED or known.state in REPLAYABLE
+            assert self._payload(known) == (lasts and not known.removed)
+
+    @invariant()
+    def what_is_kept_is_counted(self) -> None:
+        count = len(self._kept())
+        assert count <= self.most
+        rows = self.delivery.rows("SELECT scope, requests FROM kept_totals WHERE requests <> 0")
+        assert dict(rows) == ({"": count, "client": count} if count else {})
+        ((there,),) = self.delivery.rows(
+            "SELECT total(ifnull(length(sealed), 0) + ifnull(length(head) + length(body), 0)) FROM requests LEFT JOIN "
+            "answers ON answers.request = id LEFT JOIN payloads ON payloads.request = id WHERE ended_at IS NOT NULL"
+        )
+        ((counted,),) = self.delivery.rows("SELECT total(bytes) FROM kept_totals WHERE scope = 'client'")
+        assert counted == there
 
     @invariant()
     def whose_turn_it_is(self) -> None:
@@ -281,6 +313,20 @@ class Account(RuleBasedStateMachine):
         assert row.progress.repeatable == known.repeatable
         if known.state in ENDED:
             known.ended_at = row.ended_at
+
+    def _kept(self) -> list[Known]:
+        """Of which something is there still, in the order in which they ended."""
+        kept = [
+            known
+            for known in self.known.values()
+            if not known.removed and (known.answered or known.state in REPLAYABLE)
+        ]
+        return sorted(kept, key=lambda known: (known.ended_at, known.id))
+
+    def _make_room(self) -> None:
+        """As the queue does after each end."""
+        for known in self._kept()[: -self.most]:
+            known.removed = True
 
     def _payload(self, known: Known) -> bool:
         try:

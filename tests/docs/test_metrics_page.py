@@ -33,6 +33,7 @@ class Queue:
     depth = Depth(0, 0, None)
     attempts: Mapping[tuple[str, str], int] = {}
     commits = 0
+    makes_room = SimpleNamespace(removed=0)
 
     def now(self) -> int:
         return 0
