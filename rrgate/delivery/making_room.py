@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from rrgate.delivery.bounds import ALL, Bound, KeptBounds
 from rrgate.delivery.commits import Work
-from rrgate.delivery.in_one import THESE, in_one
+from rrgate.delivery.many_rows import marks, pieces
 from rrgate.delivery.table import Row
 from rrgate.store.thread import ThreadClosed
 
@@ -103,10 +103,11 @@ def _remove(connection: sqlite3.Connection, client: str, over: Bound, most: int)
             break
         requests, held, last = requests + 1, held + size, (ended_at, id)
         ids.append(id)
-    those = (in_one(ids),)
-    connection.execute(f"DELETE FROM payloads WHERE request IN {THESE}", those)
-    connection.execute(f"DELETE FROM answers WHERE request IN {THESE}", those)
-    connection.execute(f"UPDATE requests SET removed_early = 1 WHERE id IN {THESE}", those)
+    for some in pieces(ids):
+        those = marks(len(some))
+        connection.execute(f"DELETE FROM payloads WHERE request IN {those}", some)
+        connection.execute(f"DELETE FROM answers WHERE request IN {those}", some)
+        connection.execute(f"UPDATE requests SET removed_early = 1 WHERE id IN {those}", some)
     connection.execute("DELETE FROM kept WHERE client_id = ? AND (ended_at, request) <= (?, ?)", (client, *last))
     return requests
 
