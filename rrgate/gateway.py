@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.application.service import Service
@@ -17,10 +17,10 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.web.iweb import IAgent
 
 from rrgate.agent import Api, GatewayAgent
-from rrgate.api import Identity, Page
+from rrgate.api import Identity
 from rrgate.boot import BootHooks
 from rrgate.core.authorization import show_authorization
-from rrgate.core.pages import core_takes, page_routes
+from rrgate.core.pages import is_ours, page_routes
 from rrgate.core.site import core_site
 from rrgate.core.upkeep import Upkeep
 from rrgate.directory import Directory
@@ -31,12 +31,13 @@ from rrgate.messages import Reply
 from rrgate.metrics.listener import metrics_site
 from rrgate.metrics.outside_calls import Outcomes
 from rrgate.model import Client, Credential
+from rrgate.node import Alone, Node
 from rrgate.notifier import Notifier
 from rrgate.opened_core import open_house
 from rrgate.opened_delivery import open_delivery
 from rrgate.opened_plugins import open_compiler
 from rrgate.opened_state import open_state
-from rrgate.pages import gateway_pages, gateway_takes, overload
+from rrgate.pages import gateway_pages, overload
 from rrgate.pipeline import Pipeline
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
@@ -48,7 +49,7 @@ from rrgate.way_out import open_way_out
 from rrgate.wire.guard import Opened
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.listener import CallerListener
-from rrgate.wire.listening import bound_host, host_of, listen_now, url_of
+from rrgate.wire.listening import listen_now, names_served, url_of
 
 
 class Gateway(Service):
@@ -67,19 +68,22 @@ class Gateway(Service):
         *,
         wall: Callable[[], float] = time.time,
         registry: Registry | None = None,
+        node: Node | None = None,
     ) -> None:
         """`reactor`: gives connections, threads and the clock. `wall`: seconds since the epoch, for stamps only.
 
         `registry`: the plugins, instead of those installed in this environment. Raises PluginLoadError.
+        `node`: what it is one process of; None: of nothing.
         """
         self.settings = settings
         self.reactor = reactor
         self.wall = wall
         self.registry = load_registry() if registry is None else registry
+        self.node: Node = Alone(reactor) if node is None else node
         self.ports: list[IListeningPort] = []
         self.public_url = settings.public_url
         self.core_public_url = settings.core_public_url
-        self.entrance = Entrance(settings, HostNames(self._names(settings.listen)), reactor, wall)
+        self.entrance = Entrance(settings, HostNames(names_served(settings, settings.listen)), reactor, wall)
         """Where requests come in without a connection of ours: through a GatewayResource, or an agent."""
         self.boot = BootHooks(self.registry, self, reactor)
         self._outcomes: Outcomes = Counter()
@@ -105,7 +109,7 @@ class Gateway(Service):
         self.delivery.worker.start()
         self._watch_tokens = TokenWatch(self.store, self.directory, self.reactor, self.boot.tell)
         self._watch_tokens.start()
-        self._upkeep = Upkeep(self._house, self.reactor)
+        self._upkeep = Upkeep(self._house, self.reactor, self.node.leads)
         self._upkeep.start()
         if self.settings.block_warning:
             watchdog = Watchdog(self.reactor, self.settings.block_warning, self.boot.tell)
@@ -130,7 +134,7 @@ class Gateway(Service):
             state=state,
             outside=out.outside,
             outcomes=self._outcomes,
-            show_authorization=self._show_authorization,
+            show_authorization=self.show_authorization,
             closed_by=self._opened.append,
         )
         self.directory = Directory(
@@ -146,7 +150,7 @@ class Gateway(Service):
         regions = frozenset(settings.regions)
         self._trials = Trials(compiler, out.trial_pool, reactor, self.wall, self.boot.tell, regions)
         self._opened.append(self._trials.close)
-        self._pages = self.boot.pages(_takes)
+        self._pages = self.boot.pages(is_ours)
         self.delivery = open_delivery(
             settings,
             reactor,
@@ -154,6 +158,7 @@ class Gateway(Service):
             self.boot,
             state=state,
             directory=self.directory,
+            node=self.node,
             upstream=self.pool,
             outside=out.outside.for_tenant,
             public_url=lambda: self.public_url,
@@ -173,7 +178,7 @@ class Gateway(Service):
             tell=self.boot.tell,
             delivery=self.delivery.acceptance,
         )
-        hosts = HostNames(self._names(settings.listen))
+        hosts = HostNames(names_served(settings, settings.listen))
         self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall)
         self.metrics = gateway_metrics(
             self._outcomes,
@@ -206,9 +211,9 @@ class Gateway(Service):
             trials=self._trials,
             notifier=self._notifier,
             deliveries=self.delivery.managing,
-            metrics=self.metrics,
+            metrics=self._figures,
             public_url=self.public_url,
-            hosts=self._names(settings.core_listen),
+            hosts=names_served(settings, settings.core_listen),
             is_ready=lambda: self._ready,
         )
         if settings.core_listen:
@@ -216,25 +221,17 @@ class Gateway(Service):
             core_port = self._opened_port(settings.core_listen, site)
             self.core_public_url = settings.core_public_url or url_of(core_port, settings.core_listen)
         if settings.metrics_listen:
-            self._opened_port(settings.metrics_listen, metrics_site(self.metrics.text, self.reactor))
+            self._opened_port(settings.metrics_listen, metrics_site(self._figures, self.reactor))
         for each in self.ports:
             address: Any = each.getHost()
             if hasattr(address, "host"):
                 self.guard.never_dial(address.host, address.port)
 
     def _opened_port(self, endpoint: str, factory: Any) -> IListeningPort:
-        port = listen_now(self.reactor, endpoint, factory)
+        port = self.node.listen(endpoint, factory, listen_now)
         self.ports.append(port)
         self._opened.append(port.stopListening)
         return port
-
-    def _names(self, endpoint: str) -> set[str]:
-        """The names that the listener at `endpoint` serves: those configured, or else where it can be reached."""
-        settings = self.settings
-        if settings.hosts:
-            return set(settings.hosts)
-        urls = (settings.public_url, settings.core_public_url)
-        return {"localhost", bound_host(endpoint), *(host_of(url) for url in urls)} - {""}
 
     def _admit(self, ex: Exchange) -> Reply | None:
         if not self._ready:
@@ -246,8 +243,15 @@ class Gateway(Service):
     def _opened_for(self, client_id: str) -> tuple[Opened, ...]:
         return self.directory.opened_for(client_id)
 
-    async def _show_authorization(self, credential: Credential, needed: bool) -> None:
-        await show_authorization(self._house, credential, needed)
+    def _figures(self) -> Awaitable[bytes]:
+        return self.node.figures(self.metrics.text)
+
+    async def show_authorization(self, credential: Credential, needed: bool) -> None:
+        """Have it shown whether `credential` needs somebody's authorization. Raises what the store raises."""
+        if self.node.leads():
+            await show_authorization(self._house, credential, needed)
+        else:
+            self.node.ask_leader(credential.id, credential.secret_version, needed)
 
     def stopService(self) -> Deferred[None]:
         """See the class."""
@@ -293,7 +297,3 @@ class Gateway(Service):
         opened, self._opened = self._opened, []
         while opened:
             await defer.maybeDeferred(opened.pop())
-
-
-def _takes(page: Page) -> bool:
-    return core_takes(page.path) if page.listener == "core" else gateway_takes(page.path)

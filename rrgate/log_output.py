@@ -7,12 +7,13 @@ Belongs here: the observer that takes the place of twistd's. Does not: what is l
 from __future__ import annotations
 
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
+    Logger,
     LogLevel,
     LogLevelFilterPredicate,
     textFileLogObserver,
@@ -21,6 +22,8 @@ from twisted.python.logfile import LogFile
 
 from rrgate.careful_log import CarefulObserver
 from rrgate.json_log import JsonLines
+
+_log = Logger("rrgate.workers")
 
 _chosen: dict[str, Any] = {}
 """What `choose` was told. Of the whole process, as the log under twistd is; an embedded Gateway never comes here."""
@@ -46,8 +49,29 @@ def chosen() -> ILogObserver:
     path = twistd.get("logfile")
     stream: Any = sys.stdout
     if path != "-" and (path or not twistd.get("nodaemon")):
-        stream = LogFile.fromFullPath(path or "twistd.log")
+        stream = _chosen["file"] = LogFile.fromFullPath(path or "twistd.log")
+    return written_to(stream, level, _chosen["form"])
+
+
+def written_to(stream: Any, level: str, form: str) -> ILogObserver:
+    """Writes to `stream` what is no less severe than `level`, as text or json."""
     predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
-    written: ILogObserver = JsonLines(stream) if _chosen["form"] == "json" else textFileLogObserver(stream)
+    written: ILogObserver = JsonLines(stream) if form == "json" else textFileLogObserver(stream)
     observer: ILogObserver = FilteringLogObserver(CarefulObserver(written), [predicate])
     return observer
+
+
+def passed_on() -> Callable[[str], None] | None:
+    """Takes lines that another process has logged, for where twistd writes; None if that is this process's standard
+    output, which a process of ours has too."""
+    if not _chosen:
+        return lambda text: _log.info("{text}", text=text.rstrip("\n"))
+    file = _chosen.get("file")
+    if file is None:
+        return None
+
+    def write(text: str) -> None:
+        file.write(text)
+        file.flush()
+
+    return write

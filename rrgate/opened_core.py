@@ -5,7 +5,7 @@ Belongs here: which part is what in `CoreHouse`. Does not: the routes (core/), t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -17,7 +17,6 @@ from rrgate.core.user_limit import UserLimit
 from rrgate.deliveries import Deliveries
 from rrgate.directory import Directory
 from rrgate.explaining import Explainer
-from rrgate.metrics.exposition import Metrics
 from rrgate.notifier import Notifier
 from rrgate.opened_state import OpenedState
 from rrgate.registry import Registry
@@ -39,7 +38,7 @@ def open_house(
     trials: Trials,
     notifier: Notifier,
     deliveries: Deliveries,
-    metrics: Metrics,
+    metrics: Callable[[], Awaitable[bytes]],
     public_url: str,
     hosts: Collection[str],
     is_ready: Callable[[], bool],
@@ -65,7 +64,7 @@ def open_house(
         hosts=frozenset(hosts),
         public_url=public_url,
         is_ready=is_ready,
-        metrics=metrics.text,
+        metrics=metrics,
         allow_anonymous=settings.allow_anonymous_proxies,
         open_clients=settings.open_clients,
         log_retention_days=settings.log_retention_days,

@@ -32,6 +32,7 @@ from rrgate.delivery.times import DeliveryTime
 from rrgate.delivery.untold import Untold
 from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
+from rrgate.node import Node
 from rrgate.opened_state import OpenedState
 from rrgate.settings import Settings
 from rrgate.store.database import connect, open_migrated, transaction
@@ -62,6 +63,7 @@ def open_delivery(
     *,
     state: OpenedState,
     directory: Directory,
+    node: Node,
     upstream: Upstream,
     outside: Callable[[str], CallsOutside],
     public_url: Callable[[], str],
@@ -114,16 +116,16 @@ def open_delivery(
         reactor,
         in_flight=settings.async_in_flight,
         per_target=settings.async_in_flight_per_target,
-        owns=lock.take,
+        owns=lambda: node.may_deliver() and lock.take(),
     )
     acceptance = Acceptance(
         queue,
         prefix=settings.header_prefix,
         public_url=public_url,
-        taken=worker.taken,
+        taken=node.taken(worker.taken, worker.wake),
         keyed=_DataKeys(state).safe,
     )
-    return OpenedDelivery(acceptance, worker, queue, Managing(queue, directory, telling, worker.wake))
+    return OpenedDelivery(acceptance, worker, queue, Managing(queue, directory, telling, node.wakes(worker.wake)))
 
 
 class _Lock:

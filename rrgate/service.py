@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
+import threading
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from twisted.application.service import IService
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 from twisted.python import usage
 
 from rrgate.gateway import Gateway
-from rrgate.log_output import choose
+from rrgate.log_output import choose, passed_on
 from rrgate.registry import PluginLoadError
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.settings.sources import Assigned
 from rrgate.store import StoreError
 from rrgate.store.folder import require_state
+
+_log = Logger("rrgate.service")
 
 
 class Options(usage.Options):
@@ -36,10 +43,16 @@ class Options(usage.Options):
         ["core-listen", None, None, "Endpoint of the Core API."],
         ["public-url", None, None, "The gateway's address as callers see it."],
         ["core-public-url", None, None, "The Core API's address as users see it."],
+        ["workers", None, None, "Processes that serve, under a parent that replaces them; 0: this one serves."],
     ]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.arguments: tuple[str, ...] = ()
+        self.folder = os.getcwd()
+        self.config_path: Path | None = None
+        self.config_content: bytes | None = None
+        """What is in the file, where it is not to be read now."""
         self.networks: list[str] = []
         self.settings_given: list[str] = []
 
@@ -50,6 +63,11 @@ class Options(usage.Options):
     def opt_set(self, assignment: str) -> None:
         """Any other setting, as NAME=VALUE; may be repeated. See docs/configuration.md."""
         self.settings_given.append(assignment)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Also remembers them, for workers."""
+        self.arguments = tuple(options or ())
+        super().parseOptions(options)  # type: ignore[no-untyped-call]
 
     def postOptions(self) -> None:
         """Read the settings, check that there is a state, and install our reactor and log unless others were named."""
@@ -69,13 +87,14 @@ class Options(usage.Options):
             if not mark:
                 raise usage.UsageError(f"--set {assignment}: write it as NAME=VALUE")
             given[name.replace("-", "_")] = Assigned(value)
-        for name in ("data", "listen", "core-listen", "public-url", "core-public-url"):
+        for name in ("data", "listen", "core-listen", "public-url", "core-public-url", "workers"):
             if self[name] is not None:
                 given[name.replace("-", "_")] = self[name]
         if self.networks:
             given["allow_networks"] = ",".join(self.networks)
         config = self["config"] or os.environ.get("RRGATE_CONFIG")
-        settings = load(given, os.environ, Path(config) if config else None)
+        self.config_path = Path(config).absolute() if config else None
+        settings = load(given, os.environ, Path(config) if config else None, self.config_content)
         nowhere = [name for name in ("listen", "core_listen") if not getattr(settings, name)]
         if nowhere:
             raise SettingsError([f"{name} is empty: only an embedding service can do without it" for name in nowhere])
@@ -90,7 +109,7 @@ def _install_reactor() -> None:
         install()
 
 
-class _StartedOrExit(Gateway):
+class StartedOrExit(Gateway):
     """A Gateway under twistd: what keeps it from starting is one line and a non-zero exit, not a traceback."""
 
     def startService(self) -> None:
@@ -98,6 +117,8 @@ class _StartedOrExit(Gateway):
             super().startService()
         except (StoreError, SettingsError, PluginLoadError, CannotListenError) as error:
             _exit(error)
+        if self.settings.workers == 0:
+            _bear_hangups(self.reactor)
         # What is there now stays, and need not be looked through again: 150 ms with 10,000 proxies, in which nobody is
         # answered. Only here: in a host's process what is there is the host's.
         gc.freeze()
@@ -107,12 +128,44 @@ def makeService(options: Options) -> IService:
     """The service twistd runs."""
     from twisted.internet import reactor
 
+    if options.settings.workers:
+        return _workers(options, reactor)
     try:
-        service: IService = _StartedOrExit(options.settings, reactor)
+        service: IService = StartedOrExit(options.settings, reactor)
     except PluginLoadError as error:
         # Not a UsageError: twistd is past its options, and would print the whole traceback.
         _exit(error)
     return service
+
+
+def _workers(options: Options, reactor: Any) -> IService:
+    # Not at the top: one process alone has no need of it.
+    from rrgate.workers.launching import Invocation
+    from rrgate.workers.service import WorkersService
+
+    class Parent(WorkersService):
+        def startService(self) -> None:
+            try:
+                super().startService()
+            except (CannotListenError, OSError) as error:
+                _exit(error)
+
+    module = type(reactor).__module__
+    invocation = Invocation(
+        options.arguments, options.folder, "" if module == "rrgate.reactor" else module, passed_on
+    )
+    return Parent(options.settings, reactor, invocation, options.config_path)
+
+
+def _bear_hangups(reactor: Any) -> None:
+    """SIGHUP, which by default ends the process, is told of and does nothing else."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        told = partial(
+            reactor.callFromThread,
+            _log.warn,
+            "SIGHUP does nothing without workers: with --workers 1, or more, new ones take over without a pause",
+        )
+        signal.signal(signal.SIGHUP, lambda *_: told())
 
 
 def _exit(error: Exception) -> NoReturn:

@@ -7,11 +7,13 @@ Here stands every use of a private name of Twisted's transports, and nothing of 
 from __future__ import annotations
 
 import errno
+import os
 import socket
-from typing import Any, Final
+import stat
+from typing import Any, Final, TypeVar
 
-from twisted.internet import main, tcp
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorFDSet
+from twisted.internet import main, tcp, unix
+from twisted.internet.interfaces import IListeningPort, IProtocol, IProtocolFactory, IReactorFDSet
 
 PRIVATE_NAMES: Final = (
     "twisted.internet.abstract.FileDescriptor.doWrite",
@@ -32,6 +34,9 @@ PRIVATE_NAMES: Final = (
     "twisted.internet.tcp.Port.doRead",
     "twisted.internet.tcp.Port._fromListeningDescriptor",
     "twisted.internet.tcp.Connector._makeTransport",
+    "twisted.internet.unix.Port._fromListeningDescriptor",
+    "twisted.internet.unix.Port.startListening",
+    "twisted.internet.unix.Port.connectionLost",
 )
 """What this file overrides or relies on; `tests/reactor/test_private_names.py` fails when Twisted changes one of it."""
 
@@ -172,7 +177,7 @@ class EagerClient(EagerTransport, tcp.Client):
 class EagerPort(tcp.Port):
     """A listening TCP port, IPv4 or IPv6, whose connections are `EagerServer`s."""
 
-    transport = EagerServer
+    transport: type[EagerServer] = EagerServer
 
 
 class EagerConnector(tcp.Connector):
@@ -182,12 +187,41 @@ class EagerConnector(tcp.Connector):
         return EagerClient(self.host, self.port, self.bindAddress, self, self.reactor)
 
 
-def adopt_port(reactor: Any, descriptor: int, family: socket.AddressFamily, factory: IProtocolFactory) -> EagerPort:
+P = TypeVar("P", bound=EagerPort)
+
+
+class _AdoptedUnixPort(unix.Port):
+    """A Unix socket that others listen on too: its path and mode are theirs as well, and stay as they are."""
+
+    def startListening(self) -> None:
+        name = self._bindPath
+        if name[:1] not in (b"\0", b""):
+            self.mode = stat.S_IMODE(os.stat(name).st_mode)
+        super().startListening()
+
+    def connectionLost(self, reason: Any) -> None:
+        tcp.Port.connectionLost(self, reason)
+
+
+def adopt_port(
+    reactor: Any,
+    descriptor: int,
+    family: socket.AddressFamily,
+    factory: IProtocolFactory,
+    kind: type[P] = EagerPort,  # type: ignore[assignment]
+) -> P:
     """Listen on a TCP socket that something else has bound (socket activation). `descriptor` is duplicated.
 
     Raises OSError when `descriptor` is no such socket.
     """
-    port: EagerPort = EagerPort._fromListeningDescriptor(reactor, descriptor, family, factory)
+    port: P = kind._fromListeningDescriptor(reactor, descriptor, family, factory)
+    port.startListening()
+    return port
+
+
+def adopt_unix_port(reactor: Any, descriptor: int, factory: IProtocolFactory) -> IListeningPort:
+    """The same for a Unix socket, which is left in its place when this ends to listen."""
+    port: IListeningPort = _AdoptedUnixPort._fromListeningDescriptor(reactor, descriptor, factory)
     port.startListening()
     return port
 

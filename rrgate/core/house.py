@@ -230,7 +230,7 @@ class CoreHouse:
     hosts: frozenset[str] = field(converter=_host_names)
     public_url: str = field(converter=_without_slash)
     is_ready: Callable[[], bool]
-    metrics: Callable[[], bytes]
+    metrics: Callable[[], Awaitable[bytes]]
     core_public_url: str = field(default="", converter=_without_slash)
     open_clients: bool = False
     allow_anonymous: bool = False

@@ -1,4 +1,4 @@
-"""/metrics: the figures of this process for Prometheus.
+"""/metrics: figures for Prometheus.
 
 Belongs here: the route, for operators. Does not: what is in them (metrics/).
 """
@@ -13,7 +13,7 @@ from rrgate.metrics.exposition import CONTENT_TYPE
 
 async def metrics(call: Call) -> Answer:
     """All figures, as text."""
-    return Answer(200, {}, (("Content-Type", CONTENT_TYPE),), call.house.metrics())
+    return Answer(200, {}, (("Content-Type", CONTENT_TYPE),), await call.house.metrics())
 
 
 ROUTES = (
@@ -23,6 +23,6 @@ ROUTES = (
         handler=metrics,
         success=Success(media_type="text/plain"),
         bare=True,
-        help="Figures of this process for Prometheus.",
+        help="Figures for Prometheus, of all workers.",
     ),
 )

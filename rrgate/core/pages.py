@@ -10,12 +10,13 @@ from typing import Final
 
 from rrgate.answers import reason_phrase
 from rrgate.boot import MountedPage
-from rrgate.boot_values import PageRequest
+from rrgate.boot_values import Page, PageRequest
 from rrgate.core.access import Who
 from rrgate.core.answers import Answer
 from rrgate.core.routes import Call, Handler, Route
 from rrgate.core.table import ROUTES
 from rrgate.messages import Reply
+from rrgate.pages import gateway_takes
 
 _RESERVED: Final = frozenset(
     ("api", "async", "auth-types", "docs", "invites", "metrics", "notifications", "openapi.json", "users")
@@ -26,6 +27,11 @@ _RESERVED: Final = frozenset(
 def core_takes(path: str) -> bool:
     """Whether no plugin may have `path` on the Core API's listener."""
     return path.split("/")[1].lower() in _RESERVED
+
+
+def is_ours(page: Page) -> bool:
+    """Whether no plugin may have this page."""
+    return core_takes(page.path) if page.listener == "core" else gateway_takes(page.path)
 
 
 def page_routes(pages: Iterable[MountedPage], answer: Callable[[MountedPage, PageRequest], Reply]) -> tuple[Route, ...]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
@@ -45,6 +46,22 @@ class CoreChannel(HTTPChannel):
     """A connection on which a request must be whole in time, however steadily it trickles in."""
 
     _receiving = False
+    site: CoreSite
+
+    def connectionMade(self) -> None:
+        """One connection more."""
+        self.site.connections.add(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """One less."""
+        self.site.connections.discard(self)
+        super().connectionLost(reason)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way, nor has begun to come."""
+        return not self.requests and not self._receiving
 
     def resetTimeout(self) -> None:
         """Called with every chunk: only the first of a request sets the time anew."""
@@ -125,7 +142,9 @@ class CoreRequest(Request):
         )
         answer = await handle(self.site.house, self.site.router, request)
         if not self._gone:
-            self._write(answer)
+            if self.site.draining:
+                self.channel.persistent = False
+            self._write(answer, close=self.site.draining)
             self.finish()
 
     def _address(self) -> str:
@@ -168,6 +187,8 @@ class CoreSite(Site):
     """Serves one house. Put it behind any stream endpoint."""
 
     protocol: Any = CoreChannel
+    draining = False
+    """Whether every answer is its connection's last."""
     log_ = Logger("rrgate.core")
 
     def __init__(self, house: CoreHouse, router: Router, clock: IReactorTime | None) -> None:
@@ -176,6 +197,7 @@ class CoreSite(Site):
         )
         self.house = house
         self.router = router
+        self.connections: set[CoreChannel] = set()
 
     def startFactory(self) -> None:
         """No log file, and no timer for the times in its lines: see `log`."""

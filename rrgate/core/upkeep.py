@@ -6,6 +6,7 @@ invites.py, notifications.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.task import LoopingCall
@@ -25,8 +26,10 @@ LOOKS_AN_HOUR: Final = 60
 class Upkeep:
     """Looks every `UPKEEP` seconds, from `start` until `stop`."""
 
-    def __init__(self, house: CoreHouse, clock: Any) -> None:
+    def __init__(self, house: CoreHouse, clock: Any, leads: Callable[[], bool] = lambda: True) -> None:
+        """`leads`: whether this process is the one of its node that does this."""
         self._house = house
+        self._leads = leads
         self._looks = 0
         self._looking = LoopingCall(lambda: run_deferred(self.look()))
         self._looking.clock = clock
@@ -41,6 +44,8 @@ class Upkeep:
 
     async def look(self) -> None:
         """Look now. Raises nothing."""
+        if not self._leads():
+            return
         await end_overlaps(self._house)
         await end_temporary(self._house)
         await end_invites(self._house)

@@ -90,6 +90,11 @@ class Worker:
         return len(self._claimed)
 
     @property
+    def delivers(self) -> bool:
+        """Whether this process is the one of its node that does."""
+        return self._owner
+
+    @property
     def paused(self) -> bool:
         """The queue cannot be written, and nothing is sent."""
         return self._pause.on

@@ -47,14 +47,20 @@ class Settings(DeliverySettings, ProcessSettings, TargetSettings, ListenerSettin
             raise SettingsError(problems)
 
 
-def load(options: Mapping[str, object], environ: Mapping[str, str], toml_path: Path | None) -> Settings:
+def load(
+    options: Mapping[str, object],
+    environ: Mapping[str, str],
+    toml_path: Path | None,
+    toml_content: bytes | None = None,
+) -> Settings:
     """The settings from `options` over `RRGATE_…` variables of `environ` over the file over the defaults.
 
     `options`: values by name, with `-` or `_`; None is not given. `toml_path`: None is no file.
+    `toml_content`: what is in it, if it is not to be read now.
     Raises SettingsError with everything that is wrong in any source, each named: unknown names, values that cannot be
     used (also those that another source overrules), a file that cannot be read, and a missing `data`.
     """
-    given, problems = read_sources(fields(Settings), options, environ, toml_path)
+    given, problems = read_sources(fields(Settings), options, environ, toml_path, toml_content)
     if not problems and "data" not in given:
         problems = ["data is not set: give the option --data, the variable RRGATE_DATA or the key `data` in the file"]
     if problems:

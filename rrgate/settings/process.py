@@ -31,6 +31,14 @@ class ProcessSettings:
         where="plugins",
         help="How long the reactor's thread may be kept from its next turn before the log says by whom; 0: never.",
     )
+    workers: int = setting(
+        values.whole(0, 64),
+        0,
+        unit="processes",
+        where="process",
+        help="Processes that serve, under a parent that replaces them and has SIGHUP put new ones in their place. 0: "
+        "the one process that was started serves itself.",
+    )
     drain_timeout: float = setting(
         values.seconds(0, 3600),
         30.0,

@@ -56,13 +56,14 @@ def read_sources(
     options: Mapping[str, object],
     environ: Mapping[str, str],
     toml_path: Path | None,
+    toml_content: bytes | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """(checked values by name, problems); see `rrgate.settings.load` for what the arguments are."""
     reading = _Reading(attributes)
     _read_options(reading, options)
     _read_environment(reading, environ)
     if toml_path is not None:
-        _read_file(reading, toml_path)
+        _read_file(reading, toml_path, toml_content)
     return reading.given, reading.problems
 
 
@@ -89,9 +90,9 @@ def _read_environment(reading: _Reading, environ: Mapping[str, str]) -> None:
             reading.unknown(f"variable {variable}", variable, spelled)
 
 
-def _read_file(reading: _Reading, path: Path) -> None:
+def _read_file(reading: _Reading, path: Path, content: bytes | None) -> None:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads((path.read_bytes() if content is None else content).decode())
     except OSError as problem:
         reading.problems.append(f"{path}: {problem.strerror or problem}; give the path of a file that can be read")
         return

@@ -6,6 +6,7 @@ Belongs here: the same methods as Store, as Deferreds. Does not: any SQL.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -26,6 +27,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+Everywhere = Callable[[Sequence[Noun], Callable[[], Deferred[None]]], Deferred[None]]
+"""Does a change of these nouns, and fires when it is in force in all processes of the node."""
+
+
 class AsyncStore:
     """Called on the reactor's thread, where its Deferreds fire; changes are made in the order of the calls.
 
@@ -35,6 +40,7 @@ class AsyncStore:
     def __init__(self, store: Store, reactor: IReactorFromThreads) -> None:
         """`store` is used by nobody else from now on; it may have been loaded before, while nothing ran yet."""
         self._store = store
+        self.everywhere: Everywhere | None = None
         self._thread = WorkThread(reactor, "rrgate-store")
 
     @classmethod
@@ -62,12 +68,18 @@ class AsyncStore:
     def save(
         self, *nouns: Noun, gone: Iterable[Noun] = (), audit: Iterable[AuditEntry] = ()
     ) -> Deferred[None]:
-        """See `Store.save`; fires when the change is durable."""
-        return self._thread.call(self._store.save, *nouns, gone=gone, audit=audit)
+        """See `Store.save`; fires when the change is durable, and in force in the node's other processes."""
+        gone = tuple(gone)
+        return self._change((*nouns, *gone), partial(self._store.save, *nouns, gone=gone, audit=audit))
 
     def delete(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> Deferred[None]:
-        """See `Store.delete`; fires when the change is durable."""
-        return self._thread.call(self._store.delete, *nouns, audit=audit)
+        """See `Store.delete`; fires when the change is durable, and in force in the node's other processes."""
+        return self._change(nouns, partial(self._store.delete, *nouns, audit=audit))
+
+    def _change(self, nouns: Sequence[Noun], work: Callable[[], None]) -> Deferred[None]:
+        if self.everywhere is None or not nouns:
+            return self._thread.call(work)
+        return self.everywhere(nouns, lambda: self._thread.call(work))
 
     def audit(self, **wanted: Any) -> Deferred[AuditPage]:
         """See `Store.audit`."""

@@ -40,7 +40,11 @@ def check_whole(path: Path) -> None:
 
 def pending_steps(path: Path, *, log: bool) -> list[str]:
     """Names of the migrations that `path` still needs. `log`: it is log.db. Raises NewerDatabase, StoreError."""
-    known: Migrations = log_migrations if log else migrations
+    return pending_of(path, log_migrations if log else migrations)
+
+
+def pending_of(path: Path, known: Migrations) -> list[str]:
+    """The same of a file that has these. Raises NewerDatabase, StoreError."""
     database = connect(path, synchronous="NORMAL", read_only=True)
     try:
         refuse_newer(database, path, known)

@@ -149,6 +149,10 @@ class Secrets:
         """32 bytes by which a user token is looked up. Tokens have 256 bits, so no slow hash is needed."""
         return hmac.digest(self._token_key, token.encode("utf-8", "surrogatepass"), "sha256")
 
+    def has_key(self, client_id: str) -> bool:
+        """Whether the client has a data key, on disk or not yet."""
+        return client_id in self._wrapped
+
     # For Store: what goes to disk and comes from it.
 
     def unsaved(self) -> dict[str, WrappedKey]:

@@ -51,6 +51,8 @@ class CallerListener(Factory):
         self.in_flight = 0
         self.websockets = 0
         self.draining = False
+        self.lingering = False
+        """Whether connections stay open until they have had their last answer."""
         self.log = Logger("rrgate.wire")
         self._idle: Deferred[None] | None = None
 

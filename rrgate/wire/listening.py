@@ -12,6 +12,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
+from rrgate.settings import Settings
+
 BACKLOG = 1024
 """Connections that may wait to be accepted, where the endpoint does not say: with Twisted's 50, of a thousand callers
 that come at once most wait a second for their system to try again."""
@@ -66,6 +68,14 @@ def url_of(port: IListeningPort, endpoint: str) -> str:
     host = bound_host(endpoint) or "localhost"
     scheme = "https" if endpoint.startswith("ssl:") else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}"
+
+
+def names_served(settings: Settings, endpoint: str) -> set[str]:
+    """The names that the listener at `endpoint` serves: those configured, or else where it can be reached."""
+    if settings.hosts:
+        return set(settings.hosts)
+    urls = (settings.public_url, settings.core_public_url)
+    return {"localhost", bound_host(endpoint), *(host_of(url) for url in urls)} - {""}
 
 
 def host_of(url: str) -> str:

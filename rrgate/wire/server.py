@@ -237,7 +237,7 @@ class CallerConnection(Protocol):
 
     def _rest(self) -> None:
         """Nothing is under way."""
-        if self.listener.draining:
+        if self.listener.draining and not self.listener.lingering:
             self._close()
         else:
             self._wait_for(_IDLE, self.listener.settings.keep_alive_timeout)
@@ -444,6 +444,11 @@ class CallerConnection(Protocol):
         One over TLS also waits for the peer's farewell, which idle peers never send: there only what is known counts.
         """
         return not self._gone and (self._gate.blocked if self._tls else self._closing)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way, so that what comes is read at once."""
+        return self._exchange is None and not self._closing
 
     def close_if_idle(self) -> None:
         """Close now if nothing is under way; else after the answer. A WebSocket is closed as both sides do it."""

@@ -359,7 +359,7 @@ class Core:
             hosts=frozenset({"127.0.0.1", "gateway.test"}),
             public_url="https://gateway.test/",
             is_ready=lambda: self.ready,
-            metrics=lambda: b"",
+            metrics=lambda: succeed(b""),
             counters=self.counters,
         )
 

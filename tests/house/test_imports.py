@@ -34,6 +34,7 @@ FLOORS = (
         "rrgate.json_text",
         "rrgate.log_output",
         "rrgate.messages",
+        "rrgate.node",
         "rrgate.model",
         "rrgate.names",
         "rrgate.retry_after",
@@ -153,6 +154,7 @@ FLOORS = (
         "rrgate.simulation",
         "rrgate.testing",
         "rrgate.torture",
+        "rrgate.workers",
     },
 )
 """From the lowest. A package's modules stand where the package stands, unless they are named themselves."""
