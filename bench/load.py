@@ -132,15 +132,16 @@ def _latency(text: str, which: str) -> float:
     return float(matched[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[matched[2]]
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
+    """The process `pid` and all that it has started."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _tree(int(child)))]
+    return [pid, *(each for child in children for each in tree(int(child)))]
 
 
 def cpu_of(pid: int) -> float:
     """Seconds of user and system time of the tree under `pid`."""
     total = 0
-    for each in _tree(pid):
+    for each in tree(pid):
         fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])
     return total / _TICK
@@ -154,5 +155,5 @@ def precise_cpu_of(pid: int) -> float:
 
 def rss_of(pid: int) -> float:
     """MB resident in the tree."""
-    pages = sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in _tree(pid))
+    pages = sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in tree(pid))
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

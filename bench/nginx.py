@@ -14,7 +14,7 @@ from bench.parts import BODY, CALLER_KEY, PIN, TARGET_TOKEN, Missing, Part, free
 
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log error;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 600; client_body_temp_path {folder}/{name}-body;
   proxy_temp_path {folder}/{name}-proxy; fastcgi_temp_path {folder}/x1; uwsgi_temp_path {folder}/x2;
@@ -50,19 +50,21 @@ _GATEWAY = """
       if ($http_x_api_key != "{key}") {{ return 401; }}
       proxy_pass {scheme}://target; proxy_http_version 1.1; proxy_set_header Connection "";
       {verified} proxy_set_header X-API-Key ""; proxy_set_header Authorization "Bearer {token}";
-      proxy_buffers 16 64k;
+      proxy_buffers 16 64k; {more}
     }}
   }}
 """
 
 
-def start_nginx(name: str, folder: Path, content: str, port: int) -> subprocess.Popen[bytes]:
-    """An nginx with one worker."""
+def start_nginx(
+    name: str, folder: Path, content: str, port: int, connections: int = 4096
+) -> subprocess.Popen[bytes]:
+    """An nginx with one worker, for at most so many `connections` of either side."""
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         raise Missing("nginx is not installed (Debian: nginx-light)")
     config = folder / f"{name}.conf"
-    config.write_text(_NGINX.format(folder=folder, name=name, content=content))
+    config.write_text(_NGINX.format(folder=folder, name=name, content=content, connections=connections))
     process = subprocess.Popen([*PIN, nginx, "-c", str(config), "-p", str(folder)])
     wait_for(port)
     return process
@@ -80,15 +82,16 @@ def start_target(folder: Path, port: int | None = None, shown: Certificate | Non
     return Part("target", process, port, "/rows", headers, authority=authority)
 
 
-def start_bare(folder: Path, target: Part) -> Part:
-    """nginx as a bare gateway."""
+def start_bare(folder: Path, target: Part, more: str = "", connections: int = 4096) -> Part:
+    """nginx as a bare gateway. `more`: directives of its location."""
     port, authority = free_port(), target.authority
     scheme, verified = "http", ""
     if authority:
         scheme, verified = "https", f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {authority}; "
         verified += f"proxy_ssl_name {HOST}; proxy_ssl_server_name on;"
     content = _GATEWAY.format(
-        port=port, target=target.port, key=CALLER_KEY, token=TARGET_TOKEN, scheme=scheme, verified=verified
-    )
-    process = start_nginx("tls-bare" if authority else "bare", folder, content, port)
+        port=port, target=target.port, key=CALLER_KEY, token=TARGET_TOKEN, scheme=scheme, verified=verified,
+        more=more,
+    )  # fmt: skip
+    process = start_nginx("tls-bare" if authority else "bare", folder, content, port, connections)
     return Part("nginx", process, port, "/rows", {"X-API-Key": CALLER_KEY})

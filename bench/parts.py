@@ -149,8 +149,9 @@ def start_gateway(
     again: Core | None = None,
     python: str = sys.executable,
     before: str = "",
+    also: Sequence[Part] = (),
 ) -> tuple[subprocess.Popen[bytes], int, Core]:
-    """A gateway as `twistd` runs it, which may dial `target` alone: its process, its port, and its Core API.
+    """A gateway as `twistd` runs it, which may dial `target` and what is in `also`: its process, port and Core API.
 
     `settings`: further ones, as `NAME=VALUE`. `again`: the Core API of one that was stopped, whose state it has.
     `python`: the interpreter that runs it, with the packages of this one. `before`: Python that is run there first.
@@ -170,7 +171,7 @@ def start_gateway(
             f"--pidfile={folder}/{name}.pid", f"--logfile={folder}/{name}.log", "rrgate", "--data", str(data),
             "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=4096",
             "--core-listen", f"tcp:{core_port}:interface=127.0.0.1",
-            "--allow-network", f"127.0.0.1/32:{target.port}",
+            *(word for each in (target, *also) for word in ("--allow-network", f"127.0.0.1/32:{each.port}")),
             *(word for setting in settings for word in ("--set", setting)),
         ],
         env=environment,

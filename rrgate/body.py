@@ -46,7 +46,7 @@ class BodyTooLarge(Exception):
         self.limit = limit
 
 
-HIGH_WATER = 128 * 1024
+HIGH_WATER = 32 * 1024
 """Bytes buffered at which the sender is paused; one socket read (64 KiB) may come on top."""
 
 KEPT_BYTES = 64 * 1024

@@ -50,7 +50,8 @@ class Door(Protocol):
         """
 
     def write(self, data: bytes) -> Awaitable[None]:
-        """Send more of the body; returns when more may come. Raises `CancelledError` when the caller has gone."""
+        """Send more of the body, or nothing; returns when more may come. Raises `CancelledError` when the caller has
+        gone."""
 
     def end(self) -> None:
         """The body is whole."""

@@ -200,7 +200,8 @@ class RequestDoor:
         """See `Door`."""
         if self._over:
             raise CancelledError
-        self._send(data)
+        if data:
+            self._send(data)
         if not self._blocked:
             return
         # A caller that takes nothing holds a request open no longer here than on a connection of ours.

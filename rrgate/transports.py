@@ -44,6 +44,10 @@ _TRY_LATER: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 
 HELD_BYTES: Final = 16 * 1024
 """What one connection holds back to the end of a round; more is sent at once, so that back-pressure is felt at once."""
+UNSENT_BYTES: Final = 512 * 1024
+"""What the kernel takes for a peer beyond what is on its way: else it is up to 4 MB, of each peer that reads slowly."""
+ACCEPTED_AT_ONCE: Final = 32
+"""Connections accepted before others have their turn: 3 ms. Twisted's own number grows by 20 each time."""
 
 
 class EagerTransport(tcp.Connection):
@@ -111,10 +115,14 @@ class EagerTransport(tcp.Connection):
             return
         self.dataBuffer = data
         self.offset = sent
-        if size - sent > self.bufferSize and self.producer is not None:
+        if self.producer is not None:
             self.producerPaused = True
             self.producer.pauseProducing()  # type: ignore[attr-defined]  # a streaming one, seen above
         self.startWriting()
+
+    def _isSendBufferFull(self) -> bool:
+        # The kernel's buffer keeps the peer busy. What does not fit there is not to be added to.
+        return bool(self.dataBuffer or self._tempDataLen)
 
     # What must not overtake what is held. A connection that is asked to close does so in a later round.
 
@@ -163,6 +171,7 @@ class EagerServer(EagerTransport, tcp.Server):
     ) -> None:
         super().__init__(sock, protocol, client, server, sessionno, reactor)
         self.setTcpNoDelay(True)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 class EagerClient(EagerTransport, tcp.Client):
@@ -171,6 +180,7 @@ class EagerClient(EagerTransport, tcp.Client):
     def createInternetSocket(self) -> socket.socket:
         skt: socket.socket = super().createInternetSocket()
         skt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        skt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         return skt
 
 
@@ -178,6 +188,11 @@ class EagerPort(tcp.Port):
     """A listening TCP port, IPv4 or IPv6, whose connections are `EagerServer`s."""
 
     transport: type[EagerServer] = EagerServer
+
+    def doRead(self) -> None:
+        """Accept some of those who wait."""
+        self.numberAccepts = min(self.numberAccepts, ACCEPTED_AT_ONCE)
+        super().doRead()
 
 
 class EagerConnector(tcp.Connector):

@@ -29,8 +29,9 @@ class Deadline:
         if self._timer is None:
             self._start(seconds, at)
         elif at < self._timer_at:
-            self._timer.reset(seconds)
-            self._timer_at = at
+            # Not `reset`: Twisted looks through all timers for the one to move forward, 1.6 ms where there are 4,000.
+            self._timer.cancel()
+            self._start(seconds, at)
 
     def clear(self) -> None:
         """Expire never; the timer may still run, and will find nothing to do."""

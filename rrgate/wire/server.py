@@ -341,8 +341,8 @@ class CallerConnection(Protocol):
         framed = answer.chunk(data)
         if framed:
             self.transport.write(framed)
-            if self._gate.blocked:
-                await self._gate.opened()
+        if self._gate.blocked:
+            await self._gate.opened()
 
     def end(self) -> None:
         answer = self._answer

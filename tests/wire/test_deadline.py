@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.base import DelayedCall
 from twisted.internet.task import Clock
 
 from rrgate.wire.deadline import Deadline
@@ -45,6 +46,16 @@ def test_moved_later_it_expires_later_and_once(watched: Watched) -> None:
 def test_moved_earlier_it_expires_earlier(watched: Watched) -> None:
     watched.deadline.set(60)
     watched.deadline.set(2)
+    watched.until(90)
+    assert watched.expired == [2]
+
+
+def test_moved_earlier_no_other_timer_is_looked_at(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twisted's `reset` looks for the timer among all there are when it moves it forward."""
+    monkeypatch.setattr(DelayedCall, "reset", None)
+    watched.deadline.set(60)
+    watched.deadline.set(2)
+    assert len(watched.clock.getDelayedCalls()) == 1
     watched.until(90)
     assert watched.expired == [2]
 

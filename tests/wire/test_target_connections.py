@@ -411,6 +411,19 @@ def test_a_caller_that_takes_nothing_pauses_the_target_and_costs_it_no_time() ->
     assert end.open
 
 
+def test_nothing_more_is_written_for_a_caller_that_has_not_taken_the_first_piece() -> None:
+    gateway = MemoryGateway()
+    caller = gateway.caller().send(request())
+    end = gateway.ends[0]
+    caller.transport.full = True
+    end.say(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nx", b"y")
+    assert caller.transport.written.endswith(b"\r\n\r\nx")
+    caller.transport.empty()
+    assert caller.transport.written.endswith(b"\r\n\r\nxy")
+    end.say(b"z")
+    assert caller.answers()[0].body == b"xyz"
+
+
 def test_an_answer_that_ended_while_it_was_paused_leaves_a_connection_that_reads() -> None:
     gateway = MemoryGateway()
     caller = gateway.caller().send(request())
