@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Condition, Thread
 from typing import Any
 
 from attrs import field, frozen
@@ -31,15 +31,37 @@ def echo(connection: ServerConnection) -> None:
 
 
 @frozen
+class Ended:
+    """A WebSocket that is over, as its target saw it."""
+
+    fields: Any
+    code: int | None
+    reason: str | None
+
+
+@frozen
 class SocketTarget:
-    """A target that takes WebSockets. `heads`: the heads of handshakes that came."""
+    """A target that takes WebSockets, each at a path of its own."""
 
     url: str
-    heads: list[Any] = field(factory=list)
-    ended: list[tuple[int | None, str | None]] = field(factory=list)
-    """How its WebSockets ended, as it saw it: code and reason."""
-    over: Event = field(factory=Event)
-    """Set whenever one has ended."""
+    _ended: dict[str, Ended] = field(factory=dict)
+    _more: Condition = field(factory=Condition)
+
+    def over(self, path: str, ended: Ended) -> None:
+        """The one at `path` is over."""
+        with self._more:
+            self._ended[path] = ended
+            self._more.notify_all()
+
+    def end_of(self, path: str) -> Ended:
+        """How the one at `path` has ended, once it has; blocks."""
+        with self._more:
+            assert self._more.wait_for(lambda: path in self._ended, SECONDS), f"{path} has not ended"
+            return self._ended[path]
+
+    def paths(self) -> set[str]:
+        """Of those that are over."""
+        return set(self._ended)
 
 
 @contextmanager
@@ -49,16 +71,16 @@ def socket_target(conversation: Conversation = echo, **options: Any) -> Iterator
 
     def talk(connection: ServerConnection) -> None:
         assert connection.request is not None
-        made[0].heads.append(connection.request.headers)
         try:
             conversation(connection)
         finally:
             connection.close()
-            made[0].ended.append((connection.close_code, connection.close_reason))
-            made[0].over.set()
+            ended = Ended(connection.request.headers, connection.close_code, connection.close_reason)
+            made[0].over(connection.request.path, ended)
 
+    where = "http://127.0.0.1" if options.get("ssl") is None else "https://localhost"
     with serve(talk, "127.0.0.1", 0, compression=None, max_size=None, **options) as server:
-        made.append(SocketTarget(f"http://127.0.0.1:{server.socket.getsockname()[1]}"))
+        made.append(SocketTarget(f"{where}:{server.socket.getsockname()[1]}"))
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -82,8 +104,9 @@ def caller(
     more = dict(headers or {})
     if key is not None:
         more["X-Api-Key"] = key
+    where = f"ws://{host}" if options.get("ssl") is None else "wss://localhost"
     return connect(
-        f"ws://{host}:{port}{proxy.path}{path}",
+        f"{where}:{port}{proxy.path}{path}",
         additional_headers=more,
         open_timeout=SECONDS,
         close_timeout=SECONDS,

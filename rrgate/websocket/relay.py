@@ -32,7 +32,7 @@ from rrgate.websocket.side import (
 
 CLOSING: Final = 5.0
 """Seconds that a side has to answer a Close frame, or to end the message that it is at; then it is closed without."""
-AT_A_TURN: Final = 256
+AT_A_TURN: Final = 64
 """Frames of one side relayed before other connections have their turn: the least have 2 bytes, and cost 12 µs each."""
 ROUNDS_UNTIL_PING: Final = 2
 ROUNDS_UNTIL_DEAD: Final = 3
@@ -74,6 +74,7 @@ class WebSocketRelay:
                     timer.cancel()
             for task in self._tasks:
                 task.cancel()
+            caller.stream.relay = target.stream.relay = None
 
     # One direction.
 
@@ -116,8 +117,8 @@ class WebSocketRelay:
         await sink.stream.room()
 
     def _control(self, source: Side, sink: Side, said: Control) -> bytes:
-        if not said.is_ping and said.payload in source.pings:
-            source.pings.clear()  # one Pong may answer for those before it, too (RFC 6455 5.5.3)
+        if not said.is_ping and source.ping and said.payload == source.ping:
+            source.ping = b""
             return b""
         return sink.control(said)
 
@@ -200,7 +201,7 @@ class WebSocketRelay:
         """Close what is done; it is over when both sides are."""
         for side in sides:
             if side.done:
-                side.stream.end()
+                side.stream.end(side.closed is not None)
         if self.caller.done and self.target.done:
             self._over.fire(None)
         elif self._timer is None:
@@ -210,7 +211,7 @@ class WebSocketRelay:
         """One of them has not answered a Close frame."""
         for side, other in ((self.caller, self.target), (self.target, self.caller)):
             side.tell(side.closed or other.closed or Close(GOING_AWAY))
-            side.stream.end()
+            side.stream.end(side.closed is not None)
         self._over.fire(None)
 
     # Dead peers.
@@ -227,9 +228,8 @@ class WebSocketRelay:
                 side.stream.abort()
                 self._dead(side, other)
             elif side.silent == ROUNDS_UNTIL_PING:
-                payload = os.urandom(8)
-                side.pings.append(payload)
-                side.stream.write(side.control(Control(True, payload)))
+                side.ping = os.urandom(8)
+                side.stream.write(side.control(Control(True, side.ping)))
 
     def _dead(self, side: Side, other: Side) -> None:
         self._ended(f"the gateway, because the {side.name} did not answer a Ping")

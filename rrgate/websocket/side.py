@@ -74,7 +74,7 @@ class Side:
         "failed",
         "messages",
         "name",
-        "pings",
+        "ping",
         "silent",
         "stream",
         "told",
@@ -99,8 +99,8 @@ class Side:
         self.bytes = 0
         self.silent = 0
         """Rounds of the keep-alive in which nothing came."""
-        self.pings: list[bytes] = []
-        """Payloads of our own pings that have not been answered."""
+        self.ping = b""
+        """The payload of our own last Ping, until it is answered."""
 
     @property
     def done(self) -> bool:

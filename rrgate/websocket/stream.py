@@ -57,7 +57,7 @@ class Stream:
         *,
         pause: Callable[[], None],
         resume: Callable[[], None],
-        end: Callable[[], None],
+        end: Callable[[bool], None],
         abort: Callable[[], None],
     ) -> None:
         """`pause`, `resume`: reading. `end`: see it. `abort`: close at once, whatever was written."""
@@ -102,11 +102,14 @@ class Stream:
         if self._gate.blocked:
             await self._gate.opened()
 
-    def end(self) -> None:
-        """Both sides have said all: close in the order in which RFC 6455 7.1.1 wants it. What comes is dropped."""
+    def end(self, clean: bool) -> None:
+        """All is said: close in the order in which RFC 6455 7.1.1 wants it. What comes is dropped.
+
+        `clean`: the other end has said that nothing comes any more.
+        """
         if not self.ending and not self.body.ended:
             self.ending = True
-            self._end()
+            self._end(clean)
 
     def abort(self) -> None:
         """Close at once."""

@@ -290,7 +290,7 @@ class TargetConnection(Dialled):
         else:
             self._deadline.clear()
 
-    def _end_stream(self) -> None:
+    def _end_stream(self, clean: bool) -> None:
         """The server closes first (RFC 6455 7.1.1): it has a while for that."""
         if not self.lost and not self._closing:
             self._closing = True

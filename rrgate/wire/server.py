@@ -390,9 +390,9 @@ class CallerConnection(Protocol):
             self._resume_reading()
         return stream
 
-    def _end_stream(self) -> None:
-        """The server closes first (RFC 6455 7.1.1): the caller sees our end, and closes its own."""
-        self._close(linger=True)
+    def _end_stream(self, clean: bool) -> None:
+        """The server closes first (RFC 6455 7.1.1), and where more may come reads on, so that what it said arrives."""
+        self._close(linger=not clean)
 
     # Time and ends.
 

@@ -6,13 +6,11 @@ Belongs here: what many or long requests do to a gateway and to each other. Does
 from __future__ import annotations
 
 import gc
-import resource
 import select
 import socket
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -23,7 +21,7 @@ import pytest_twisted
 from rrgate.cli.init import create_state
 from tests.callers import Caller, in_thread
 from tests.processes.twistd import Twistd
-from tests.real_parts import missing
+from tests.real_parts import many_files, missing
 from tests.running_gateway import KEY, GatewayClient, MadeProxy, RunningGateway
 from tests.targets import Connection, Target
 
@@ -220,20 +218,6 @@ async def test_a_large_upload_is_not_held(process: tuple[Twistd, GatewayClient],
 SLOW = 1000
 
 
-@contextmanager
-def many_files() -> Iterator[None]:
-    """Room for three sockets a slow caller, here and in processes started meanwhile."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 4 * SLOW + 500
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        missing(f"room for {needed} open files", f"raise `ulimit -Hn`, which is {hard}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 class SlowTarget:
     """One thread for all connections: takes heads and answers `/fast` at once; `/large` with more than buffers hold.
 
@@ -346,7 +330,7 @@ async def test_a_thousand_slow_ones_do_not_slow_a_fast_one(tmp_path: Path, kind:
         return target.begun == SLOW
 
     first = create_state(tmp_path / "state")
-    with many_files():
+    with many_files(4 * SLOW + 500):  # three sockets a slow caller
         target = SlowTarget()
         with Twistd(tmp_path / "state") as twistd:
             await in_thread(twistd.ready)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,8 @@ from websockets.typing import Subprotocol
 
 from rrgate.websocket.handshake import accept_of
 from tests.callers import SECONDS, in_thread
+from tests.certificates import Authority
+from tests.real_parts import many_files
 from tests.running_gateway import KEY, TOKEN, MadeProxy, RunningGateway
 from tests.websocket.memory import TEXT, frame
 from tests.websocket_peers import SocketTarget, caller, socket_target
@@ -77,12 +80,11 @@ async def test_codes_and_reasons_reach_the_other_side(
     gateway: RunningGateway, proxy: MadeProxy, target: SocketTarget, code: int
 ) -> None:
     def caller_closes() -> None:
-        target.over.clear()
-        with caller(gateway, proxy) as connection:
+        with caller(gateway, proxy, f"/{code}") as connection:
             connection.close(code, "so long")
             assert (connection.close_code, connection.close_reason) == (code, "so long")
-        assert target.over.wait(SECONDS)
-        assert target.ended[-1] == (code, "so long")
+        ended = target.end_of(f"/{code}")
+        assert (ended.code, ended.reason) == (code, "so long")
 
     def target_closes() -> None:
         with caller(gateway, proxy) as connection:
@@ -103,16 +105,14 @@ async def test_it_is_opened_as_any_request_is_sent(gateway: RunningGateway, targ
     )
 
     def talk() -> None:
-        target.over.clear()
         headers = {"X-Own": "mine", "X-Added": "mine"}
         with caller(gateway, proxy, "/room?n=1", headers, subprotocols=["x", "chat.v1"]) as connection:  # type: ignore[list-item]
             assert connection.subprotocol == "chat.v1"
             assert connection.response is not None
             assert connection.response.headers["requestrocket-proxy-code"] == "proxy-access-granted"
-        assert target.over.wait(SECONDS)
 
     await in_thread(talk)
-    asked = target.heads[-1]
+    asked = (await in_thread(target.end_of, "/room?n=1&token=ours")).fields
     assert asked["Authorization"] == f"Bearer {TOKEN}"
     assert (asked["X-Added"], asked["X-Own"]) == ("ours", "mine")
     assert "X-Api-Key" not in asked
@@ -136,28 +136,24 @@ async def refused(gateway: RunningGateway, proxy: MadeProxy, path: str = "/", ke
 @pytest_twisted.ensureDeferred
 async def test_who_may_not_call_may_not_open_one(gateway: RunningGateway, target: SocketTarget) -> None:
     proxy = await gateway.proxy(target.url, proxyMaxRequestsPerMinute=1)
-    heads = len(target.heads)
-    assert await refused(gateway, proxy, key="wrong") == 401
-    assert await refused(gateway, proxy, key=None) == 401
+    assert await refused(gateway, proxy, "/first", key="wrong") == 401
+    assert await refused(gateway, proxy, "/second", key=None) == 401
     rules = f"/clients/{proxy.client}/proxies/{proxy.id}/rules"
     rule = {"effect": "deny", "path": "^/secret"}
     told = await gateway.ask("POST", rules, rule)
     assert told.status == 200, told.body
     assert await refused(gateway, proxy, "/secret") == 403
-    assert len(target.heads) == heads
 
     def opens() -> None:
-        target.over.clear()
-        with caller(gateway, proxy):
+        with caller(gateway, proxy, "/allowed"):
             pass
-        assert target.over.wait(SECONDS)
+        target.end_of("/allowed")
 
     await in_thread(opens)
-    assert len(target.heads) == heads + 1
-    assert await refused(gateway, proxy) == 429
+    assert await refused(gateway, proxy, "/third") == 429
     await gateway.change("proxies", proxy.id, proxyActive=False)
-    assert await refused(gateway, proxy) == 503
-    assert len(target.heads) == heads + 1
+    assert await refused(gateway, proxy, "/fourth") == 503
+    assert target.paths().isdisjoint({"/first", "/second", "/secret", "/third", "/fourth"})
 
 
 @pytest_twisted.ensureDeferred
@@ -168,30 +164,29 @@ async def test_the_targets_refusal_is_the_answer(gateway: RunningGateway, proxy:
 class Opened:
     """A caller's WebSocket that waits to be closed, in threads."""
 
-    def __init__(self, gateway: RunningGateway, proxy: MadeProxy, target: SocketTarget) -> None:
+    def __init__(self, gateway: RunningGateway, proxy: MadeProxy, target: SocketTarget, path: str) -> None:
         self._stack = ExitStack()
-        self._gateway, self._proxy, self._target = gateway, proxy, target
+        self._gateway, self._proxy, self._target, self._path = gateway, proxy, target, path
 
     def open(self) -> None:
-        self._target.over.clear()
-        self._connection = self._stack.enter_context(caller(self._gateway, self._proxy))
+        self._connection = self._stack.enter_context(caller(self._gateway, self._proxy, self._path))
 
-    def closed(self) -> tuple[int | None, str | None]:
-        """Code and reason, once both sides have seen its end."""
+    def closed(self) -> tuple[tuple[int | None, str | None], tuple[int | None, str | None]]:
+        """Code and reason as the caller and as the target saw them."""
         with self._stack, pytest.raises(ConnectionClosed):
             self._connection.recv(SECONDS)
-        assert self._target.over.wait(SECONDS)
-        return self._connection.close_code, self._connection.close_reason
+        ended = self._target.end_of(self._path)
+        return (self._connection.close_code, self._connection.close_reason), (ended.code, ended.reason)
 
 
 @pytest_twisted.ensureDeferred
 async def test_one_of_a_proxy_that_is_switched_off_is_closed(gateway: RunningGateway, target: SocketTarget) -> None:
     proxy = await gateway.proxy(target.url)
-    opened = Opened(gateway, proxy, target)
+    opened = Opened(gateway, proxy, target, "/switched-off")
     await in_thread(opened.open)
     await gateway.change("proxies", proxy.id, proxyActive=False)
-    assert await in_thread(opened.closed) == (1008, "its proxy or credential was switched off or deleted")
-    assert target.ended[-1] == (1001, "")
+    why = "its proxy or credential was switched off or deleted"
+    assert await in_thread(opened.closed) == ((1008, why), (1001, ""))
 
 
 @pytest_twisted.ensureDeferred
@@ -199,12 +194,37 @@ async def test_the_end_of_the_gateway_is_told_to_both(tmp_path: Path, target: So
     gateway = RunningGateway.start(tmp_path / "state")
     try:
         proxy = await gateway.proxy(target.url)
-        opened = Opened(gateway, proxy, target)
+        opened = Opened(gateway, proxy, target, "/at-the-end")
         await in_thread(opened.open)
     finally:
         await gateway.stop()
-    assert await in_thread(opened.closed) == (1001, "the gateway stops")
-    assert target.ended[-1] == (1001, "")
+    assert await in_thread(opened.closed) == ((1001, "the gateway stops"), (1001, ""))
+
+
+@pytest_twisted.ensureDeferred
+async def test_over_tls_on_both_sides(tmp_path: Path) -> None:
+    authority = Authority("the only one here")
+    certificate, key = authority.server("localhost", tmp_path)
+    trusting = ssl.create_default_context(cadata=authority.pem)
+    endpoint = f"ssl:0:interface=127.0.0.1:certKey={certificate}:privateKey={key}"
+    gateway = RunningGateway.start(tmp_path / "state", listen=endpoint)
+
+    def talk(proxy: MadeProxy, target: SocketTarget) -> None:
+        with caller(gateway, proxy, ssl=trusting) as connection:
+            for message in ("hello", "é" * 200_000, bytes(MEGABYTE)):
+                connection.send(message)
+                assert connection.recv(SECONDS) == message
+            connection.close(3000, "bye")
+            assert (connection.close_code, connection.close_reason) == (3000, "bye")
+        ended = target.end_of("/")
+        assert (ended.code, ended.reason) == (3000, "bye")
+
+    try:
+        with socket_target(ssl=authority.server_context("localhost", tmp_path)) as target:
+            proxy = await gateway.proxy(target.url, target={"targetCABundle": authority.pem})
+            await in_thread(talk, proxy, target)
+    finally:
+        await gateway.stop()
 
 
 class Greeting(Protocol):
@@ -263,7 +283,8 @@ async def test_a_thousand_are_open_at_once(gateway: RunningGateway) -> None:
             return gateway.gateway.listener.websockets
 
     try:
-        assert await in_thread(talk) >= 1000
+        with many_files(5000):  # all four sockets of each are this process's
+            assert await in_thread(talk) >= 1000
         assert gateway.gateway.listener.in_flight == 0
     finally:
         await port.stopListening()

@@ -52,7 +52,8 @@ def test_7_1_1_servers_close_first(gateway: SocketGateway) -> None:
     socket = gateway.open()
     socket.caller_says(close(1000))
     socket.target_says(close(1000, mask=False))
-    assert socket.caller.half_closed, "we are the caller's server"
+    assert socket.caller.closing, "we are the caller's server"
+    assert not socket.caller.aborted
     assert not socket.target.closing, "we are the target's client, and wait"
     socket.clock.advance(TARGET_CLOSING)
     assert socket.target.closing
