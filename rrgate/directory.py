@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from rrgate.joining import Joining, rule_scope
 from rrgate.model import (
     Client,
     Credential,
     Filter,
-    FilterScope,
     Invite,
     Member,
     Meter,
@@ -21,17 +21,12 @@ from rrgate.model import (
     Proxy,
     Rule,
     RuleScope,
-    Side,
     Target,
     Token,
     User,
 )
 from rrgate.model.belonging import Belonging, Unread
 from rrgate.model.configuration import Opened, opened
-from rrgate.model.filter import in_force
-from rrgate.model.meter import metering
-from rrgate.model.parts import own_credential, scope_of
-from rrgate.model.rule import in_order
 from rrgate.route import Route
 
 Noun = User | Token | Client | Member | Invite | Credential | Target | Proxy | Rule | Filter | Meter
@@ -55,7 +50,7 @@ class Directory:
         self._build = build
         self._forget = forget
         self._when_ended: list[Callable[[str], None]] = []
-        self._anonymous = anonymous
+        self.anonymous = anonymous
         self._default_client = default_client
         self.users: dict[str, User] = {}
         self.members: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -234,38 +229,16 @@ class Directory:
 
     def rule_scope(self, parent: Credential | Target | Proxy) -> RuleScope:
         """What `parent`, which need not be in force, says of requests."""
-        return RuleScope(
-            scope=scope_of(parent),
-            parent_id=parent.id,
-            default_effect=parent.default_rule_effect,
-            rules=in_order(self.rules_of(parent.id)),
-        )
+        return rule_scope(parent, self.rules_of(parent.id))
 
     def parts(self, proxy: Proxy) -> Parts | None:
         """What `proxy`, which need not be in force, joins as everything stands now; None without a target of its own
         client."""
-        target = self.targets.get(proxy.target_id)
-        if target is None or target.client_id != proxy.client_id:
-            return None
-        caller = own_credential(proxy, self.credentials.get(proxy.proxy_credential_id), Side.PROXY)
-        towards = own_credential(proxy, self.credentials.get(proxy.target_credential_id), Side.TARGET)
-        judging = (caller, towards, proxy, target)
-        filtering = (towards, target, caller, proxy)
-        return Parts(
-            client=self.clients[proxy.client_id],
-            proxy=proxy,
-            target=target,
-            proxy_credential=caller,
-            target_credential=towards,
-            anonymous=caller is not None and self._anonymous(caller),
-            scopes=tuple(self.rule_scope(part) for part in judging if part is not None),
-            filters=tuple(
-                FilterScope(scope=scope_of(part), parent_id=part.id, filters=filters)
-                for part in filtering
-                if part is not None and (filters := in_force(self.filters_of(part.id)))
-            ),
-            meters=metering(self.meters_of(proxy.id)),
-        )
+        return self.joining().parts(proxy)
+
+    def joining(self, instead: Target | None = None) -> Joining:
+        """What makes Parts of many proxies, as everything stands now but for the target `instead`."""
+        return Joining(self, instead)
 
     def routes(self) -> Iterator[Route]:
         """The Routes built so far."""

@@ -20,6 +20,7 @@ from rrgate.counting_values import NothingCounted
 from rrgate.deliveries import Deliveries
 from rrgate.directory import Noun
 from rrgate.explanation import Described, Explanation
+from rrgate.joining import Joining
 from rrgate.model import (
     Client,
     Credential,
@@ -75,6 +76,7 @@ class Nouns(Protocol):
     def belonging_to(self, parent_id: str) -> list[Rule | Filter | Meter]: ...
     def rule_scope(self, parent: Credential | Target | Proxy) -> RuleScope: ...
     def parts(self, proxy: Proxy) -> Parts | None: ...
+    def joining(self, instead: Target | None = None) -> Joining: ...
 
 
 class Sealing(Protocol):

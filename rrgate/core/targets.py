@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
 from rrgate.api import Problem
 from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
 from rrgate.core.binding import check_move
@@ -36,14 +34,15 @@ def check_proxies(house: CoreHouse, target: Target) -> None:
     What was wrong with a proxy before is not held against the target.
     """
     problems: list[Problem] = []
+    joining = house.directory.joining(target)
     for proxy in house.directory.proxies_using(target.id):
-        parts = house.directory.parts(proxy)
-        if parts is None:
-            continue
-        after = plugins_say(house, evolve(parts, target=target))
-        known = plugins_say(house, parts) if after else []
-        new = [each for each in after if each not in known]
-        problems += [Problem(f"proxies.{proxy.id}.{each.field}", each.problem) for each in new]
+        parts = joining.parts(proxy)
+        after = [] if parts is None else plugins_say(house, parts)
+        if after:
+            before = house.directory.parts(proxy)
+            known = [] if before is None else plugins_say(house, before)
+            new = [each for each in after if each not in known]
+            problems += [Problem(f"proxies.{proxy.id}.{each.field}", each.problem) for each in new]
     if problems:
         raise Refused(409, "Proxies that use this target would not work with it as it would be; see details.", problems)
 

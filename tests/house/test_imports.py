@@ -73,6 +73,7 @@ FLOORS = (
         "rrgate.counters",
         "rrgate.declarations",
         "rrgate.hookspecs",
+        "rrgate.joining",
         "rrgate.model.documents",
         "rrgate.model.rule_documents",
         "rrgate.overlap",
