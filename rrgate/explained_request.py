@@ -18,6 +18,7 @@ from rrgate.exchange import Exchange
 from rrgate.messages import TargetRequest
 from rrgate.names import fold_parameter
 from rrgate.route import Route
+from rrgate.websocket.handshake import OF_ONE_LEG, UPGRADE, VERSION
 
 CALLER: Final = "caller"
 GATEWAY: Final = "gateway"
@@ -99,7 +100,7 @@ def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | 
         request.method.decode("latin-1"),
         url,
         parameters,
-        _headers(request, route, before, secret_writer, mask, (hops, str(ex.hops + 1))),
+        _headers(request, route, before, secret_writer, mask, (hops, str(ex.hops + 1)), ex.handshake is not None),
         before.body,
         before.body_writer or (CALLER if before.body else ""),
         mask if body != before.body else "",
@@ -140,7 +141,13 @@ def _plain(part: bytes) -> bytes:
 
 
 def _headers(
-    request: TargetRequest, route: Route, before: Before, secret_writer: str, mask: str, hops: tuple[str, str]
+    request: TargetRequest,
+    route: Route,
+    before: Before,
+    secret_writer: str,
+    mask: str,
+    hops: tuple[str, str],
+    handshake: bool,
 ) -> tuple[Part, ...]:
     parts = [Part("Host", route.authority.decode("latin-1"), GATEWAY)]
     for known in request.fields:
@@ -149,9 +156,14 @@ def _headers(
             there = not secret_writer or known in before.fields
             shown, writer = (value.decode("latin-1"), CALLER) if there else (mask, secret_writer)
             parts.append(Part(name.decode("latin-1"), shown, writer))
-    for written in request.injected.values():
+    for folded, written in request.injected.items():
         name, value, writer = written
+        if handshake and folded in OF_ONE_LEG:
+            continue
         hidden = bool(secret_writer) and written not in before.injected
         parts.append(Part(name.decode("latin-1"), mask if hidden else value.decode("latin-1"), writer))
     parts.append(Part(*hops, GATEWAY))
+    if handshake:
+        parts += [Part(name.decode(), value.decode(), GATEWAY) for name, value in (*UPGRADE, VERSION)]
+        parts.append(Part("Sec-WebSocket-Key", "(another for each)", GATEWAY))
     return tuple(parts)

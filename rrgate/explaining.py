@@ -9,7 +9,8 @@ upstream that takes the request down in place of sending it, and no log. So what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from attrs import define, evolve, field
@@ -26,12 +27,34 @@ from rrgate.explained_request import Before, ExplainedRequest, before_credential
 from rrgate.explanation import Described, Explanation, StepTold
 from rrgate.ids import new_id
 from rrgate.model import Proxy
+from rrgate.names import fold
 from rrgate.own_request import NoDoor
 from rrgate.patience import RAISED
 from rrgate.pipeline import Pipeline
 from rrgate.route import Route, past
 from rrgate.steps import WrongAnswer
 from rrgate.upstream import TargetUnreachable
+from rrgate.websocket.handshake import handshake_of
+from rrgate.websocket.stream import Stream
+
+_ASKS_FOR_ONE = [
+    (fold(name), name, value)
+    for name, value in (
+        (b"Connection", b"Upgrade"),
+        (b"Sec-WebSocket-Version", b"13"),
+        (b"Sec-WebSocket-Key", b64encode(bytes(16))),
+    )
+]
+
+
+class _NoConnection:
+    """In the place of a caller's, where a WebSocket is explained."""
+
+    full = ""
+    ping_interval = 0.0
+
+    def switch(self, fields: Sequence[tuple[bytes, bytes]]) -> Stream:
+        raise NotImplementedError("nothing is opened where a request is explained")
 
 
 class Explainer:
@@ -74,11 +97,14 @@ class Explainer:
             admit=lambda ex: None,
             tell=self._tell,
         )
+        fields, handshake = described.fields, None
+        if described.websocket:
+            fields, handshake = handshake_of(fields + _ASKS_FOR_ONE, 0)
         ex = Exchange(
             new_id(),
             described.method,
             f"/api/{proxy.id}".encode() + described.target,
-            described.fields,
+            fields,
             Body.of(described.body),
             len(described.body),
             False,
@@ -88,6 +114,9 @@ class Explainer:
             NoDoor(),
         )
         ex.identity = described.identity
+        if handshake is not None:
+            ex.handshake = handshake
+            handshake.connection = _NoConnection()
         await pipeline.serve(ex)
         sent = run.request is not None
         return Explanation(

@@ -15,7 +15,10 @@ from rrgate.explained_request import ExplainedRequest
 
 @frozen
 class Described:
-    """A request that is to be explained. `target`: origin-form behind the proxy's own address, with the query."""
+    """A request that is to be explained. `target`: origin-form behind the proxy's own address, with the query.
+
+    `websocket`: it asks for one.
+    """
 
     method: bytes
     target: bytes
@@ -23,6 +26,7 @@ class Described:
     body: bytes = field(repr=False)
     identity: Identity
     address: str
+    websocket: bool = False
 
 
 @frozen

@@ -79,9 +79,12 @@ def described(wanted: WantedExplanation, proxy: Proxy) -> Described:
         ip_address(wanted.address)
     except ValueError:
         problems.append(Problem("address", "must be an IP address, such as 203.0.113.7"))
+    websocket = any(folded == b"upgrade" for folded, _, _ in fields)
+    if websocket and (wanted.method != "GET" or body):
+        problems.append(Problem("headers.Upgrade", "asks for a WebSocket, which is a GET without a body"))
     refuse_if(problems)
     identity = Identity(wanted.identity.subject, proxy.proxy_credential_id, wanted.identity.claims)
-    return Described(wanted.method.encode(), path.encode(), fields, body, identity, wanted.address)
+    return Described(wanted.method.encode(), path.encode(), fields, body, identity, wanted.address, websocket)
 
 
 def _fields(headers: Mapping[str, str | list[str]], problems: list[Problem]) -> Fields:
@@ -91,7 +94,7 @@ def _fields(headers: Mapping[str, str | list[str]], problems: list[Problem]) -> 
         if not is_token(raw):
             problems.append(Problem("headers", f"{name[:64]!r} is no header name (RFC 9110 5.6.2)"))
             continue
-        if fold(raw) in _FRAMING:
+        if fold(raw) in _FRAMING and (fold(raw), str(given).lower()) != _WEBSOCKET:
             problems.append(Problem(f"headers.{name}", "is written where a request is sent; leave it out"))
             continue
         for value in [given] if isinstance(given, str) else given:
@@ -110,6 +113,9 @@ def _fields(headers: Mapping[str, str | list[str]], problems: list[Problem]) -> 
 _FRAMING: Final = frozenset(
     (b"content-length", b"transfer-encoding", b"connection", b"expect", b"te", b"trailer", b"upgrade")
 )
+
+
+_WEBSOCKET: Final = (b"upgrade", "websocket")
 
 
 def document_of(explanation: Explanation, plan: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -192,7 +198,7 @@ async def explain(call: Call) -> Answer:
     request = described(wanted, proxy)
     running = run_deferred(call.house.explaining.explain(proxy, request))
     explanation = await call.presence.while_here(running)
-    plan = retry_plan(call.house, proxy, request, explanation.retries_by)
+    plan = None if request.websocket else retry_plan(call.house, proxy, request, explanation.retries_by)
     return Answer(200, {"explain": document_of(explanation, plan), "message": "Success"})
 
 

@@ -30,7 +30,7 @@ UPGRADE: Final = ((b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"))
 OF_ONE_LEG: Final = frozenset({b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions"})
 """Folded names of what belongs to a connection of its own on each side of us: they do not cross."""
 
-_VERSION: Final = b"13"
+VERSION: Final = (b"Sec-WebSocket-Version", b"13")
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -98,8 +98,8 @@ def handshake_of(fields: Fields, length: int | None) -> tuple[Fields, Handshake 
     elif length != 0:
         problem = "A WebSocket's handshake has no body (RFC 6455 4.1)"
     wrong = Reply(400, problem, BAD_REQUEST) if problem else None
-    if versions != [_VERSION]:
-        headers = (*UPGRADE, (b"Sec-WebSocket-Version", _VERSION))
+    if versions != [VERSION[1]]:
+        headers = (*UPGRADE, VERSION)
         text = "The only version of the WebSocket protocol here is 13 (RFC 6455 4.4)"
         wrong = Reply(426, text, BAD_REQUEST, headers=headers)
     crossing = [known for known in fields if known[0] not in OF_ONE_LEG]

@@ -288,3 +288,28 @@ async def test_a_thousand_are_open_at_once(gateway: RunningGateway) -> None:
         assert gateway.gateway.listener.in_flight == 0
     finally:
         await port.stopListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_explained_is_what_is_asked(gateway: RunningGateway, target: SocketTarget) -> None:
+    proxy = await gateway.proxy(target.url, proxyAdditionalHeaders={"X-Added": "ours"})
+
+    def talk() -> None:
+        with caller(gateway, proxy, "/explained", {"X-Own": "mine"}, user_agent_header=None):
+            pass
+
+    await in_thread(talk)
+    asked = (await in_thread(target.end_of, "/explained")).fields
+    explain = f"/clients/{proxy.client}/proxies/{proxy.id}/explain"
+    described = {"path": "/explained", "headers": {"Upgrade": "websocket", "X-Own": "mine"}}
+    explained = (await gateway.ask("POST", explain, described)).json["explain"]
+    assert explained["outcome"] == "sent", explained
+    said = {part["name"].lower(): part["value"] for part in explained["request"]["headers"]}
+    assert said.keys() == {name.lower() for name in asked}
+    for name in ("Upgrade", "Connection", "Sec-WebSocket-Version", "X-Own", "X-Added", "Host"):
+        assert said[name.lower()] == asked[name]
+    assert explained["retryPlan"] is None
+    refused = await gateway.ask("POST", explain, {**described, "method": "POST"})
+    assert (refused.status, refused.json["details"][0]["field"]) == (400, "headers.Upgrade")
+    refused = await gateway.ask("POST", explain, {"headers": {"Upgrade": "h2c"}})
+    assert (refused.status, refused.json["details"][0]["field"]) == (400, "headers.Upgrade")

@@ -109,11 +109,19 @@ class SocketGateway:
         dialer: Any = self.gateway.dialer
         dialer.connect = self.targets.connect
 
-    def ask(self, proxy: Proxy | None = None, handshake: Any = None, *, method: str = "GET", path: str = "/") -> Socket:
+    def ask(
+        self,
+        proxy: Proxy | None = None,
+        handshake: Any = None,
+        *,
+        method: str = "GET",
+        path: str = "/",
+        version: str = "1.1",
+    ) -> Socket:
         """A caller's request to open a WebSocket, as far as it gets."""
         proxy = proxy or self.gateway.proxy()
         fields = HANDSHAKE if handshake is None else handshake
-        lines = [f"{method} /api/{proxy.id}{path} HTTP/1.1", "Host: localhost"]
+        lines = [f"{method} /api/{proxy.id}{path} HTTP/{version}", "Host: localhost"]
         lines += [f"{name}: {value}" for name, value in dict(fields).items()]
         return Socket(self, proxy, "\r\n".join([*lines, "", ""]).encode())
 

@@ -59,6 +59,16 @@ def test_7_1_1_servers_close_first(gateway: SocketGateway) -> None:
     assert socket.target.closing
 
 
+def test_a_target_that_goes_on_talking_is_not_heard(gateway: SocketGateway) -> None:
+    socket = gateway.open()
+    socket.target_says(close(1000, mask=False))
+    socket.caller_says(close(1000))
+    for _ in range(10):
+        socket.target_says(frame(BINARY, bytes(60_000), mask=False))
+    assert socket.target.reading, "its end would not be seen"
+    assert socket.over
+
+
 def test_what_comes_behind_a_close_frame_is_dropped(gateway: SocketGateway) -> None:
     socket = gateway.open()
     socket.caller_says(close(1000) + frame(TEXT, b"behind"), frame(TEXT, b"later"))
@@ -327,8 +337,9 @@ def test_the_end_of_the_gateway_is_told_to_both(gateway: SocketGateway) -> None:
     assert closing(socket.caller_heard()) == (1001, "the gateway stops")
     assert closing(socket.target_heard()) == (1001, "")
     assert not ended
-    socket.caller_says(close(1001))
-    socket.target_says(close(1001, mask=False))
+    socket.caller_says(close(4000, "another"))
+    socket.target_says(close(4001, "another", mask=False))
+    assert not socket.caller_heard() + socket.target_heard(), "a Close frame is the last"
     assert socket.over
     assert "closed by the gateway with 1001: it stops; " in socket.message
 

@@ -193,6 +193,19 @@ def test_frames_behind_the_handshake_in_one_piece_count(gateway: SocketGateway) 
     assert socket.target_heard() == [Frame(TEXT, b"early", masked=True)]
 
 
+def test_a_caller_that_cannot_wait_is_held_back_and_then_heard(gateway: SocketGateway) -> None:
+    socket = gateway.ask()
+    said = 0
+    while socket.caller.reading:
+        socket.caller_says(frame(BINARY, bytes(60_000)))
+        said += 1
+    socket.agree()
+    for _ in range(said):
+        socket.clock.advance(0)
+    assert socket.caller.reading
+    assert sum(len(each.payload) for each in socket.target_heard()) == said * 60_000
+
+
 def test_messages_have_the_bounds_of_bodies() -> None:
     gateway = SocketGateway()
     proxy = gateway.gateway.proxy(proxyMaxRequestBytes=10, proxyMaxResponseBytes=500)

@@ -82,6 +82,13 @@ def test_who_asks_for_no_websocket_asks_as_anybody(gateway: SocketGateway, what:
     assert {b"upgrade", b"connection"}.isdisjoint(dict(asked))
 
 
+def test_http_1_0_knows_no_upgrade(gateway: SocketGateway) -> None:
+    """RFC 9110 7.8: a server must ignore it there."""
+    socket = gateway.ask(version="1.0")
+    _, asked, _ = head_of(socket.end.received())
+    assert {b"upgrade", b"connection"}.isdisjoint(dict(asked))
+
+
 def test_a_post_is_no_handshake(gateway: SocketGateway) -> None:
     socket = gateway.ask(method="POST", handshake={**HANDSHAKE, "Content-Length": "0"})
     _, asked, _ = head_of(socket.end.received())
@@ -109,7 +116,7 @@ def test_4_2_2_the_caller_is_answered_for_its_own_key(gateway: SocketGateway) ->
     socket.agree()
     status, fields, rest = socket.answer()
     assert (status, rest) == (101, b"")
-    assert fields.count((b"sec-websocket-accept", ACCEPT)) == 1
+    assert [value for name, value in fields if name == b"sec-websocket-accept"] == [ACCEPT]
     assert [value for name, value in fields if name == b"upgrade"] == [b"websocket"]
     assert [value for name, value in fields if name == b"connection"] == [b"Upgrade"]
     assert {b"content-length", b"transfer-encoding"}.isdisjoint(dict(fields))
@@ -227,12 +234,12 @@ def test_a_switched_connection_serves_nobody_else(gateway: SocketGateway) -> Non
 def test_101_for_a_request_that_did_not_ask_is_502_also_on_a_connection_that_once_asked(gateway: SocketGateway) -> None:
     proxy = gateway.gateway.proxy()
     first = gateway.ask(proxy)
-    first.end.received()
+    _, asked, _ = head_of(first.end.received())
     first.end.say(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
     second = gateway.ask(proxy, {})
     assert not second.asked, "the connection was kept"
     second.asked.append(first.end)
-    second.agree(accept=b"x")
+    second.agree(accept=accept_of(dict(asked)[b"sec-websocket-key"]))
     assert second.answer()[0] == 502
 
 
@@ -280,6 +287,28 @@ def test_a_plugin_may_refuse_what_the_target_has_agreed_to() -> None:
     socket.agree()
     assert socket.answer()[0] == 403
     assert socket.target.aborted
+
+
+class GivesBodies(Plugin):
+    """Gives each request a body."""
+
+    name = "gives-bodies"
+    kind = Kind.OWN
+    Config = NoConfig
+
+    @classmethod
+    def for_proxy(cls, parts: Parts) -> NoConfig | None:
+        return NoConfig() if parts.proxy.name == "bodies" else None
+
+    def prepare(self, ex: Exchange) -> None:
+        ex.to_target.set_body(b"a body")
+
+
+def test_a_plugin_may_not_give_it_a_body() -> None:
+    gateway = SocketGateway([GivesBodies])
+    socket = gateway.ask(gateway.gateway.proxy(proxyName="bodies"))
+    assert socket.answer()[0] == 500
+    assert not socket.asked
 
 
 def test_what_filters_are_for_takes_none() -> None:
