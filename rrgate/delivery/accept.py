@@ -129,7 +129,12 @@ class Acceptance:
         shown = None
         request_id = ex.origin_path[len(OURS) + 1 :].decode("latin-1")
         if identity is not None and UUID_FORM.match(request_id):
-            shown = await self._queue.show(route.proxy.id, request_id, whose(identity))
+            try:
+                shown = await self._queue.show(route.proxy.id, request_id, whose(identity))
+            except (sqlite3.Error, OSError, StoreError) as error:
+                self._log.error("the status of request {id} cannot be read ({error})", id=request_id, error=error)
+                text = "The gateway cannot read what it keeps of requests at the moment"
+                return Reply(503, text, "unavailable", headers=((b"Retry-After", b"5"),))
         if shown is None:
             return Reply(404, "There is no such request, or it is no longer kept", DENIED)
         return Reply(200, GRANTED_MESSAGE, GRANTED, document=status_document(shown))

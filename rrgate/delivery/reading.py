@@ -19,7 +19,7 @@ from rrgate.delivery.looking import due
 from rrgate.delivery.states import ENDED
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.table import Due, Row
-from rrgate.store.errors import SecretError
+from rrgate.store.errors import BrokenSecret, SecretError
 
 T = TypeVar("T")
 
@@ -47,7 +47,8 @@ class Reading:
     def show(
         self, proxy_id: str, request_id: str, identity: bytes | None, *, with_answer: bool = True
     ) -> Deferred[Shown | None]:
-        """A request of a proxy, if it is whose that is, or whoever's where `identity` is None."""
+        """A request of a proxy, if it is whose that is, or whoever's where `identity` is None. Raises SecretError where
+        a key is not at hand."""
 
         def work() -> Shown | None:
             connection = self._reader.conn
@@ -58,8 +59,10 @@ class Reading:
             if with_answer:
                 sealed = connection.execute("SELECT sealed FROM answers WHERE request = ?", (row.id,)).fetchone()
             if sealed is not None:
-                packed = self._seals.unseal(row.client_id, answer_row(request_id), sealed[0])
-                answer = Answer.unpacked(packed)
+                try:
+                    answer = Answer.unpacked(self._seals.unseal(row.client_id, answer_row(request_id), sealed[0]))
+                except BrokenSecret as error:
+                    _log.error("the answer of request {id} cannot be opened: {error}", id=request_id, error=error)
             return Shown(
                 row,
                 table.attempts(connection, row.id),

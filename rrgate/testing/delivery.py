@@ -30,7 +30,6 @@ from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
 from rrgate.pipeline_parts import Records
 from rrgate.settings import Settings
-from rrgate.store.errors import SecretError
 from rrgate.testing.clock import Clock
 from rrgate.upstream import Upstream
 
@@ -40,7 +39,7 @@ T = TypeVar("T")
 class NotSealed:
     """In clear, as long as nothing is the matter with the keys."""
 
-    trouble: SecretError | None = None
+    trouble: Exception | None = None
 
     def seal(self, client_id: str, row: str, plaintext: bytes) -> bytes:
         """`plaintext`. Raises what is the matter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from rrgate.delivery.courier import SMALL
 from rrgate.store.errors import BrokenSecret, KeyFileError, MissingKey, WrongKey
 from rrgate.testing import MemoryGateway, Says
 from tests.delivery.test_callbacks import BACK, proxy_of
-from tests.delivery.test_delivering import CALLER, send, status
+from tests.delivery.test_delivering import CALLER, KEY, send, status
 from tests.delivery.test_managing import now
 
 LATER = {"requestrocket-delay": "5"}
@@ -107,6 +108,28 @@ def test_what_came_of_an_attempt_whose_key_went_meanwhile_is_written_down(gatewa
     gateway.clock.advance(2)
     told = status(gateway, proxy, request_id)
     assert (told["status"], told["attempts"][0]["status"], told["answer"]) == ("succeeded", 201, None)
+
+
+@pytest.mark.parametrize("trouble", [AWAY, sqlite3.OperationalError("disk I/O error")])
+def test_a_status_that_cannot_be_read_now_can_be_asked_for_later(gateway: MemoryGateway, trouble: Exception) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    request_id = send(gateway, proxy)
+    gateway.clock.settle()
+    gateway.delivery.seals.trouble = trouble
+    asked = ("GET", proxy, f"/.requests/{request_id}", {"X-Api-Key": KEY})
+    told = gateway.call(*asked, api="async").answer
+    assert (told.status, told["retry-after"], told["requestrocket-proxy-code"]) == (503, "5", "unavailable")
+    gateway.delivery.seals.trouble = None
+    assert gateway.call(*asked, api="async").answer.document["answer"]["status"] == 200
+
+
+def test_an_answer_that_is_broken_is_not_told_and_the_rest_is(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    request_id = send(gateway, proxy)
+    gateway.clock.settle()
+    gateway.delivery.seals.trouble = BrokenSecret("it was changed")
+    told = status(gateway, proxy, request_id)
+    assert (told["status"], told["answer"]) == ("succeeded", None)
 
 
 def test_others_are_delivered_meanwhile_and_little_is_said_of_it(
