@@ -101,6 +101,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "unknown": judgement.unknown,
         "lost": judgement.lost,
         "unlogged": judgement.unlogged,
+        "calledBack": judgement.called_back,
         "states": dict(sorted(judgement.states.items())),
         "problems": judgement.problems,
     }
@@ -122,6 +123,7 @@ def _text(outcome: Outcome) -> str:
         f"  unknown     {judgement.unknown:6}   killed in the middle, not safe to repeat",
         f"  lost        {judgement.lost:6}   not accounted for",
         f"  unlogged    {judgement.unlogged:6}   the request log does not tell their end",
+        f"  called back {judgement.called_back:6}   told of their end, as their callers wanted",
         f"  states      {states or 'none'}",
     ]
     problems = judgement.problems

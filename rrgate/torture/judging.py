@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from rrgate.delivery.states import MOST_ATTEMPTS
 from rrgate.torture.plan import BREAKS_OFF, GOOD, TRANSIENT, Plan
+from rrgate.torture.receiver import Told
 from rrgate.torture.target import Arrival
 
 _ENDS: Final = ("succeeded", "failed", "exhausted", "unknown", "cancelled")
@@ -53,6 +54,8 @@ class Judgement:
     unknown: int = 0
     lost: int = 0
     unlogged: int = 0
+    called_back: int = 0
+    """Whose callers were told of the end as they wanted."""
     states: Counter[str] = field(factory=Counter)
     problems: list[str] = field(factory=list)
 
@@ -63,9 +66,10 @@ def judged(
     endings: Mapping[int, Ending | None],
     arrivals: Mapping[int, Sequence[Arrival]],
     kills: Sequence[Kill],
+    told: Mapping[int, Sequence[Told]],
 ) -> Judgement:
     """`accepted`: ids of requests that were answered 202, by number. `endings`: of all that were taken, whether or not
-    their callers had an answer; None where the gateway knows of none."""
+    their callers had an answer; None where the gateway knows of none. `told`: callbacks."""
     result = Judgement(accepted=len(accepted))
     for number in sorted({*accepted, *arrivals}):
         plan, arrived, ending = plans[number], arrivals.get(number, ()), endings.get(number)
@@ -74,11 +78,13 @@ def judged(
             result.states[ending.state] += 1
         result.delivered += bool(arrived)
         result.unknown += ending is not None and ending.state == "unknown"
-        why = _lost(plan, arrived, ending, accepted.get(number))
+        calls = told.get(number, ())
+        result.called_back += bool(calls)
+        why = _lost(plan, arrived, ending, accepted.get(number)) or _not_told(plan, ending, calls)
         if why:
             result.lost += 1
             result.problems.append(f"lost: {what} {why}")
-        why = _doubled(plan, arrived, ending, kills)
+        why = _doubled(plan, arrived, ending, kills) or _told_twice(calls, kills)
         if why:
             result.doubled += 1
             result.problems.append(f"doubled: {what} {why}")
@@ -131,7 +137,7 @@ def _doubled(plan: Plan, arrived: Sequence[Arrival], ending: Ending | None, kill
             continue
         if not plan.repeatable:
             return f"arrived once more after it was answered {before.status}, and is not safe to repeat"
-        if not any(before.at <= kill.again_at and kill.at <= after.at for kill in kills):
+        if not _killed_between(kills, before.at, after.at):
             return f"arrived once more after it was answered {before.status}, and nothing was killed in between"
     if ending is not None:
         if any(each.attempt > ending.attempts for each in arrived):
@@ -142,3 +148,28 @@ def _doubled(plan: Plan, arrived: Sequence[Arrival], ending: Ending | None, kill
         if ending.broken_off and not plan.repeatable and ending.state != "unknown":
             return f"was broken off in the middle of an attempt, is not safe to repeat, and is {ending.state}"
     return ""
+
+
+def _not_told(plan: Plan, ending: Ending | None, calls: Sequence[Told]) -> str:
+    """Why its caller was not told of its end, or nothing."""
+    if ending is None or ending.state not in _ENDS or not plan.calls_back:
+        return ""
+    if not any(each.status == GOOD for each in calls):
+        return "was not called back"
+    if any((each.request_id, each.state) != (ending.request_id, ending.state) for each in calls):
+        return f"is {ending.state}, and its callback says something else"
+    if not all(each.genuine for each in calls) or len({each.id for each in calls}) != 1:
+        return "was called back with another signature, or as two"
+    return ""
+
+
+def _told_twice(calls: Sequence[Told], kills: Sequence[Kill]) -> str:
+    """Why its caller was told once too often, or nothing."""
+    for before, after in pairwise(calls):
+        if before.status == GOOD and not _killed_between(kills, before.at, after.at):
+            return "was called back once more, and nothing was killed in between"
+    return ""
+
+
+def _killed_between(kills: Sequence[Kill], before: float, after: float) -> bool:
+    return any(before <= kill.again_at and kill.at <= after for kill in kills)

@@ -25,9 +25,16 @@ class Load:
     """Runs from when it is made until `stop`."""
 
     def __init__(
-        self, ports: Sequence[int], proxy_id: str, plan: Callable[[int], Plan], callers: int, rate: float
+        self,
+        ports: Sequence[int],
+        proxy_id: str,
+        plan: Callable[[int], Plan],
+        callers: int,
+        rate: float,
+        receiver_port: int,
     ) -> None:
-        """`ports`: of the gateways, any of which takes requests. `rate`: requests a second at most, of all callers."""
+        """`ports`: of the gateways, any of which takes requests. `rate`: requests a second at most, of all callers.
+        `receiver_port`: of who takes callbacks."""
         self.accepted: dict[int, str] = {}
         """Ids, by number."""
         self.unanswered: set[int] = set()
@@ -36,6 +43,7 @@ class Load:
         """By status."""
         self._ports = ports
         self._where = f"/async/{proxy_id}/t"
+        self._called = f"https://127.0.0.1:{receiver_port}/"
         self._plan = plan
         self._pause = callers / rate
         self._numbers = count(1)
@@ -83,6 +91,8 @@ class Load:
         headers: dict[str, Any] = {"X-Api-Key": CALLER_KEY}
         if plan.key:
             headers["Idempotency-Key"] = plan.key
+        if plan.calls_back:
+            headers["requestrocket-callback-url"] = f"{self._called}{plan.number}"
         while connection.sock is None:
             try:
                 connection.connect()

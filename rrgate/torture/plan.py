@@ -26,6 +26,7 @@ _ANSWERS: Final = (
     + ((404,), (503, 404))
 )
 _MOMENTS: Final = (0.0,) * 5 + (0.01, 0.05, 0.05, 0.1, 0.4)
+_CALLS_BACK: Final[tuple[tuple[int, ...], ...]] = ((),) * 13 + ((GOOD,),) * 2 + ((503, GOOD),)
 
 
 @frozen
@@ -41,6 +42,8 @@ class Plan:
     """Of the target, to each attempt that arrives; the last is for ever."""
     seconds: float
     """How long the target takes for each."""
+    calls_back: tuple[int, ...] = ()
+    """What the receiver of its callback answers, as `answers`; nothing where its caller wants none."""
 
     @classmethod
     def of(cls, seed: int, number: int) -> Plan:
@@ -49,7 +52,8 @@ class Plan:
         method = chance.choice(_METHODS)
         keyed = method in ("POST", "PATCH") and chance.random() < 0.4
         key = f"key-{seed}-{number}" if keyed else ""
-        return cls(number, method, key, chance.choice(_ANSWERS), chance.choice(_MOMENTS))
+        answers, seconds = chance.choice(_ANSWERS), chance.choice(_MOMENTS)
+        return cls(number, method, key, answers, seconds, chance.choice(_CALLS_BACK))
 
     @property
     def idempotent(self) -> bool:
@@ -71,3 +75,7 @@ class Plan:
     def answer(self, place: int) -> int:
         """To the attempt that arrives in that place, counted from 0."""
         return self.answers[min(place, len(self.answers) - 1)]
+
+    def told(self, place: int) -> int:
+        """To the callback that arrives in that place."""
+        return self.calls_back[min(place, len(self.calls_back) - 1)] if self.calls_back else GOOD

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -29,12 +30,14 @@ class TortureError(Exception):
 class GatewayProcess:
     """On a state, which others may run on as well; one process at a time."""
 
-    def __init__(self, data: Path, token: str, client_id: str, number: int = 0) -> None:
-        """`data`: with a state. `token`: of an owner of the client. `number`: tells it from others."""
+    def __init__(self, data: Path, token: str, client_id: str, trusted: Path, number: int = 0) -> None:
+        """`data`: with a state. `token`: of an owner of the client. `trusted`: the certificates that it trusts, in the
+        place of the system's. `number`: tells it from others."""
         self.port, self._core_port = _free_port(), _free_port()
         self.log = data.with_name(f"{data.name}{f'-{number}' if number else ''}.log")
         self._data = data
         self._token = token
+        self._environ = {**os.environ, "SSL_CERT_FILE": str(trusted)}
         self._where = f"/clients/{client_id}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -63,6 +66,7 @@ class GatewayProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self._environ,
             )
 
     def wait(self) -> None:
@@ -111,8 +115,9 @@ class GatewayProcess:
         """The id of a new noun."""
         return str(self.ask("POST", f"/{kind}", document)[kind][0]["sKey"])
 
-    def new_proxy(self, target_port: int) -> str:
-        """The id of a new proxy to a target on loopback, with retries that come quickly."""
+    def new_proxy(self, target_port: int, receiver_port: int) -> tuple[str, bytes]:
+        """The id of a new proxy to a target on loopback, with retries that come quickly; and the secret by which who
+        takes its callbacks knows them."""
 
         def credential(side: str, auth_type: str, secret: dict[str, str]) -> str:
             document = {"credentialName": side, "credentialType": side, "credentialRegion": REGION}
@@ -120,7 +125,7 @@ class GatewayProcess:
 
         url = f"http://127.0.0.1:{target_port}"
         target = {"targetName": "recording", "targetRegion": REGION, "targetBaseURL": url}
-        return self.make(
+        proxy_id = self.make(
             "proxies",
             {
                 "proxyName": "torture",
@@ -130,8 +135,11 @@ class GatewayProcess:
                 "proxyTargetCredentialId": credential("target", "bearer", {"token": "what-the-target-is-shown"}),
                 "proxyAttemptHeader": True,
                 "proxyRetryPolicy": {"base": 0.1, "factor": 1.5, "cap": 0.3},
+                "proxyCallbackHosts": [f"127.0.0.1:{receiver_port}"],
             },
         )
+        made = self.ask("POST", f"/proxies/{proxy_id}/callback-secret")
+        return proxy_id, made["callbackSecret"]["secret"].encode()
 
 
 def _asking(port: int) -> _Asking:

@@ -9,7 +9,7 @@ import http.client
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +18,17 @@ from attrs import define, field
 
 from rrgate.torture.judging import Ending, Judgement, Kill, judged
 from rrgate.torture.load import Load
-from rrgate.torture.plan import Plan
+from rrgate.torture.plan import GOOD, Plan
 from rrgate.torture.process import ANSWER_SECONDS, CALLER_KEY, GatewayProcess
-from rrgate.torture.target import RecordingTarget
+from rrgate.torture.receiver import Receiver
+from rrgate.torture.target import Arrival, RecordingTarget
 
 DRAIN_SECONDS: Final = 120.0
 """After the last kill; what has not ended by then is lost."""
 LOG_SECONDS: Final = 10.0
 """After that; for the request log, which is written a moment later."""
+CALLS_SECONDS: Final = 90.0
+"""After that; for callbacks, of which a failed one waits for up to a minute."""
 _STARTS_KILLED: Final = 0.2
 """Which part of the kills comes while the gateway starts."""
 _PAGE: Final = 1000
@@ -76,31 +79,34 @@ def torture(
     def plan(number: int) -> Plan:
         return Plan.of(seed, number)
 
-    running = [GatewayProcess(data, token, client_id, number) for number in range(gateways)]
-    gateway = running[0]
     target = RecordingTarget(plan)
+    receiver = Receiver(data.with_name(f"{data.name}.pem"), plan)
+    running = [GatewayProcess(data, token, client_id, receiver.certificate, number) for number in range(gateways)]
+    gateway = running[0]
     try:
         gateway.start()
         gateway.wait()
-        proxy_id = gateway.new_proxy(target.port)
+        proxy_id, receiver.secret = gateway.new_proxy(target.port, receiver.port)
         for other in running[1:]:
             other.start()
             other.wait()
-        load = Load([each.port for each in running], proxy_id, plan, callers, rate)
+        load = Load([each.port for each in running], proxy_id, plan, callers, rate, receiver.port)
         killed = _kill(running, outcome, kills, duration, say)
         time.sleep(duration / (kills + 1))
         load.stop()
         outcome.unanswered, outcome.refused = len(load.unanswered), dict(load.refused)
         say(f"{load.sent} requests were sent; waiting until those that were taken have ended")
-        endings = _endings(gateway, proxy_id, plan, load, target)
-        plans = {number: plan(number) for number in {*load.accepted, *target.arrivals}}
-        outcome.judgement = judged(plans, load.accepted, endings, target.arrivals, killed)
+        endings, arrivals = _endings(gateway, proxy_id, plan, load, target)
+        _wait_for_callbacks(endings, plan, receiver)
+        plans = {number: plan(number) for number in {*load.accepted, *arrivals}}
+        outcome.judgement = judged(plans, load.accepted, endings, arrivals, killed, receiver.told)
         for each in running:
             each.kill()
     finally:
         for each in running:
             each.close()
         target.close()
+        receiver.close()
     outcome.seconds = time.monotonic() - begun
     return outcome
 
@@ -153,7 +159,8 @@ class _Asker:
 
 def _endings(
     gateway: GatewayProcess, proxy_id: str, plan: Callable[[int], Plan], load: Load, target: RecordingTarget
-) -> dict[int, Ending | None]:
+) -> tuple[dict[int, Ending | None], dict[int, list[Arrival]]]:
+    """How each has ended, and what has arrived of these. What nobody was told of, and arrives later, is not judged."""
     asker, deadline = _Asker(gateway, proxy_id), time.monotonic() + DRAIN_SECONDS
     found: dict[int, Any] = {}
     ids = dict(load.accepted)
@@ -169,7 +176,19 @@ def _endings(
         if not under_way:
             deadline = min(deadline, time.monotonic() + LOG_SECONDS)
         if not missing or time.monotonic() > deadline:
-            return {number: _ending(told, logged) for number, told in found.items()}
+            arrivals = {number: target.arrivals[number] for number in found if number in target.arrivals}
+            return {number: _ending(told, logged) for number, told in found.items()}, arrivals
+        time.sleep(0.2)
+
+
+def _wait_for_callbacks(
+    endings: Mapping[int, Ending | None], plan: Callable[[int], Plan], receiver: Receiver
+) -> None:
+    """Until all have come that are to come, or it is too late for them."""
+    wanted = {number for number, ending in endings.items() if ending is not None and plan(number).calls_back}
+    deadline = time.monotonic() + CALLS_SECONDS
+    while wanted and time.monotonic() < deadline:
+        wanted = {n for n in wanted if not any(told.status == GOOD for told in receiver.told.get(n, ()))}
         time.sleep(0.2)
 
 

@@ -34,6 +34,7 @@ def test_killed_gateways_lose_nothing_and_double_nothing(tmp_path: Path) -> None
     assert (told["kills"], told["lost"], told["doubled"], told["unlogged"]) == (KILLS, 0, 0, 0)
     assert told["refused"] == {}
     assert told["accepted"] > 0
+    assert told["calledBack"] > 0
     assert told["accepted"] <= sum(told["states"].values()) <= told["accepted"] + told["unanswered"]
     search.look_at_state(data)
     search.add("the log", data.with_suffix(".log").read_text())

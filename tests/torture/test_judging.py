@@ -5,10 +5,14 @@ Belongs here: made-up accounts. Does not: real kills (tests/processes/test_tortu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
+from attrs import evolve
 
 from rrgate.torture.judging import Ending, Judgement, Kill, judged
 from rrgate.torture.plan import BREAKS_OFF, Plan
+from rrgate.torture.receiver import Told
 from rrgate.torture.target import Arrival
 
 ID = "the-request's-id"
@@ -28,9 +32,16 @@ def ending(
     return Ending(id, state, attempts, broken_off, logged)
 
 
-def judge(plan: Plan, end: Ending | None, *arrived: Arrival, accepted: bool = True) -> Judgement:
+def told(at: float = 1, id: str = "a", request_id: str = ID, state: str = "succeeded", status: int = 200,
+         genuine: bool = True) -> Told:
+    return Told(at, id, request_id, state, status, genuine)
+
+
+def judge(
+    plan: Plan, end: Ending | None, *arrived: Arrival, accepted: bool = True, calls: Sequence[Told] = ()
+) -> Judgement:
     kills = [Kill(10, 11), Kill(20, 21)]
-    return judged({1: plan}, {1: ID} if accepted else {}, {1: end}, {1: arrived}, kills)
+    return judged({1: plan}, {1: ID} if accepted else {}, {1: end}, {1: arrived}, kills, {1: calls} if calls else {})
 
 
 @pytest.mark.parametrize(
@@ -112,6 +123,32 @@ def test_what_is_doubled_is_found(plan: Plan, end: Ending, arrived: list[Arrival
     assert "doubled: request 1 (" in told.problems[-1]
 
 
+@pytest.mark.parametrize(
+    "calls",
+    [[told()], [told(status=503), told(2)], [told(9), told(12)], [told(status=503), told(2, status=503), told(3)]],
+)
+def test_callbacks_that_may_be_pass(calls: list[Told]) -> None:
+    seen = judge(evolve(plan(), calls_back=(200,)), ending(), arrival(), calls=calls)
+    assert (seen.problems, seen.called_back) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("calls", "lost", "doubled"),
+    [
+        ([], 1, 0),
+        ([told(status=503)], 1, 0),
+        ([told(state="failed")], 1, 0),
+        ([told(request_id="another")], 1, 0),
+        ([told(genuine=False)], 1, 0),
+        ([told(status=503), told(2, id="b")], 1, 0),
+        ([told(12), told(13)], 0, 1),
+    ],
+)
+def test_callbacks_that_are_not_right_are_found(calls: list[Told], lost: int, doubled: int) -> None:
+    seen = judge(evolve(plan(), calls_back=(200,)), ending(), arrival(), calls=calls)
+    assert (seen.lost, seen.doubled) == (lost, doubled)
+
+
 def test_what_the_log_does_not_tell_is_found() -> None:
     told = judge(plan(), ending(logged=False), arrival())
     assert (told.unlogged, told.lost, told.doubled) == (1, 0, 0)
@@ -128,4 +165,5 @@ def test_a_plan_follows_from_its_seed_and_number() -> None:
     assert plans != [Plan.of(8, number) for number in range(300)]
     assert {plan.repeatable for plan in plans} == {True, False}
     assert {plan.answer(0) for plan in plans} == {200, 404, 503, BREAKS_OFF}
+    assert {plan.told(0) for plan in plans if plan.calls_back} == {200, 503}
     assert all(plan.answer(9) in (200, 404) for plan in plans), "each comes to its end"
