@@ -34,6 +34,7 @@ PRIVATE_NAMES: Final = (
     "twisted.internet.tcp.Port.doRead",
     "twisted.internet.tcp.Port._fromListeningDescriptor",
     "twisted.internet.tcp.Connector._makeTransport",
+    "twisted.internet.tcp._SocketCloser",
     "twisted.internet.unix.Port._fromListeningDescriptor",
     "twisted.internet.unix.Port.startListening",
     "twisted.internet.unix.Port.connectionLost",
@@ -207,6 +208,8 @@ P = TypeVar("P", bound=EagerPort)
 
 class _AdoptedUnixPort(unix.Port):
     """A Unix socket that others listen on too: its path and mode are theirs as well, and stay as they are."""
+
+    _shouldShutdown = False
 
     def startListening(self) -> None:
         name = self._bindPath

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import asdict, frozen
@@ -185,12 +184,14 @@ class Launcher:
                 os.write(memory, config)
                 children[CONFIG] = memory
             children.update({FIRST_SOCKET + at: descriptor for at, descriptor in enumerate(sockets)})
+            how = self._invocation
+            module = (*_safe_path(how.folder), "-m", MODULE)
             return self._reactor.spawnProcess(
                 protocol,
                 sys.executable,
-                [sys.executable, *_safe_path(), "-m", MODULE, json.dumps(asdict(told)), *self._invocation.arguments],
+                [sys.executable, *module, json.dumps(asdict(told)), *how.arguments],
                 env=dict(os.environ),
-                path=self._invocation.folder,
+                path=how.folder,
                 childFDs=children,
             )
         finally:
@@ -198,7 +199,6 @@ class Launcher:
                 os.close(descriptor)
 
 
-def _safe_path() -> Sequence[str]:
+def _safe_path(folder: str) -> Sequence[str]:
     """What keeps a worker from finding modules in its folder, unless the parent does too."""
-    here = {str(Path.cwd()), ""}
-    return () if here & set(sys.path) else ("-P",)
+    return () if folder in sys.path or "" in sys.path else ("-P",)

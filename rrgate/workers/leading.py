@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from twisted.logger import Logger
+
 from rrgate.workers.channel import Message
 from rrgate.workers.crew import Hand, Stage
+
+_log = Logger("rrgate.workers")
 
 MOST_KEPT: Final = 1000
 """Messages for whoever leads next; the oldest are given up."""
@@ -33,6 +37,7 @@ class Leading:
             return
         self._leader = max(serving, key=lambda hand: (hand.generation.number, -hand.number))
         self._leader.send("lead")
+        _log.info("{worker} leads", worker=self._leader.name)
         kept, self._kept = self._kept, []
         for message in kept:
             self.tell(message)

@@ -99,6 +99,7 @@ class _Worker:
             sockets,
             Shares(SHARES),
             self._end,
+            self._fail,
         )
         for descriptor in (CHANNEL, SHARES, CONFIG):
             os.close(descriptor)

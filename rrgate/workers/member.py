@@ -17,6 +17,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from rrgate.core.site import CoreSite
 from rrgate.gateway import Gateway
@@ -50,14 +51,18 @@ class Member:
         sockets: Mapping[str, int],
         shares: Shares,
         end: Callable[[], None],
+        fail: Callable[[str], None],
     ) -> None:
-        """`make`: makes the gateway. `sockets`: descriptors by endpoint. `end`: ends the process, with all done."""
+        """`make`: makes the gateway. `sockets`: descriptors by endpoint. `end`: ends the process, with all done;
+        `fail`: at once, so that another takes its place.
+        """
         self._settings = settings
         self._reactor = reactor
         self._send = send
         self._sockets = sockets
         self._shares = shares
         self._end = end
+        self._fail = fail
         self._slot = -1
         self._ports: dict[str, Any] = {}
         self._core: CoreSite | None = None
@@ -177,9 +182,15 @@ class Member:
             self._send("released")
             return
         self._leads = True
-        run_deferred(self._open_core()).addErrback(lambda failure: _log.failure("cannot lead", failure))
+        run_deferred(self._open_core()).addErrback(self._cannot_lead)
+
+    def _cannot_lead(self, failure: Failure) -> None:
+        _log.failure("this worker cannot lead", failure)
+        self._fail("rrgate: a worker could not lead")
 
     async def _open_core(self) -> None:
+        # A look of TokenWatch may have been under way while the one before made a change.
+        self._gateway.directory.replace_people(*await self._gateway.store.load_people())
         # Before anything is changed: a client's data key must not be made by two workers.
         clients = tuple(self._gateway.directory.clients.values())
         unkeyed = [client for client in clients if not self._gateway.store.secrets.has_key(client.id)]

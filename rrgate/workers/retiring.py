@@ -25,6 +25,8 @@ LOOK: Final = 0.02
 """Seconds between two looks whether all have gone."""
 CORE_PATIENCE: Final = 30.0
 """Seconds that the last requests of the Core API may take: most that one may take to come in."""
+IN_HASTE: Final = 2.0
+"""The same where nobody takes the place of this worker."""
 
 
 class Retirement:
@@ -63,10 +65,13 @@ class Retirement:
         if core is None:
             return
         core.draining = True
-        await self._until(
-            lambda: all(each.is_idle for each in core.connections) and not _readable(core.connections), CORE_PATIENCE,
-            haste=False,
-        )
+        begun = self._clock.seconds()
+
+        def are_over() -> bool:
+            late = self._in_haste and self._clock.seconds() - begun > IN_HASTE
+            return late or (all(each.is_idle for each in core.connections) and not _readable(core.connections))
+
+        await self._until(are_over, CORE_PATIENCE, haste=False)
         for each in tuple(core.connections):
             connection: Any = each
             connection.loseConnection()

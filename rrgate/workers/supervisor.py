@@ -18,12 +18,13 @@ from rrgate.workers.crew import LONGEST_WAIT, Generation, Hand, Launch, Plan, St
 from rrgate.workers.gathering import Gathering
 from rrgate.workers.leading import Leading
 from rrgate.workers.ledger import Ledger
+from rrgate.workers.sharing import SLOTS
 
 SOON: Final = 10.0
 """Seconds: who ends within so many after it was told to serve has failed, and the next but one is waited with."""
 READY: Final = 120.0
 """Seconds until workers that are to take the place of others must be ready."""
-LINGERING: Final = 20.0
+LINGERING: Final = {"retire": 60.0, "stop": 20.0}
 """Seconds beyond `drain_timeout` that a worker has to end."""
 
 _log = Logger("rrgate.workers")
@@ -162,7 +163,8 @@ class Supervisor:
         if hand is None:
             hand = self._start_one(generation)
         taken = {each.slot for each in self._hands}
-        hand.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+        # So many at once that two share one would only be told apart worse.
+        hand.slot = min(SLOTS - 1, next(slot for slot in range(len(taken) + 1) if slot not in taken))
         hand.stage = Stage.OPENING
         hand.send("open", slot=hand.slot)
 
@@ -281,7 +283,7 @@ class Supervisor:
             return
         hand.stage = Stage.RETIRING
         hand.send(say)
-        wait = hand.generation.plan.drain_timeout + LINGERING
+        wait = hand.generation.plan.drain_timeout + LINGERING[say]
         hand.timers.append(self._clock.callLater(wait, self._too_late, hand))
 
     def _too_late(self, hand: Hand) -> None:

@@ -35,6 +35,7 @@ READ = {
     "twisted.internet.tcp.Port.doRead": "00961db98c204395",
     "twisted.internet.tcp.Port._fromListeningDescriptor": "0496aeed4903026c",
     "twisted.internet.tcp.Connector._makeTransport": "26f7936a25d4c3dc",
+    "twisted.internet.tcp._SocketCloser": "418c742a78e19048",
     "twisted.internet.unix.Port._fromListeningDescriptor": "af620b2548f00808",
     "twisted.internet.unix.Port.startListening": "88de73c581bcdcb7",
     "twisted.internet.unix.Port.connectionLost": "b9b15fa85ee665ed",
