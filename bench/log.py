@@ -1,8 +1,8 @@
 """How fast a long request log is read, and what removing of it costs traffic: `python -m bench.log [--rows N]`.
 
-Belongs here: the questions, and the rounds of traffic. Does not: what is in the log (history.py), load (load.py).
-It needs about 1.1 GB and a minute for each million rows; nginx and wrk for the traffic. A state that is kept
-(`--state`) is asked again by the next run that names it; what was removed of it stays removed.
+Belongs here: the questions, and the rounds of traffic. Does not: what is in the log (history.py), traffic (steady.py).
+It needs about 1.1 GB and half a minute for each million rows; nginx for the traffic. A state that is kept (`--state`)
+is asked again by the next run that names it; what was removed of it stays removed.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from attrs import asdict, frozen
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, nginx, parts
+from bench import load, nginx, parts, steady
 from bench.history import DAYS, fill
-from bench.load import Load, Round
 from bench.parts import CALLER_KEY, TARGET_TOKEN, Core, Missing, Part
+from bench.steady import Steadily
 
 TIMES = 50
 """Each question is asked so often."""
-ROUNDS = 4
+MOST_ROUNDS = 60
+LONGER = 3
+"""Rounds in which rows are removed, than the others: a million takes ten minutes beside traffic."""
 FOREVER = "log_retention_days=3650"
 
 
@@ -40,11 +42,13 @@ def main() -> int:
     """Fill, ask, remove, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.log", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--removed", type=int, default=1_000_000, help="rows, roughly, that are removed under traffic")
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--removed", type=int, default=1_000_000, help="rows that are removed under traffic")
+    parser.add_argument("--rate", type=int, default=500, help="requests a second meanwhile")
+    parser.add_argument("--seconds", type=int, default=20, help="of a round")
     parser.add_argument("--folder", type=Path, help="where the state is made; a temporary folder otherwise")
     parser.add_argument("--state", type=Path, help="a folder whose state is kept, and used if it is there already")
     parser.add_argument("--only-ask", action="store_true", help="no traffic, and nothing is removed")
+    parser.add_argument("--only-remove", action="store_true", help="no questions")
     given = parser.parse_args()
     console = Console(width=120)
     with tempfile.TemporaryDirectory(prog := "rrgate-bench-log", dir=given.folder) as name:
@@ -62,25 +66,26 @@ def main() -> int:
                 started.append(part)
                 return part, now
 
-            part, now = start(FOREVER)
-            console.print(_asked(part, now, made))
-            if given.only_ask:
-                return 0
-            started.pop().stop()
-            days = max(1, DAYS - DAYS * min(given.removed, given.rows) // given.rows)
-            rounds: dict[str, list[Round]] = {"nothing is removed": [], "removing": []}
-            first = _oldest(folder)
-            for _ in range(ROUNDS):
-                for those, setting in zip(rounds.values(), (FOREVER, f"log_retention_days={days}"), strict=True):
-                    part, _ = start(setting)
-                    load.run(part, Load(32, 2), folder)
-                    those.append(load.run(part, Load(32, given.seconds), folder))
-                    started.pop().stop()
-            for name, those in rounds.items():
-                p99 = ", ".join(f"{each.p99:.1f}" for each in those)
-                cpu = statistics.median(each.cpu for each in those)
-                console.print(f"{name}: p99 {p99} ms, {cpu:.0f} µs of CPU a request, {given.seconds} s each, in turns")
-            console.print(f"{_oldest(folder) - first:,} rows were removed meanwhile")
+            if not given.only_remove:
+                part, now = start(FOREVER)
+                console.print(_asked(part, now, made))
+                started.pop().stop()
+            if not given.only_ask:
+                days = max(1, DAYS - 1 - -(-DAYS * min(given.removed, given.rows) // given.rows))
+                rounds: dict[str, list[Steadily]] = {FOREVER: [], f"log_retention_days={days}": []}
+                first, gone = _oldest(folder), 0
+                for turn in range(MOST_ROUNDS):
+                    for setting in (list(rounds), list(reversed(rounds)))[turn % 2]:
+                        part, _ = start(setting)
+                        steady.run(part, given.rate, 2)
+                        longer = 1 if setting == FOREVER else LONGER
+                        rounds[setting].append(steady.run(part, given.rate, longer * given.seconds))
+                        started.pop().stop()
+                    gone = _oldest(folder) - first
+                    if gone >= given.removed:
+                        break
+                console.print(_steadily(dict(zip(("nothing is removed", "removing"), rounds.values(), strict=True))))
+                console.print(f"{gone:,} rows were removed meanwhile; {given.rate} requests a second")
         except Missing as missing:
             print(f"{prog}: {missing}", file=sys.stderr)
             return 1
@@ -186,6 +191,21 @@ def _asked(part: Part, core: Core, made: Made) -> Table:
         spent = f"{statistics.median(cpu):.1f}"
         table.add_row(name, f"{statistics.median(took):.1f}", f"{max(took):.1f}", spent, str(objects))
     connection.close()
+    return table
+
+
+def _steadily(rounds: dict[str, list[Steadily]]) -> Table:
+    """Medians, with the least and most; the last column is the median of the pairs' ratios."""
+    table = Table(title=f"Traffic, {len(next(iter(rounds.values())))} rounds of each in turns, ms")
+    for heading in ("", "p50", "p99", "most", "CPU, µs a request", "p99, × without"):
+        table.add_column(heading, justify="right" if heading else "left")
+    without = next(iter(rounds.values()))
+    for name, those in rounds.items():
+        columns = [[each.p50 for each in those], [each.p99 for each in those], [each.most for each in those]]
+        columns.append([each.cpu / each.requests * 1e6 for each in those])
+        columns.append([each.p99 / other.p99 for each, other in zip(those, without, strict=True)])
+        shown = [f"{statistics.median(each):.2f} ({min(each):.1f}–{max(each):.1f})" for each in columns]
+        table.add_row(name, *shown)
     return table
 
 

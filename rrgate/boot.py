@@ -47,6 +47,8 @@ class BootHooks:
         self._clock = clock
         self._log = CarefulLogger("rrgate.boot")
         self._told: dict[tuple[str, str, str], float] = {}
+        self._left_out = 0
+        self._said_left_out = float("-inf")
         self.notify: Callable[[Event], None] = lambda event: None
         """Is given each event that is told. Never raises."""
         self.events: Counter[str] = Counter()
@@ -119,7 +121,7 @@ class BootHooks:
     def tell(self, event: Event) -> bool:
         """Log `event` and hand it to every plugin, unless its like was told within the last minute; whether it was.
 
-        Never raises.
+        Of more than a thousand subjects a minute no more is told, but how many events were left out. Never raises.
         """
         self.events[event.kind] += 1
         key, now = (event.kind, event.subject, event.window), self._clock.seconds()
@@ -130,13 +132,26 @@ class BootHooks:
             self._told = {known: at for known, at in self._told.items() if now - at < EVENT_SECONDS}
             if len(self._told) >= _MOST_REMEMBERED:
                 # More subjects than anybody reads in a minute.
+                self._left_out += 1
+                if now - self._said_left_out >= EVENT_SECONDS:
+                    self._say_left_out(now)
                 return False
+        if self._left_out:
+            self._say_left_out(now)
         self._told[key] = now
         self._log.warn("{kind}: {message}", kind=event.kind, message=event.message, subject=event.subject)
         self.notify(event)
         for origin, call in self._registry.hooks(hookspecs.rrgate_event):
             self._call(hookspecs.rrgate_event, origin, call, event=event)
         return True
+
+    def _say_left_out(self, now: float) -> None:
+        self._log.warn(
+            "{count} events were not told since this was last said: more than {most} subjects had some within a minute",
+            most=_MOST_REMEMBERED,
+            count=self._left_out,
+        )
+        self._left_out, self._said_left_out = 0, now
 
     def _call(self, hook: Hook, origin: str, call: Callable[..., Any], **arguments: object) -> None:
         try:

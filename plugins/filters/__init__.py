@@ -8,7 +8,7 @@ An answer that should be filtered and cannot be is not passed on, whatever the r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from rrgate.api import (
     BodyTooLarge,
     ConfigError,
     Exchange,
+    Explained,
     Filter,
     FilterScope,
     Kind,
@@ -68,8 +69,10 @@ class FiltersConfig:
 
 @frozen(eq=False)
 class _Compiled:
-    """A filter. `rule`: which requests it is for; None for all."""
+    """A filter. `note`: what is told of it where a request is explained. `rule`: which requests it is for; None for
+    all."""
 
+    note: Mapping[str, object]
     rule: CompiledRule | None
     retains: bool
     queries: tuple[Query, ...]
@@ -150,6 +153,18 @@ class AnswerFilters(Plugin):
     async def _with_body(self, ex: Exchange, message: Message) -> None:
         await message.read_body()
         ex.state[self.name] = self._stages(message, ex.method)
+
+    async def explain(self, ex: Exchange, phase: str) -> Explained:
+        """Which filters are for the request: what they leave only an answer can tell."""
+        if phase == "prepare":
+            self._ask(ex)
+            return Explained()
+        message = Message(ex)
+        if self._looks_at_bodies:
+            await message.read_body()
+        ex.state[self.name] = self._stages(message, ex.method)
+        told = (each for scope in self._scopes for each in scope)
+        return Explained(notes=tuple({**each.note, "applies": each.applies(message, ex.method)} for each in told))
 
     def prepare(self, ex: Exchange) -> Awaitable[None] | None:
         """Ask for the whole document, and in no coding that is not known here."""
@@ -254,7 +269,8 @@ class AnswerFilters(Plugin):
 def _compiled(scope: FilterScope, filter_: Filter) -> _Compiled:
     rule = filter_.as_rule
     needed = compile_rule(rule, scope.scope, 0) if rule.checks else None
-    return _Compiled(needed, filter_.effect == "retain", tuple(map(Query, filter_.json_paths)))
+    note = {"filterId": filter_.id, "scope": scope.scope.value, "effect": filter_.effect}
+    return _Compiled(note, needed, filter_.effect == "retain", tuple(map(Query, filter_.json_paths)))
 
 
 def _form_of(response: TargetResponse) -> tuple[str, bytes]:

@@ -5,10 +5,11 @@ Belongs here: a client's own fields, and its members to read. Does not: changing
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from rrgate.core.answers import Answer, conflict, deleted, listed, shown
-from rrgate.core.authentication import role_in
+from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
+from rrgate.core.authentication import acts_as_operator, role_in
 from rrgate.core.changes import changed
 from rrgate.core.house import CoreHouse, members_of
 from rrgate.core.queries import PAGING, page
@@ -44,9 +45,12 @@ def document_of(house: CoreHouse, client: Client) -> dict[str, Any]:
 async def list_clients(call: Call) -> Answer:
     house = call.house
     assert call.token is not None
-    known = house.directory.clients.values()
-    mine = [each for each in known if role_in(house, call.user, call.token, each.id) is not None]
-    clients, cursor = page(mine, call.query)
+    known: Iterable[Client] = house.directory.clients.values()
+    if not call.query.flag("all"):
+        known = [each for each in known if role_in(house, call.user, call.token, each.id) is not None]
+    elif not acts_as_operator(call.user, call.token):
+        raise Refused(403, "Only an operator may list all clients.")
+    clients, cursor = page(known, call.query)
     return listed("clients", (document_of(house, client) for client in clients), cursor)
 
 
@@ -97,8 +101,8 @@ ROUTES = (
         method="GET",
         template="/clients",
         handler=list_clients,
-        parameters=PAGING,
-        help="The clients that you are a member of.",
+        parameters=(*PAGING, "all"),
+        help="The clients that you are a member of; with `all=true`, for operators, all that there are.",
     ),
     Route(
         method="POST",

@@ -89,6 +89,21 @@ async def test_members_are_read_only(core: Core) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_operators_list_all_clients(core: Core) -> None:
+    told = await core.ask("GET", "/clients?all=true")
+    assert [each["sKey"] for each in told.document["clients"]] == ["acme", "other"]
+    first = await core.ask("GET", "/clients?all=true&limit=1")
+    behind = await core.ask("GET", f"/clients?all=true&cursor={first.document['nextCursor']}")
+    assert [each["sKey"] for each in behind.document["clients"]] == ["other"]
+    assert [each["sKey"] for each in (await core.ask("GET", "/clients?all=false")).document["clients"]] == ["acme"]
+    assert (await core.ask("GET", "/clients?all=true", token="u-bob")).status == 403
+    for text, narrowed in (("u-one", {"client_id": "acme"}), ("u-less", {"role": "owner"})):
+        core.add_token("alice", text, **narrowed)
+        assert (await core.ask("GET", "/clients?all=true", token=text)).status == 403
+        assert (await core.ask("GET", "/clients", token=text)).status == 200
+
+
+@pytest_twisted.ensureDeferred
 async def test_only_operators_create_clients_unless_they_are_open(core: Core) -> None:
     assert (await core.ask("POST", "/clients", {"clientName": "Mine"}, token="u-bob")).status == 403
     core._port.factory.house = evolve(core.house, open_clients=True)

@@ -126,11 +126,16 @@ async def test_a_request_with_filters_can_be_explained(gateway: RunningGateway) 
         proxy = await gateway.proxy(target.url)
         checked = {"methods": ["POST"], "body": [{"jsonPath": "^a$"}]}
         filters = {"effect": "destroy", "jsonPaths": ["$..password"], **checked}
-        assert (await gateway.ask("POST", places(proxy)["proxy"], filters)).status == 200
+        made = (await gateway.ask("POST", places(proxy)["proxy"], filters)).json["filters"][0]["sKey"]
         where = f"/clients/{proxy.client}/proxies/{proxy.id}/explain"
         for body, asked_for in (('{"a": 1}', ["gzip"]), ('{"b": 1}', [])):
             request = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": body}
             told = (await gateway.ask("POST", where, request)).json["explain"]
             assert (told["outcome"], told["complete"]) == ("sent", True)
+            (step,) = (each for each in told["steps"] if each["notes"])
+            assert (step["plugin"], step["phase"]) == ("answer-filters", "authorize")
+            assert step["notes"] == [
+                {"filterId": made, "scope": "proxy", "effect": "destroy", "applies": bool(asked_for)}
+            ]
             sent = [each["value"] for each in told["request"]["headers"] if each["name"] == "Accept-Encoding"]
             assert sent == asked_for

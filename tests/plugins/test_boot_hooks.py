@@ -511,3 +511,30 @@ def test_events_of_one_kind_and_subject_are_thinned_out() -> None:
     assert len(boot._told) <= 1000
     clock.advance(61)
     assert boot.tell(one)
+
+
+def test_events_of_too_many_subjects_are_said_to_be_left_out() -> None:
+    clock, said = Clock(), list[int]()
+    boot = BootHooks(load_registry([], found=[]), None, clock)
+
+    def hear(event: dict[str, Any]) -> None:
+        if "were not told" in (event["log_format"] or ""):
+            said.append(event["count"])
+
+    def tell(*subjects: int) -> None:
+        globalLogPublisher.addObserver(hear)  # type: ignore[arg-type]
+        for subject in subjects:
+            boot.tell(Event("plugin-fault", "failed", str(subject)))
+        globalLogPublisher.removeObserver(hear)  # type: ignore[arg-type]
+
+    tell(*range(1000))
+    assert said == []
+    tell(*range(1000, 1300))
+    assert said == [1]  # at once, and then once a minute
+    clock.advance(59.9)
+    tell(2000)
+    assert said == [1]
+    clock.advance(0.2)
+    tell(2001)
+    assert said == [1, 300]
+    assert boot.events["plugin-fault"] == 1302

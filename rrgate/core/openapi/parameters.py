@@ -37,6 +37,7 @@ def _flag(help: str) -> Parameter:
 PARAMETERS: Final[Mapping[str, Parameter]] = {
     "limit": Parameter({"type": "integer", "minimum": 1, "maximum": MOST}, "How many objects at most."),
     "cursor": Parameter({"type": "string"}, "The `nextCursor` of the answer before."),
+    "all": _flag("Those too that you are no member of; for operators."),
     "force": _flag("Delete it although it is in use, and what is in it."),
     "includeTemporary": _flag("List those too that nobody has authorized yet."),
     "processedAfter": _time("Those that came after this."),
