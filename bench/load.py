@@ -101,8 +101,9 @@ def run(part: Part, load: Load, folder: Path) -> Round:
         part.before()
         stolen = _stolen()
         found = _round(part, load, command)
-        if _stolen() - stolen <= _STALLED * load.seconds:
+        if found.requests and _stolen() - stolen <= _STALLED * load.seconds:
             break
+    assert found.requests, f"{part.name} answered nothing in {load.seconds} s"
     return found
 
 
@@ -116,7 +117,7 @@ def _round(part: Part, load: Load, command: Sequence[str]) -> Round:
     assert matched is not None, text
     requests = int(matched[1])
     rss = rss_of(part.process.pid)
-    return Round(spent / requests * 1e6, _latency(text, "50%"), _latency(text, "99%"), requests, rss)
+    return Round(spent / max(1, requests) * 1e6, _latency(text, "50%"), _latency(text, "99%"), requests, rss)
 
 
 def _stolen() -> float:

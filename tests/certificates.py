@@ -6,6 +6,7 @@ Belongs here: making them. Does not: who trusts them.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -38,21 +39,26 @@ class Authority:
         secret = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return (made.public_bytes(Encoding.PEM) + secret).decode()
 
-    def server(self, host: str, place: Path) -> tuple[Path, Path]:
-        """(certificate, key) of a server named `host`, a name or an IPv6 address, as PEM files in `place`."""
+    def server(
+        self, host: str, place: Path, *, names: Sequence[x509.GeneralName] | None = None, hours: float = 1
+    ) -> tuple[Path, Path]:
+        """(certificate, key) of a server named `host`, a name or an IPv6 address, as PEM files in `place`.
+
+        `names`: its alternative names, in place of `host`; none of them if empty. It ends in `hours`.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        made = self._builder(_named(host), key.public_key()).add_extension(
-            x509.SubjectAlternativeName([_general_name(host)]), critical=False
-        )
+        made = self._builder(_named(host), key.public_key(), hours)
+        if names is None or names:
+            made = made.add_extension(x509.SubjectAlternativeName(names or [_general_name(host)]), critical=False)
         certificate, private = place / f"{host}.crt", place / f"{host}.key"
         certificate.write_bytes(made.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
         private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return certificate, private
 
-    def server_context(self, host: str, place: Path) -> ssl.SSLContext:
-        """For a socket that serves as `host`."""
+    def server_context(self, host: str, place: Path, **more: Any) -> ssl.SSLContext:
+        """For a socket that serves as `host`. `more`: as for `server`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.server(host, place))
+        context.load_cert_chain(*self.server(host, place, **more))
         return context
 
     def _builder(self, subject: x509.Name, key: Any, hours: float = 1) -> x509.CertificateBuilder:

@@ -30,6 +30,7 @@ from rrgate.wire.deadline import Deadline
 from rrgate.wire.dialer import CannotConnect, Dialled
 from rrgate.wire.framing import ChunkedFramer, CloseFramer, Framer, FramingError, LengthFramer
 from rrgate.wire.switching import Opening
+from rrgate.wire.tls import reason_of
 from rrgate.wire.write_gate import WriteGate
 
 MAX_INTERIM = 16
@@ -129,7 +130,7 @@ class TargetConnection(Dialled):
         self._deadline.stop()
         self._gate.release()
         if not self.established.called:
-            self.established.errback(CannotConnect(f"the target's TLS handshake failed: {_tls_reason(reason)}"))
+            self.established.errback(CannotConnect(f"the target's TLS handshake failed: {reason_of(reason.value)}"))
         if self._pump is not None:
             self._pump.cancel()
         self._gone(self)
@@ -439,12 +440,3 @@ def _streams(head: AnswerHead) -> bool:
         if folded == b"content-type":
             return value.lower().startswith(_STREAMS)
     return False
-
-
-def _tls_reason(reason: Failure) -> str:
-    """What OpenSSL says of a failed handshake, in its own fixed words."""
-    error: Any = reason.value
-    try:
-        return str(error.args[0][0][2])
-    except (IndexError, TypeError, KeyError):
-        return type(error).__name__

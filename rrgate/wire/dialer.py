@@ -10,22 +10,20 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from OpenSSL import crypto
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.threads import deferToThreadPool
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-from rrgate.model.client_certificate import ClientCertificate
 from rrgate.route import Endpoint
 from rrgate.wire.guard import AddressForbidden, AddressGuard
+from rrgate.wire.tls import TlsConnection
+from rrgate.wire.trust import NotTrusted, Trust, name_to_verify
 
 
 class CannotConnect(Exception):
@@ -133,8 +131,7 @@ class Dialer:
         self._resolver = resolver
         self._guard = guard
         self._timeout = timeout
-        # Options cost 60 µs to make and hold the parsed trust store: one per TLS target.
-        self._tls_options: dict[Endpoint, Any] = {}
+        self._trust = Trust()
 
     async def connect(self, endpoint: Endpoint, tenant: str, protocol: Dialled, *, secret: bool) -> None:
         """Connect `protocol` to `endpoint`; over TLS the certificate is verified for its host before this returns.
@@ -165,9 +162,7 @@ class Dialer:
         raise error
 
     def _dial(self, endpoint: Endpoint, address: str, protocol: Dialled, seconds: float) -> Deferred[None]:
-        factory: Any = _OneConnection(protocol)
-        if endpoint.tls:
-            factory = TLSMemoryBIOFactory(self._options(endpoint), True, factory, clock=self._clock)
+        factory = _OneConnection(protocol, self._over_tls(protocol, endpoint) if endpoint.tls else protocol)
 
         def give_up(established: Deferred[None]) -> None:
             # First, or the connector's own end would look like a refusal, and the next address would be tried.
@@ -180,56 +175,28 @@ class Dialer:
             protocol.established.addTimeout(seconds, self._clock, onTimeoutCancel=_too_late)
         return protocol.established
 
-    def _options(self, endpoint: Endpoint) -> Any:
-        options = self._tls_options.get(endpoint)
-        if options is None:
-            trust = None
-            if endpoint.ca_bundle is not None:
-                trust = trustRootFromCertificates(certificates_of(endpoint.ca_bundle))
-            try:
-                options = optionsForClientTLS(
-                    endpoint.host, trustRoot=trust, extraCertificateOptions=_shown(endpoint.client_certificate)
-                )
-            except (ValueError, UnicodeError) as error:
-                raise CannotConnect("the target's host cannot be verified by TLS") from error
-            if len(self._tls_options) > 10_000:
-                self._tls_options.clear()
-            self._tls_options[endpoint] = options
-        return options
+    def _over_tls(self, protocol: Dialled, endpoint: Endpoint) -> TlsConnection:
+        try:
+            return TlsConnection(protocol, self._trust.context_for(endpoint), name_to_verify(endpoint.host))
+        except NotTrusted as error:
+            raise CannotConnect(str(error)) from error
 
 
 def _too_late(result: object, seconds: float) -> object:
     raise CannotConnect("the target did not finish its TLS handshake in time")
 
 
-def _shown(certificate: ClientCertificate | None) -> dict[str, Any] | None:
-    """What makes the options show `certificate` to a target that asks for one."""
-    if certificate is None:
-        return None
-    first, *others = certificate.chain
-    return {"certificate": first, "privateKey": certificate.key, "extraCertChain": others}
-
-
-def certificates_of(bundle: str) -> list[Certificate]:
-    """The certificates of a PEM bundle. Raises CannotConnect when one does not parse."""
-    mark = "-----END CERTIFICATE-----"
-    blocks = [part[part.index("-----BEGIN") :] + mark for part in bundle.split(mark)[:-1] if "-----BEGIN" in part]
-    try:
-        return [Certificate.loadPEM(block.encode()) for block in blocks]
-    except crypto.Error as error:
-        raise CannotConnect("the target's CA bundle does not parse") from error
-
-
 class _OneConnection(ClientFactory):
-    """Gives the one connection that is made to the protocol that waits for it."""
+    """Gives the one connection that is made to the protocol that waits for it, or to what stands before that."""
 
     noisy = False
 
-    def __init__(self, waiting: Dialled) -> None:
+    def __init__(self, waiting: Dialled, first: TwistedProtocol) -> None:
         self._waiting = waiting
+        self._first = first
 
     def buildProtocol(self, addr: object) -> TwistedProtocol:
-        return self._waiting
+        return self._first
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         if not self._waiting.established.called:

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from rrgate.route import Endpoint
 from rrgate.waiting import Task
-from rrgate.wire.dialer import CannotConnect, Dialer, Resolver, certificates_of
+from rrgate.wire.dialer import CannotConnect, Dialer, Resolver
 from rrgate.wire.guard import AddressForbidden, AddressGuard, Network
 
 
@@ -313,14 +313,3 @@ def test_a_name_that_tls_cannot_verify_is_not_dialled() -> None:
     world.threads.end()
     assert isinstance(attempt.error, CannotConnect)
     assert world.network.attempts == []
-
-
-@pytest.mark.parametrize("bundle", ["-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"])
-def test_a_bundle_that_does_not_parse_is_an_error(bundle: str) -> None:
-    with pytest.raises(CannotConnect):
-        certificates_of(bundle)
-
-
-def test_a_bundle_without_certificates_has_none() -> None:
-    assert certificates_of("") == []
-    assert certificates_of("a comment\n") == []
