@@ -182,7 +182,7 @@ class Queue(Reading):
                 self._told(connection, row)
             return recovered
 
-        return self._do(work).addCallback(lambda rows: tuple(map(self.over, rows)))
+        return self._do(work)
 
     def purge(self) -> Deferred[int]:
         """See `table.purge`; forgets old keys too, and makes room, and counts that."""

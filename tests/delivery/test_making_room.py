@@ -201,10 +201,21 @@ def end_as_unknown(gateway: MemoryGateway, proxy: Any) -> None:
     gateway.delivery.worker = gateway.delivery.new_worker()
 
 
-@pytest.mark.parametrize("end", [end_as_exhausted, end_as_undeliverable, end_as_unknown])
+def end_as_callbacks(gateway: MemoryGateway, proxy: Any) -> None:
+    gateway.outside.says = OutsideAnswer(503, (), b"")
+    for _ in range(3):
+        send(gateway, proxy, headers=BACK)
+        gateway.clock.settle()
+    with gateway.delivery.database.conn as connection:
+        connection.execute("UPDATE requests SET deadline = 0 WHERE ended_at IS NULL")
+    gateway.clock.advance(5)
+
+
+@pytest.mark.parametrize("end", [end_as_exhausted, end_as_undeliverable, end_as_unknown, end_as_callbacks])
 def test_ends_of_every_kind_make_room(small: MemoryGateway, end: Callable[[MemoryGateway, Any], None]) -> None:
-    end(small, small.proxy(caller=CALLER))
-    assert small.delivery.rows("SELECT count(*) FROM requests WHERE ended_at IS NOT NULL") == [(3,)]
+    end(small, proxy_of(small))
+    assert small.delivery.rows("SELECT count(*) >= 3 FROM requests WHERE ended_at IS NOT NULL") == [(1,)]
+    assert small.delivery.rows("SELECT count(*) FROM requests WHERE ended_at IS NULL") == [(0,)]
     assert counted(small)[0] == 2
 
 
@@ -219,6 +230,19 @@ def test_room_that_could_not_be_made_is_made_later(small: MemoryGateway, monkeyp
         ended(small, proxy, 200, 200, 200)
         assert counted(small)[0] == 3
     small.clock.advance(61)
+    assert counted(small)[0] == 2
+
+
+def test_what_is_much_too_much_goes_some_at_a_time_at_once(
+    small: MemoryGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, makes_room = small.proxy(caller=CALLER), small.delivery.queue.makes_room
+    monkeypatch.setattr(making_room, "MOST", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(makes_room, "bounds", KeptBounds(Bound(ANY, ANY), Bound(ANY, ANY)))
+        ended(small, proxy, *[200] * 9)
+        assert counted(small)[0] == 9
+    ended(small, proxy, 200)
     assert counted(small)[0] == 2
 
 
