@@ -64,7 +64,7 @@ class OpenStreams:
         if streams:
             self._clock.callLater(GRACE, self._break_off, streams)
         for ex in streams:
-            websocket = self._open[ex]
+            websocket = self._open.get(ex)
             if websocket is not None:
                 websocket.end(WHY)
 

@@ -76,7 +76,7 @@ class CallerAnswer(CallerBody):
     @property
     def full(self) -> str:
         listener = self.listener
-        if listener.draining:
+        if listener.draining and not listener.lingering:
             return "The gateway is draining; it opens no new WebSockets"
         if listener.websockets >= listener.settings.max_websockets:
             return "The gateway has as many WebSockets open as it takes"
