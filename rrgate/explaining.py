@@ -50,10 +50,12 @@ _ASKS_FOR_ONE = [
 class _NoConnection:
     """In the place of a caller's, where a WebSocket is explained."""
 
-    full = ""
     ping_interval = 0.0
 
-    def switch(self, fields: Sequence[tuple[bytes, bytes]]) -> Stream:
+    def full(self, proxy_id: str) -> str:
+        return ""
+
+    def switch(self, fields: Sequence[tuple[bytes, bytes]], proxy_id: str) -> Stream:
         raise NotImplementedError("nothing is opened where a request is explained")
 
 

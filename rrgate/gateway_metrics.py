@@ -40,7 +40,7 @@ def gateway_metrics(
                 "Requests under way.",
                 lambda: listener.in_flight + entrance.in_flight,
             ),
-            Level("rrgate_open_websockets", "WebSockets that are open.", lambda: listener.websockets),
+            Level("rrgate_open_websockets", "WebSockets that are open.", lambda: listener.websockets.open),
             Level("rrgate_caller_connections", "Connections of callers.", lambda: len(listener.connections)),
             Level("rrgate_pool_idle_connections", "Connections to targets, kept for the next.", lambda: pool.idle),
             Level("rrgate_journal_waiting_rows", "Rows that are not in the request log yet.", lambda: journal.lag),

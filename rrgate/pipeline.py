@@ -192,7 +192,7 @@ class Pipeline:
         assert route is not None
         chain = route.chain
         try:
-            if ex.handshake is not None and (refused := ex.handshake.refusal(ex.is_async)):
+            if ex.handshake is not None and (refused := ex.handshake.refusal(ex)):
                 return refused
             if ex.is_async and self._delivery is not None:
                 return await self._delivery.accept(ex)

@@ -147,7 +147,8 @@ class ListenerSettings:
         10_000,
         unit="WebSockets",
         where="gateway listener",
-        help="WebSockets open at one time; 503 beyond. They do not count for `max_in_flight`.",
+        help="WebSockets open at one time; 503 beyond. A proxy may have as many as could still be opened, and so alone "
+        "half of them. They do not count for `max_in_flight`.",
     )
     websocket_ping_interval: float = setting(
         values.seconds(0, 3600),

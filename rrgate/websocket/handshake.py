@@ -19,6 +19,7 @@ from rrgate.messages import Fields, Reply, every
 from rrgate.names import is_token
 
 if TYPE_CHECKING:
+    from rrgate.exchange import Exchange
     from rrgate.websocket.stream import Stream
 
 SWITCHING: Final = 101
@@ -37,16 +38,15 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class Switches(Protocol):
     """A caller's connection, which can stop being HTTP."""
 
-    @property
-    def full(self) -> str:
-        """Why no WebSocket can be opened now, or nothing."""
+    def full(self, proxy_id: str) -> str:
+        """Why that proxy can open no WebSocket now, or nothing."""
 
     @property
     def ping_interval(self) -> float:
         """Seconds; see the setting `websocket_ping_interval`."""
 
-    def switch(self, fields: Sequence[tuple[bytes, bytes]]) -> Stream:
-        """Answer 101 with `fields`; what comes and goes from then on, does so by the stream.
+    def switch(self, fields: Sequence[tuple[bytes, bytes]], proxy_id: str) -> Stream:
+        """Answer 101 with `fields`; what comes and goes from then on, does so by the stream. It is the proxy's.
 
         Raises ValueError, with nothing sent, if a field would end its line.
         """
@@ -64,19 +64,19 @@ class Handshake:
     wrong: Reply | None = None
     connection: Switches | None = None
 
-    def refusal(self, is_async: bool) -> Reply | None:
-        """What is answered in place of asking the target, or None if it may be asked."""
+    def refusal(self, ex: Exchange) -> Reply | None:
+        """What `ex`, which it is of, is answered in place of asking the target, or None if it may be asked."""
         if self.wrong is not None:
             return self.wrong
-        if is_async:
+        if ex.is_async:
             return Reply(400, "The Async API takes no WebSockets: they are opened under /api/", BAD_REQUEST)
         connection = self.connection
         if connection is None:
             text = "A WebSocket needs a connection of its own: call the gateway's listener, not a site or an agent"
             return Reply(501, text, BAD_REQUEST)
-        if connection.full:
-            return Reply(503, connection.full, "unavailable", headers=((b"Retry-After", b"1"),))
-        return None
+        assert ex.route is not None
+        full = connection.full(ex.route.proxy.id)
+        return Reply(503, full, "unavailable", headers=((b"Retry-After", b"1"),)) if full else None
 
 
 def handshake_of(fields: Fields, length: int | None) -> tuple[Fields, Handshake | None]:

@@ -36,7 +36,7 @@ class WebSockets:
         """
         handshake = ex.handshake
         assert handshake is not None
-        refusal = handshake.refusal(ex.is_async)
+        refusal = handshake.refusal(ex)
         connection = handshake.connection
         if refusal is not None or connection is None:
             return refusal
@@ -46,7 +46,7 @@ class WebSockets:
             # It was offered by a plugin and not by the caller, who would take it for a mistake (RFC 6455 4.1).
             fields = [known for known in fields if known[0].lower() != _PROTOCOL]
         fields += (*UPGRADE, (b"Sec-WebSocket-Accept", accept_of(handshake.key)))
-        stream = connection.switch(fields)
+        stream = connection.switch(fields, route.proxy.id)
         ex.answer_fields = fields
         ex.final_status = response.status
         ex.code = GRANTED

@@ -26,6 +26,7 @@ class CallerAnswer(CallerBody):
         self._head: RequestHead | None = None
         self._answer: AnswerWriter | None = None
         self._stream: Stream | None = None
+        self._stream_of = ""
 
     @property
     def _answers(self) -> bool:
@@ -73,20 +74,17 @@ class CallerAnswer(CallerBody):
 
     # A WebSocket (`Switches`).
 
-    @property
-    def full(self) -> str:
+    def full(self, proxy_id: str) -> str:
         listener = self.listener
         if listener.draining and not listener.lingering:
             return "The gateway is draining; it opens no new WebSockets"
-        if listener.websockets >= listener.settings.max_websockets:
-            return "The gateway has as many WebSockets open as it takes"
-        return ""
+        return listener.websockets.full(proxy_id)
 
     @property
     def ping_interval(self) -> float:
         return self.listener.settings.websocket_ping_interval
 
-    def switch(self, fields: Sequence[tuple[bytes, bytes]]) -> Stream:
+    def switch(self, fields: Sequence[tuple[bytes, bytes]], proxy_id: str) -> Stream:
         answer = self._answer
         assert answer is not None
         self.transport.write(answer.switching(fields))
@@ -98,7 +96,8 @@ class CallerAnswer(CallerBody):
             end=self._end_stream,
             abort=self._abort,
         )
-        self.listener.switched()
+        self._stream_of = proxy_id
+        self.listener.switched(proxy_id)
         data, self._buffer = self._buffer, b""
         stream.feed(data)
         if not stream.held:

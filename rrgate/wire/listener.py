@@ -17,6 +17,7 @@ from rrgate.answers import AnswerHeaders
 from rrgate.exchange import Exchange
 from rrgate.ids import id_source
 from rrgate.settings import Settings
+from rrgate.websocket.slots import Slots
 from rrgate.wire.callers import TrustedProxies
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.server import CallerConnection
@@ -49,7 +50,7 @@ class CallerListener(Factory):
         self.headers = AnswerHeaders(settings.header_prefix, wall)
         self.connections: set[CallerConnection] = set()
         self.in_flight = 0
-        self.websockets = 0
+        self.websockets = Slots(settings.max_websockets)
         self.draining = False
         self.lingering = False
         """Whether connections stay open until they have had their last answer."""
@@ -71,14 +72,14 @@ class CallerListener(Factory):
         if self._idle is not None:
             self._look_whether_over()
 
-    def switched(self) -> None:
+    def switched(self, proxy_id: str) -> None:
         """A request has become a WebSocket, which is not in flight: it may last for days."""
         self.in_flight -= 1
-        self.websockets += 1
+        self.websockets.take(proxy_id)
 
-    def websocket_ended(self) -> None:
+    def websocket_ended(self, proxy_id: str) -> None:
         """One WebSocket less."""
-        self.websockets -= 1
+        self.websockets.give_back(proxy_id)
         if self._idle is not None:
             self._look_whether_over()
 
@@ -91,7 +92,8 @@ class CallerListener(Factory):
     async def idle(self, seconds: float) -> None:
         """Return when every answer has been taken by its caller; what is not over after `seconds` is broken off."""
         if not await self._over(seconds):
-            count = self.in_flight + self.websockets or sum(connection.unflushed for connection in self.connections)
+            open = self.in_flight + self.websockets.open
+            count = open or sum(connection.unflushed for connection in self.connections)
             self.log.warn("{count} requests did not end in time and are broken off", count=count)
         for connection in tuple(self.connections):
             connection.close_for_good()
@@ -99,7 +101,8 @@ class CallerListener(Factory):
         await self._over(BREAKING_OFF)
 
     def _busy(self) -> bool:
-        return self.in_flight + self.websockets > 0 or any(connection.unflushed for connection in self.connections)
+        open = self.in_flight + self.websockets.open
+        return open > 0 or any(connection.unflushed for connection in self.connections)
 
     def _look_whether_over(self) -> None:
         idle = self._idle

@@ -181,7 +181,7 @@ class CallerConnection(CallerAnswer):
         if self._stream is None:
             self.listener.request_ended()
         else:
-            self.listener.websocket_ended()
+            self.listener.websocket_ended(self._stream_of)
 
     def _go_on(self, answer: AnswerWriter | None, error: BaseException | None) -> None:
         if self._gone:

@@ -280,7 +280,7 @@ async def test_a_thousand_are_open_at_once(gateway: RunningGateway) -> None:
                         if seen[key.fileobj].endswith(until):
                             left.discard(key.fileobj)
             assert all(heard.startswith(b"HTTP/1.1 101 ") for heard in seen.values())
-            return gateway.gateway.listener.websockets
+            return gateway.gateway.listener.websockets.open
 
     try:
         with many_files(5000):  # all four sockets of each are this process's

@@ -61,6 +61,7 @@ FLOORS = (
         "rrgate.upstream",
         "rrgate.waiting",
         "rrgate.websocket.handshake",
+        "rrgate.websocket.slots",
         "rrgate.websocket.stream",
     },
     # The contract for plugins.

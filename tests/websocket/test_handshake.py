@@ -13,6 +13,7 @@ import pytest
 from attrs import frozen
 
 from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin, Reply
+from rrgate.model import Proxy
 from rrgate.websocket.handshake import accept_of
 from tests.websocket.memory import ACCEPT, HANDSHAKE, KEY, TEXT, Frame, SocketGateway, close, closing, frame, head_of
 
@@ -254,13 +255,32 @@ def test_there_is_a_bound_on_how_many_are_open() -> None:
     gateway = SocketGateway(max_websockets=1)
     listener = gateway.gateway.listener
     socket = gateway.open()
-    assert (listener.in_flight, listener.websockets) == (0, 1), "it is no request in flight any more"
+    assert (listener.in_flight, listener.websockets.open) == (0, 1), "it is no request in flight any more"
     status, fields, _ = gateway.ask().answer()
     assert (status, dict(fields)[b"retry-after"]) == (503, b"1")
     socket.caller_leaves()
     socket.target_says(close(1001, mask=False))
-    assert (listener.in_flight, listener.websockets) == (0, 0)
+    assert (listener.in_flight, listener.websockets.open) == (0, 0)
     assert gateway.open()
+
+
+def test_no_proxy_takes_all_of_them() -> None:
+    gateway = SocketGateway(max_websockets=9)
+    one, other, third = (gateway.gateway.proxy() for _ in range(3))
+
+    def opened(proxy: Proxy) -> int:
+        """How many more it can open."""
+        count = 0
+        while True:
+            socket = gateway.ask(proxy)
+            if not socket.asked:
+                assert socket.answer()[0] == 503
+                return count
+            socket.agree()
+            count += 1
+
+    assert (opened(one), opened(other), opened(third)) == (5, 2, 1)
+    assert (opened(one), opened(other), opened(third)) == (0, 0, 0)
 
 
 class Refuses(Plugin):
