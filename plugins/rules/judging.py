@@ -16,7 +16,7 @@ from attrs import field, frozen
 from rrgate.api import Exchange, Rule, RuleScope, Scope
 from rrgate_plugins.rules.matching import MUST_EXIST, CompiledRule, compile_rule
 from rrgate_plugins.rules.message import TOO_MANY, Message
-from rrgate_plugins.rules.patterns import Shortlist, spelled
+from rrgate_plugins.rules.patterns import Shortlist, beginning, spelled
 
 
 @frozen
@@ -65,7 +65,8 @@ class Judge:
     )
 
     def __init__(self, scopes: Sequence[RuleScope]) -> None:
-        """Raises ValueError for a pattern that RE2 does not take: such rules are refused before they are saved."""
+        """Raises ValueError for a pattern that RE2 does not take: such rules are refused before they are saved. What
+        is compiled when a request first needs it raises it then."""
         self._scopes = tuple(scope.scope for scope in scopes)
         self._default_denies = frozenset(scope.scope for scope in scopes if scope.default_effect == "deny")
         self.looks_at_bodies = any(rule.body for scope in scopes for rule in scope.rules)
@@ -82,9 +83,11 @@ class Judge:
                     self._all.append((scope.scope, rule, None))
                     continue  # deny rules win over it, and where none matches, the default says the same
                 rank += 1
-                made = compile_rule(rule, scope.scope, rank)
-                self._all.append((scope.scope, rule, made))
                 needed, index = _needed(rule, by_path, by_header, by_parameter)
+                # What is seen to begin in another way is not even looked at, and need not be compiled.
+                later = index is by_path and beginning(needed) is not None
+                made = compile_rule(rule, scope.scope, rank, later=later)
+                self._all.append((scope.scope, rule, made))
                 if index is None:
                     others.append(made)
                 else:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rrgate.api import ConfigError, Pattern
+from rrgate.api import ConfigError, PathCheck, Pattern, RuleScope, Scope
 from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.rules import patterns as module
+from rrgate_plugins.rules.judging import Judge
 from rrgate_plugins.rules.patterns import Shortlist, beginning, compiled, spelled
 from tests.rules.judged import rule_of
 
@@ -176,10 +178,30 @@ def test_how_a_text_must_begin(pattern: bytes, begins: bytes | None) -> None:
 
 
 def test_texts_that_begin_otherwise_are_not_shown_to_re2(monkeypatch: pytest.MonkeyPatch) -> None:
-    shortlist = Shortlist([b"^/aaa", b"^/bbb/[0-9]"])
+    with monkeypatch.context() as patched:
+        patched.setattr(module.re2, "Filter", None)
+        shortlist = Shortlist([b"^/aaa", b"^/bbb/[0-9]"])
+        assert shortlist.may_match([b"/aa", b"/ccc/aaa"]) == []
+    assert shortlist.may_match([b"/bbb/1"]) == [1]
     monkeypatch.setattr(shortlist, "_parts", [(_Failing(), places) for _, places in shortlist._parts])
     assert shortlist.may_match([b"/aa", b"/ccc/aaa"]) == []
     assert shortlist.may_match([b"/ccc", b"/aaaa"]) == [0, 1]
+
+
+def test_a_rule_whose_paths_begin_in_a_known_way_is_compiled_when_a_request_needs_it() -> None:
+    def judging(path: str) -> Judge:
+        rule = evolve(rule_of({"effect": "deny"}), path=PathCheck(Pattern(path)))
+        return Judge([RuleScope(scope=Scope.PROXY, parent_id="p", default_effect="allow", rules=(rule,))])
+
+    with pytest.raises(ValueError, match="RE2"):
+        judging("/v1/[")
+    ((_, _, later),) = judging("^/v1/[")._all
+    assert later is not None
+    with pytest.raises(ValueError, match="RE2"):  # as a fault of the plugin, for which the request is refused
+        _ = later.checks
+    ((_, _, later),) = judging("^/v1/[0-9]")._all
+    assert later is not None
+    assert later.checks is later.checks
 
 
 def test_few_are_listed() -> None:
