@@ -13,9 +13,6 @@ from tests.house.sources import EVERY, Source
 
 MOST_LINES = 300
 
-LONGER_TODAY = frozenset({"rrgate/wire/client.py"})
-"""To be split. Nothing is added here; what has been split is taken out."""
-
 
 @pytest.mark.parametrize("source", EVERY, ids=lambda source: source.name)
 def test_it_says_what_it_is_for(source: Source) -> None:
@@ -26,7 +23,4 @@ def test_it_says_what_it_is_for(source: Source) -> None:
 
 @pytest.mark.parametrize("source", EVERY, ids=lambda source: source.name)
 def test_it_is_short(source: Source) -> None:
-    if source.where in LONGER_TODAY:
-        assert source.lines > MOST_LINES, f"{source.where} is short now: take it out of LONGER_TODAY"
-    else:
-        assert source.lines <= MOST_LINES, f"{source.where} has {source.lines} lines: split it along its rooms"
+    assert source.lines <= MOST_LINES, f"{source.where} has {source.lines} lines: split it along its rooms"

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from rrgate.streams import GRACE
 from rrgate.websocket.relay import CLOSING
-from rrgate.wire.client import CLOSING as TARGET_CLOSING
+from rrgate.wire.target_transport import CLOSING as TARGET_CLOSING
 from tests.websocket.memory import BINARY, PING, PONG, TEXT, Socket, SocketGateway, close, closing, frame
 
 CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]

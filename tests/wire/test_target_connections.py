@@ -15,10 +15,10 @@ from twisted.internet.defer import CancelledError
 from rrgate.body import HIGH_WATER, Body
 from rrgate.messages import InjectionError, Reply, ResponseBound, TargetRequest
 from rrgate.waiting import Task, Waiter
-from rrgate.wire.client import CLOSING
 from rrgate.wire.dialer import CannotConnect
 from rrgate.wire.guard import AddressForbidden
 from rrgate.wire.target_head import target_head
+from rrgate.wire.target_transport import CLOSING
 from tests.wire.memory_target import Chain, Endpoint, MemoryGateway, MemoryRoute, Times, request, response
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
