@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,14 +30,14 @@ class TortureError(Exception):
 class GatewayProcess:
     """On a state, which others may run on as well; one process at a time."""
 
-    def __init__(self, data: Path, token: str, client_id: str, trusted: Path, number: int = 0) -> None:
-        """`data`: with a state. `token`: of an owner of the client. `trusted`: the certificates that it trusts, in the
-        place of the system's. `number`: tells it from others."""
+    def __init__(self, data: Path, token: str, client_id: str, number: int = 0, trusted: Path | None = None) -> None:
+        """`data`: with a state. `token`: of an owner of the client. `number`: tells it from others. `trusted`: the
+        certificates that it trusts, in the place of the system's."""
         self.port, self._core_port = _free_port(), _free_port()
         self.log = data.with_name(f"{data.name}{f'-{number}' if number else ''}.log")
         self._data = data
         self._token = token
-        self._environ = {**os.environ, "SSL_CERT_FILE": str(trusted)}
+        self._environ = {**os.environ, **({} if trusted is None else {"SSL_CERT_FILE": str(trusted)})}
         self._where = f"/clients/{client_id}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -115,9 +115,8 @@ class GatewayProcess:
         """The id of a new noun."""
         return str(self.ask("POST", f"/{kind}", document)[kind][0]["sKey"])
 
-    def new_proxy(self, target_port: int, receiver_port: int) -> tuple[str, bytes]:
-        """The id of a new proxy to a target on loopback, with retries that come quickly; and the secret by which who
-        takes its callbacks knows them."""
+    def new_proxy(self, target_port: int, callback_hosts: Sequence[str] = ()) -> str:
+        """The id of a new proxy to a target on loopback, with retries that come quickly."""
 
         def credential(side: str, auth_type: str, secret: dict[str, str]) -> str:
             document = {"credentialName": side, "credentialType": side, "credentialRegion": REGION}
@@ -125,7 +124,7 @@ class GatewayProcess:
 
         url = f"http://127.0.0.1:{target_port}"
         target = {"targetName": "recording", "targetRegion": REGION, "targetBaseURL": url}
-        proxy_id = self.make(
+        return self.make(
             "proxies",
             {
                 "proxyName": "torture",
@@ -135,11 +134,14 @@ class GatewayProcess:
                 "proxyTargetCredentialId": credential("target", "bearer", {"token": "what-the-target-is-shown"}),
                 "proxyAttemptHeader": True,
                 "proxyRetryPolicy": {"base": 0.1, "factor": 1.5, "cap": 0.3},
-                "proxyCallbackHosts": [f"127.0.0.1:{receiver_port}"],
+                "proxyCallbackHosts": [*callback_hosts],
             },
         )
+
+    def new_callback_secret(self, proxy_id: str) -> bytes:
+        """By which who takes the proxy's callbacks knows them."""
         made = self.ask("POST", f"/proxies/{proxy_id}/callback-secret")
-        return proxy_id, made["callbackSecret"]["secret"].encode()
+        return str(made["callbackSecret"]["secret"]).encode()
 
 
 def _asking(port: int) -> _Asking:

@@ -81,12 +81,13 @@ def torture(
 
     target = RecordingTarget(plan)
     receiver = Receiver(data.with_name(f"{data.name}.pem"), plan)
-    running = [GatewayProcess(data, token, client_id, receiver.certificate, number) for number in range(gateways)]
+    running = [GatewayProcess(data, token, client_id, number, receiver.certificate) for number in range(gateways)]
     gateway = running[0]
     try:
         gateway.start()
         gateway.wait()
-        proxy_id, receiver.secret = gateway.new_proxy(target.port, receiver.port)
+        proxy_id = gateway.new_proxy(target.port, [f"127.0.0.1:{receiver.port}"])
+        receiver.secret = gateway.new_callback_secret(proxy_id)
         for other in running[1:]:
             other.start()
             other.wait()
