@@ -27,13 +27,15 @@ def main() -> int:
     """Measure, print, and say what was missing."""
     described = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=described)
-    parser.add_argument("section", nargs="*", choices=[[], *EVERY], metavar="SECTION", help=", ".join(EVERY))
+    parser.add_argument("section", nargs="*", metavar="SECTION", help=", ".join(EVERY))
     parser.add_argument("--gateways", nargs="+", metavar="NAME", help="those whose names begin so, and nginx")
     parser.add_argument("--rules", action="store_true", help="gateways with 800 rules, of which none matches, instead")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4, help="of a round")
     parser.add_argument("--file", type=Path, help="what is printed at the end is written there too")
     given = parser.parse_args()
+    if unknown := [name for name in given.section if name not in EVERY]:
+        parser.error(f"no section is called {unknown[0]!r}; they are {', '.join(EVERY)}")
     wanted = gateways(given.rules) if given.gateways is None else shown_of(given.gateways)
     names = given.section or (list(SECTIONS) if given.rules or given.gateways else EVERY)
     console = Console(width=140)

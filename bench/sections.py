@@ -155,6 +155,6 @@ def shown_of(words: Sequence[str]) -> dict[str, Start]:
     for word in words:
         of_it = {name for name in every if name.lower().startswith(word.lower())}
         if not of_it:
-            sys.exit(f"python -m bench: no gateway's name begins with {word!r}; they are {', '.join(every)}")
+            sys.exit(f"python -m bench: no gateway's name begins with {word!r}; they are: {'; '.join(every)}")
         chosen |= of_it
     return {name: start for name, start in every.items() if name in chosen}
