@@ -99,7 +99,7 @@ def wait_for(port: int, seconds: float = 15) -> None:
 
 UNMATCHED: Sequence[Mapping[str, object]] = (
     {"methods": ["DELETE"], "path": "^/rows"},
-    {"path": "^/admin(/|$)"},
+    {"path": "^/admin/"},
     {"headers": [{"name": "^x-debug$"}]},
     {"query": [{"name": "^debug$"}]},
 )

@@ -42,6 +42,7 @@ class Named(NamedTuple):
 
 TOO_MANY: Final = Named([], [], [])
 """There may be anything."""
+NO_PARAMETERS: Final = Named([], [], [])
 
 
 class Message:
@@ -88,10 +89,18 @@ class Message:
         return self._headers
 
     @property
+    def header_names(self) -> list[bytes]:
+        """The names of those fields, as they came."""
+        return [name for _, name, _ in self._exchange.crossing_fields()]
+
+    @property
     def query(self) -> Named:
         """The caller's parameters that reach the target, percent-decoded once, `+` as space."""
         if self._query is None:
             query = self._exchange.crossing_query()
+            if not query:
+                self._query = NO_PARAMETERS
+                return NO_PARAMETERS
             if query.count(b"&") + query.count(b";") >= MOST_PARAMETERS:
                 self._query = TOO_MANY
                 return TOO_MANY

@@ -182,6 +182,11 @@ def test_texts_that_begin_otherwise_are_not_shown_to_re2(monkeypatch: pytest.Mon
         patched.setattr(module.re2, "Filter", None)
         shortlist = Shortlist([b"^/aaa", b"^/bbb/[0-9]"])
         assert shortlist.may_match([b"/aa", b"/ccc/aaa"]) == []
+        assert shortlist.may_match([b"/ccc", b"/bbb/"]) == [1]  # nor are others, where there are few
+        assert shortlist.may_match([b"/bbb", b"/aaab"]) == [0]
+        assert shortlist.may_match([b"/bbb/x", b"/aaab"]) == [0, 1]
+        shortlist = _of_many(Shortlist([b"^/aaa", b"^/bbb/[0-9]"]))
+        assert shortlist.may_match([b"/aa", b"/ccc/aaa"]) == []
     assert shortlist.may_match([b"/bbb/1"]) == [1]
     monkeypatch.setattr(shortlist, "_parts", [(_Failing(), places) for _, places in shortlist._parts])
     assert shortlist.may_match([b"/aa", b"/ccc/aaa"]) == []
@@ -221,29 +226,35 @@ def test_more_than_re2_takes_at_once_is_taken_apart() -> None:
 
 
 def test_where_re2_fails_all_may_match(monkeypatch: pytest.MonkeyPatch) -> None:
-    shortlist = Shortlist([b"^/aaa", b"^/bbb"])
+    shortlist = _of_many(Shortlist([b"^/aaa", b"^/bbb"]))
     assert shortlist.may_match([b"/aaa"]) == [0]
     # What a set of RE2's answers when it has run out of memory: nothing, and no error.
     monkeypatch.setattr(shortlist, "_parts", [(_Failing(), places) for _, places in shortlist._parts])
     assert shortlist.may_match([b"/aaa"]) == [0, 1]
 
     monkeypatch.setattr(module.re2, "Filter", _Failing)
-    assert sorted(Shortlist([b"^/aaa", b"^/bbb"]).may_match([b"/aaa/ccc"])) == [0, 1]
+    assert sorted(_of_many(Shortlist([b"^/aaa", b"^/bbb"])).may_match([b"/aaa/ccc"])) == [0, 1]
 
 
 def test_what_re2_cannot_match_all_at_once_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may run out of memory when it matches what it has compiled."""
     monkeypatch.setattr(module.re2, "Filter", _FailingForMoreThanTwo)
-    shortlist = Shortlist([b"^/aaa", b"^/bbb", b"^/ccc", b"^/ddd", b"^/eee"])
+    shortlist = _of_many(Shortlist([b"^/aaa", b"^/bbb", b"^/ccc", b"^/ddd", b"^/eee"]))
     assert shortlist.may_match([b"/ccc"]) == [2]
     assert sorted(shortlist.may_match([b"/aaa", b"/eee"])) == [0, 4]
 
 
 def test_re2_has_nothing_to_complain_of(capfd: pytest.CaptureFixture[str]) -> None:
     """It takes the texts of its shortlists for UTF-8, and writes what is none to stderr."""
-    shortlist = Shortlist([b"^/caf\xe9", rb"^/caf\xe9", b"^/tea", b"^/milk"])
+    shortlist = _of_many(Shortlist([b"^/caf\xe9", rb"^/caf\xe9", b"^/tea", b"^/milk"]))
     assert sorted(shortlist.may_match([b"/tea"])) == [0, 1, 2]
     assert capfd.readouterr() == ("", "")
+
+
+def _of_many(shortlist: Shortlist) -> Shortlist:
+    """As if its patterns were too many to be gone through."""
+    shortlist._few = None
+    return shortlist
 
 
 class _FailingForMoreThanTwo:
