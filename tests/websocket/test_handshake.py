@@ -10,7 +10,7 @@ import base64
 from collections.abc import Mapping
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin, Reply
 from rrgate.model import Proxy
@@ -347,3 +347,34 @@ def test_what_it_is_asked_with_and_opened_with_says_what_it_says(gateway: Socket
     assert socket.target_heard() == [Frame(TEXT, b"a", masked=True)]
     socket.caller_says(close(1000, "bye"))
     assert closing(socket.target_heard()) == (1000, "bye")
+
+
+def test_it_opens_with_all_else_that_a_proxy_can_have() -> None:
+    gateway = SocketGateway()
+    memory = gateway.gateway
+    logging = evolve(memory.client, configuration=evolve(memory.client.configuration, log_bodies=True))
+    memory.directory.put(logging)
+    proxy = memory.proxy(
+        proxyCors={"origins": ["https://page.test"]},
+        proxyAdditionalData={"a": 1},
+        proxyAdditionalQueryParams={"token": "ours"},
+        proxyStreaming="never",
+        proxyMaxRequestsPerMinute=10,
+    )
+    memory.filter(proxy, {"effect": "destroy", "jsonPaths": ["$..password"], "path": "^/other"})
+    memory.rule(proxy, {"effect": "deny", "body": [{"jsonPath": "$.secret"}]})
+    memory.rule(proxy, {"effect": "deny", "headers": [{"name": "^upgrade$", "matchValue": "^h2c$"}]})
+    value = {"location": "body", "path": "$.usage"}
+    memory.meter(proxy, {"meterName": "m", "meterType": "response_value", "extraction": value})
+    socket = gateway.ask(proxy, {**HANDSHAKE, "Origin": "https://page.test"})
+    line, asked = socket.agree()
+    assert line == b"GET /?token=ours HTTP/1.1"
+    assert b"content-length" not in dict(asked)
+    status, fields, _ = socket.answer()
+    assert (status, dict(fields)[b"access-control-allow-origin"]) == (101, b"https://page.test")
+    socket.caller_says(frame(TEXT, b"hello"))
+    assert socket.target_heard() == [Frame(TEXT, b"hello", masked=True)]
+    socket.caller_says(close(1000))
+    socket.target_says(close(1000, mask=False))
+    assert "1 message (5 bytes) from the caller, 0 messages (0 bytes) from the target" in socket.message
+    assert not memory.events
