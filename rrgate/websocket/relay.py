@@ -14,6 +14,7 @@ from typing import Final
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
 
 from rrgate.body import BodyBroken
 from rrgate.careful_log import CarefulLogger
@@ -55,6 +56,7 @@ class WebSocketRelay:
         self._tasks: list[Task] = []
         self._timer: IDelayedCall | None = None
         self._round: IDelayedCall | None = None
+        self._finished = False
 
     async def run(self) -> None:
         """Relay until both sides have closed, or are gone."""
@@ -69,6 +71,7 @@ class WebSocketRelay:
                 task.start()
             await self._over
         finally:
+            self._finished = True
             for timer in (self._timer, self._round):
                 if timer is not None and timer.active():
                     timer.cancel()
@@ -138,11 +141,10 @@ class WebSocketRelay:
                 timer.cancel()
 
     def _pumped(self, error: BaseException | None) -> None:
-        if error is not None and not isinstance(error, CancelledError):
-            _log.error("a WebSocket failed inside the gateway: {error!r}", error=error)
+        if error is not None and not isinstance(error, CancelledError) and not self._finished:
+            _log.failure("a WebSocket failed inside the gateway", failure=Failure(error))
             self._ended("the gateway, which failed")
             self._tell_both(Close(UNEXPECTED), Close(GOING_AWAY))
-            self.break_off()
 
     # Ends.
 
@@ -220,7 +222,8 @@ class WebSocketRelay:
         """A round: who was silent in the last one is asked, and who was asked before is dead."""
         self._round = self._clock.callLater(self._ping_interval, self._keep_alive)
         for side, other in ((self.caller, self.target), (self.target, self.caller)):
-            if side.stream.held or side.stream.gone or not side.reads or side.told is not None:
+            unread = side.stream.held or side.stream.body.buffered
+            if unread or side.stream.gone or not side.reads or side.told is not None:
                 side.silent = 0  # it is we who do not read, or it is closing
                 continue
             side.silent += 1

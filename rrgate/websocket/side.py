@@ -22,7 +22,6 @@ POLICY: Final = 1008
 TOO_BIG: Final = 1009
 UNEXPECTED: Final = 1011
 
-_MOST_REASON: Final = 123
 _LAST_KNOWN: Final = 1014
 _NEVER_SENT: Final = frozenset({1004, NO_CODE, 1006})
 """Reserved among those up to the last that is registered (RFC 6455 7.4.1)."""

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from rrgate.streams import GRACE
 from rrgate.websocket.relay import CLOSING
+from rrgate.websocket.side import Part, Side
 from rrgate.wire.target_transport import CLOSING as TARGET_CLOSING
 from tests.websocket.memory import BINARY, PING, PONG, TEXT, Socket, SocketGateway, close, closing, frame
 
@@ -231,6 +232,20 @@ def test_who_is_not_read_is_not_taken_for_dead() -> None:
     assert not socket.over
 
 
+def test_a_pong_that_waits_to_be_read_is_a_sign_of_life() -> None:
+    socket = SocketGateway(websocket_ping_interval=1.0).open()
+    socket.target.full = True
+    socket.caller_says(frame(TEXT, b"the target does not take this"))
+    for _ in range(10):
+        socket.target_says(frame(PONG, mask=False))
+        for each in socket.caller_heard():
+            if each.opcode == PING:
+                socket.caller_says(frame(PONG, each.payload))
+        rounds(socket, 1, 1.0)
+    assert not socket.caller.aborted
+    assert not socket.over
+
+
 def test_without_an_interval_nobody_is_pinged(gateway: SocketGateway) -> None:
     socket = gateway.open()
     rounds(socket, 10, 3600.0)
@@ -342,6 +357,21 @@ def test_the_end_of_the_gateway_is_told_to_both(gateway: SocketGateway) -> None:
     assert not socket.caller_heard() + socket.target_heard(), "a Close frame is the last"
     assert socket.over
     assert "closed by the gateway with 1001: it stops; " in socket.message
+
+
+def test_a_fault_of_ours_ends_it_for_both(gateway: SocketGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Side, part: Part) -> bytes:
+        raise ZeroDivisionError("a bug")
+
+    socket = gateway.open()
+    monkeypatch.setattr(Side, "part", fails)
+    socket.caller_says(frame(TEXT, b"a"))
+    assert closing(socket.caller_heard()) == (1011, "")
+    assert closing(socket.target_heard()) == (1001, "")
+    socket.clock.advance(CLOSING)
+    assert socket.over
+    assert socket.caller.ended
+    assert "closed by the gateway, which failed" in socket.message
 
 
 def test_what_is_open_at_the_very_end_is_broken_off_and_logged(gateway: SocketGateway) -> None:
