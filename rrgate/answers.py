@@ -37,6 +37,7 @@ fields, since many clients read only one challenge of each (RFC 9110 11.6.1)."""
 
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus} | {413: "Payload Too Large"}
 _LOCATIONS: Final = frozenset({b"location", b"content-location"})
+_SOON: Final = ((b"Retry-After", b"1"),)
 _JSON: Final = (b"Content-Type", b"application/json")
 
 
@@ -48,6 +49,16 @@ def reason_phrase(status: int) -> str:
 def denied_401(message: str = INVALID_CREDENTIAL) -> Reply:
     """Whatever is wrong with the caller's credential, it looks like this."""
     return Reply(401, message, DENIED, headers=CHALLENGES)
+
+
+def unavailable(message: str) -> Reply:
+    """503: come back in a second."""
+    return Reply(503, message, "unavailable", headers=_SOON)
+
+
+def overloaded(message: str) -> Reply:
+    """503, because there is too much to do: come back in a second."""
+    return Reply(503, message, "overloaded", headers=_SOON)
 
 
 def not_sent(error: Exception) -> Reply:

@@ -71,6 +71,7 @@ EventKind = Literal[
     "delivery-exhausted",
     "delivery-unknown",
     "callback-failed",
+    "overloaded",
 ]
 
 
@@ -89,7 +90,8 @@ class Event:
     proxy, client or meter that has it), `budget-approached`, `budget-spent` (the same of a client's requests a month),
     `delivery-exhausted` (an asynchronous request was not delivered, and is not tried again; `subject` is its proxy's
     id), `delivery-unknown` (the gateway died during an attempt at one, which may have arrived),
-    `callback-failed` (nobody could be told of the end of one).
+    `callback-failed` (nobody could be told of the end of one), `overloaded` (requests or connections are refused
+    because there are too many; `subject` is the id of the proxy or target that has its share, or else the bound).
     `message`: a sentence. `window`: of a limit, `minute`, `hour`, `day` or `month`; what else is told of has none.
     """
 

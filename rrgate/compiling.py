@@ -37,6 +37,7 @@ from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARG
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
 from rrgate.patience import ENDLESS, Patience
+from rrgate.places import Loads
 from rrgate.plugin_objects import PluginObjects, UnsealsCredentials
 from rrgate.reaching import OpensCertificates, address_of_target
 from rrgate.registry import Registry
@@ -102,6 +103,7 @@ class Compiler:
         )
         self._objects = PluginObjects(registry, unsealer, context, http=http, state=state, background=background)
         self._steps: KnownSteps = WeakValueDictionary()
+        self._loads = Loads()
         self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life
         self._allow_anonymous = allow_anonymous
         self._tell = tell
@@ -217,6 +219,7 @@ class Compiler:
             caller_expires=None,
             target_expires=_seconds(target_side),
             allowed_hosts=target_side.allowed_hosts if target_side is not None else None,
+            loads=(self._loads.of(proxy.id), self._loads.of(proxy.target_id)),
         )
 
     def _chain(

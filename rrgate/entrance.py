@@ -13,13 +13,12 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rrgate.answers import BAD_REQUEST, AnswerHeaders, reason_phrase
+from rrgate.answers import BAD_REQUEST, AnswerHeaders, reason_phrase, unavailable
 from rrgate.body import Body
 from rrgate.exchange import Door, Exchange
 from rrgate.ids import id_source
 from rrgate.messages import Identity, Reply
 from rrgate.names import breaks_a_line, is_token
-from rrgate.pages import overload
 from rrgate.settings import Settings
 from rrgate.waiting import Task
 from rrgate.wire.callers import TrustedProxies
@@ -123,7 +122,7 @@ class Entrance:
         of this process says so: then no credential is asked for.
         """
         if self._serve is None:
-            self.answer(visit, overload("The gateway is not running"))
+            self.answer(visit, unavailable("The gateway is not running"))
             visit.served(None)
             return None
         exchange = Exchange(

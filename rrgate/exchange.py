@@ -19,6 +19,7 @@ from rrgate.paths import PathForms
 
 if TYPE_CHECKING:
     from rrgate.kept_bodies import KeptBodies
+    from rrgate.places import Load
     from rrgate.route import Route
     from rrgate.websocket.handshake import Handshake
 
@@ -92,6 +93,7 @@ class Exchange:
         "message",
         "method",
         "origin_path",
+        "place",
         "query",
         "query_mark",
         "read_from",
@@ -147,6 +149,7 @@ class Exchange:
         self.read_from: tuple[bytes, ...] = ()
         self.identity: Identity | None = None
         self.kept: KeptBodies | None = None
+        self.place: tuple[Load, Load] | None = None
         self.target_request: TargetRequest | None = None
         self.response: TargetResponse | None = None
         self.checks = Checks.NONE

@@ -96,7 +96,6 @@ class Explainer:
             regions=self._regions,
             held_bytes=0,
             pages={},
-            admit=lambda ex: None,
             tell=self._tell,
         )
         fields, handshake = described.fields, None

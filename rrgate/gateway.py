@@ -25,20 +25,20 @@ from rrgate.core.site import core_site
 from rrgate.core.upkeep import Upkeep
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
-from rrgate.exchange import Exchange
 from rrgate.gateway_metrics import gateway_metrics
-from rrgate.messages import Reply
 from rrgate.metrics.listener import metrics_site
 from rrgate.metrics.outside_calls import Outcomes
 from rrgate.model import Client, Credential
 from rrgate.node import Alone, Node
 from rrgate.notifier import Notifier
+from rrgate.open_files import allowed, room_for_callers
 from rrgate.opened_core import open_house
 from rrgate.opened_delivery import open_delivery
 from rrgate.opened_plugins import open_compiler
 from rrgate.opened_state import open_state
-from rrgate.pages import gateway_pages, overload
+from rrgate.pages import gateway_pages
 from rrgate.pipeline import Pipeline
+from rrgate.places import Places
 from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.token_watch import TokenWatch
@@ -164,6 +164,9 @@ class Gateway(Service):
             public_url=lambda: self.public_url,
             closed_by=self._opened.append,
         )
+        places = Places(
+            settings, lambda: self.listener.in_flight + self.entrance.in_flight, lambda: self._ready, self.boot.tell
+        )
         self.pipeline = Pipeline(
             self.directory,
             self.pool,
@@ -174,12 +177,13 @@ class Gateway(Service):
             regions=regions,
             held_bytes=settings.held_answers_bytes,
             pages=gateway_pages(lambda: self._ready, self._pages, self.boot.answer),
-            admit=self._admit,
+            places=places,
             tell=self.boot.tell,
             delivery=self.delivery.acceptance,
         )
         hosts = HostNames(names_served(settings, settings.listen))
-        self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall)
+        room, refused = room_for_callers(settings, allowed()), places.connection_refused
+        self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall, room, refused)
         self.metrics = gateway_metrics(
             self._outcomes,
             self.boot.events,
@@ -189,6 +193,7 @@ class Gateway(Service):
             pool=self.pool,
             journal=self.journal,
             delivery=self.delivery,
+            refused=places.refused,
         )
 
     def _client(self, client_id: str) -> Client | None:
@@ -232,13 +237,6 @@ class Gateway(Service):
         self.ports.append(port)
         self._opened.append(port.stopListening)
         return port
-
-    def _admit(self, ex: Exchange) -> Reply | None:
-        if not self._ready:
-            return overload("The gateway is draining; it takes no new requests")
-        if self.listener.in_flight + self.entrance.in_flight > self.settings.max_in_flight:
-            return overload("The gateway has as many requests under way as it takes")
-        return None
 
     def _opened_for(self, client_id: str) -> tuple[Opened, ...]:
         return self.directory.opened_for(client_id)

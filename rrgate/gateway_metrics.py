@@ -26,6 +26,7 @@ def gateway_metrics(
     pool: Pool,
     journal: Journal,
     delivery: OpenedDelivery,
+    refused: Mapping[str, int],
 ) -> Metrics:
     """The metrics of the gateway that has these parts."""
     queue, worker = delivery.queue, delivery.worker
@@ -83,6 +84,7 @@ def gateway_metrics(
             ),
         ),
         attempts=queue.attempts,
+        refused=refused,
     )
 
 

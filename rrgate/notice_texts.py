@@ -34,6 +34,7 @@ SYSTEM: Final[Mapping[EventKind, tuple[str, str]]] = {
         "Keys cannot be fetched",
         "Keys that callers are verified with cannot be fetched from {subject}.",
     ),
+    "overloaded": ("There is too much to do", "Requests were refused; the gateway's log says which bound was reached."),
     "proxy-broken": ("A proxy does not work", "The proxy {subject} cannot be compiled, and answers 500."),
 }
 """By event: what operators are told. `{subject}` is the event's, as a name."""
@@ -70,6 +71,10 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
     "callback-failed": (
         "A callback was not delivered",
         "{noun} has an asynchronous request of whose end its caller could not be told.",
+    ),
+    "overloaded": (
+        "Requests are refused",
+        "{noun} has as many requests under way as may be its share of a gateway that has much to do.",
     ),
 }
 """By event: what the members of a client are told. `{noun}` is what the event's subject is the id of;
@@ -111,7 +116,14 @@ def of_event(event: Event, known: Known) -> list[Notice]:
 
 
 def _find(id: str, known: Known) -> Noun | None:
-    return known.proxies.get(id) or known.credentials.get(id) or known.clients.get(id) or known.meters.get(id)
+    return next(
+        (
+            nouns[id]
+            for nouns in (known.proxies, known.targets, known.credentials, known.clients, known.meters)
+            if id in nouns
+        ),
+        None,
+    )
 
 
 def _named(noun: Noun) -> str:

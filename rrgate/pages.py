@@ -1,4 +1,4 @@
-"""What the gateway's listener answers besides the Proxy API: health, pages of plugins, and that it can take no more.
+"""What the gateway's listener answers besides the Proxy API: health, and pages of plugins.
 
 Belongs here: these answers. Does not: the Core API's pages (core/), collecting plugins' pages (boot.py).
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
-from rrgate.answers import BAD_REQUEST
+from rrgate.answers import BAD_REQUEST, unavailable
 from rrgate.boot import MountedPage
 from rrgate.boot_values import PageRequest
 from rrgate.exchange import Exchange
@@ -40,7 +40,7 @@ def gateway_pages(
         return Reply(200, "alive", "ok", document={"status": "ok"})
 
     def readyz(ex: Exchange) -> Reply:
-        return Reply(200, "ready", "ok", document={"status": "ready"}) if is_ready() else overload("not ready")
+        return Reply(200, "ready", "ok", document={"status": "ready"}) if is_ready() else unavailable("not ready")
 
     pages: dict[bytes, Page] = {b"/healthz": healthz, b"/readyz": readyz}
     if answer is not None:
@@ -54,8 +54,3 @@ def _of_plugin(mounted: MountedPage, answer: Callable[[MountedPage, PageRequest]
     if ex.method not in (b"GET", b"HEAD"):
         return Reply(405, "This page takes GET and HEAD only", BAD_REQUEST, headers=((b"Allow", b"GET, HEAD"),))
     return answer(mounted, PageRequest(mounted.page.path, ex.query.decode("latin-1")))
-
-
-def overload(message: str) -> Reply:
-    """503: come back in a second."""
-    return Reply(503, message, "unavailable", headers=((b"Retry-After", b"1"),))

@@ -27,7 +27,7 @@ from rrgate.names import fold
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
-from rrgate.pipeline_parts import ASYNC, Accepts, Records, asks_of_requests
+from rrgate.pipeline_parts import ASYNC, BOUNDLESS, Accepts, Admits, Records, asks_of_requests, leave_place
 from rrgate.record import CALLER_LEFT
 from rrgate.relay import HeldBytes, Relay
 from rrgate.repeating import UNAUTHORIZED, repeat
@@ -54,13 +54,13 @@ class Pipeline:
         regions: frozenset[str],
         held_bytes: int,
         pages: Mapping[bytes, Callable[[Exchange], Reply]],
-        admit: Callable[[Exchange], Reply | None],
+        places: Admits = BOUNDLESS,
         tell: Callable[[Event], object] = lambda event: None,
         delivery: Accepts | None = None,
     ) -> None:
         """`wall`: seconds since the epoch. `regions`: those served, all if empty. `held_bytes`: of answers held back.
 
-        `pages`: what is served beside the Proxy API, by path. `admit`: a Reply when no request can be taken now.
+        `pages`: what is served beside the Proxy API, by path. `places`: whether a request can be taken now.
         `tell`: told of every plugin that fails; it thins them out itself. `delivery`: without, there is no Async API.
         """
         self._directory = directory
@@ -70,7 +70,7 @@ class Pipeline:
         self._wall = wall
         self._regions = regions
         self._pages = pages
-        self._admit = admit
+        self._places = places
         self._delivery = delivery
         self._hops = fold(f"{prefix}hops".encode())
         self._headers = AnswerHeaders(prefix, wall)
@@ -105,6 +105,7 @@ class Pipeline:
         finally:
             if ex.response is not None:
                 ex.response.body.abandon()
+            leave_place(ex)
             ex.answered_at = self._clock.seconds()
             if ex.route is not None and ex.story != "none":
                 self._log_steps(ex, ex.route)
@@ -120,8 +121,7 @@ class Pipeline:
             if self._delivery is None or not ex.full_path.startswith(ASYNC):
                 return Reply(404, "There is nothing here: the Proxy API is under /api/{proxyId}/", answers.DENIED)
             ex.is_async = True
-        refused = self._admit(ex)
-        if refused is not None:
+        if refused := self._places.refusal():
             return refused
         try:
             found = self._directory.find(ex.full_path[6 if ex.is_async else 4 :])
@@ -132,10 +132,10 @@ class Pipeline:
             # In nobody's request log. Not the path, which may hold anything.
             self._log.debug("{ex!r} from {address} names no proxy", ex=ex, address=ex.caller_address)
             return Reply(404, "No such proxy", answers.DENIED)
-        route, rest = found
-        ex.route = route
-        ex.origin_path = rest
+        ex.route, ex.origin_path = route, rest = found
         ex.checks = route.checks
+        if refused := self._places.take(ex):
+            return refused
         if route.keeps_bodies:
             keep_bodies(ex)
         hops = first(ex.fields, self._hops)

@@ -27,6 +27,28 @@ class Records(Protocol):
         """The record of it, as lists show it, made when it is read. Never raises; reading may."""
 
 
+class Admits(Protocol):
+    """Whether there is a place for a request."""
+
+    def refusal(self) -> Reply | None:
+        """What a request is answered that there is no place for at all."""
+
+    def take(self, ex: Exchange) -> Reply | None:
+        """Count `ex` for its proxy and target; what it is answered if they have too many under way. Asked right after
+        `refusal`. It is counted, refused or not, until `leave_place`."""
+
+
+class _Boundless:
+    """There always is."""
+
+    def refusal(self) -> None: ...
+    def take(self, ex: Exchange) -> None: ...
+
+
+BOUNDLESS: Final[Admits] = _Boundless()
+"""For requests that are not to be counted."""
+
+
 class Accepts(Protocol):
     """The Async API."""
 
@@ -35,6 +57,15 @@ class Accepts(Protocol):
 
     async def show(self, ex: Exchange) -> Reply:
         """Answer a question about requests that were taken, to a caller that is known."""
+
+
+def leave_place(ex: Exchange) -> None:
+    """Count `ex` no longer, if it was: it is over, or has become a WebSocket, which may last for days."""
+    place, ex.place = ex.place, None
+    if place is not None:
+        proxy, target = place
+        proxy.now -= 1
+        target.now -= 1
 
 
 def asks_of_requests(ex: Exchange) -> bool:

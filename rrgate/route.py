@@ -16,6 +16,7 @@ from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
 from rrgate.model.client_certificate import ClientCertificate
 from rrgate.names import crossing
+from rrgate.places import Load
 
 
 @frozen(slots=True)
@@ -68,6 +69,8 @@ class Route:
     target_expires: float | None
     log_path: Any = None
     """What of paths the request log does not show (`rrgate.model.path_template`), or None."""
+    loads: tuple[Load, Load] = field(factory=lambda: (Load(), Load()), repr=False)
+    """What the proxy, and all proxies of its target, have under way."""
     keeps_bodies: bool = False
     """Its client's request log holds bodies."""
     allowed_hosts: tuple[str, ...] | None = None

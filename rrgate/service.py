@@ -23,6 +23,7 @@ from twisted.python import usage
 
 from rrgate.gateway import Gateway
 from rrgate.log_output import choose, passed_on
+from rrgate.open_files import ask_for, needed, shortage
 from rrgate.registry import PluginLoadError
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.settings.sources import Assigned
@@ -113,6 +114,9 @@ class StartedOrExit(Gateway):
     """A Gateway under twistd: what keeps it from starting is one line and a non-zero exit, not a traceback."""
 
     def startService(self) -> None:
+        # Only here: in a host's process the limit is the host's.
+        if few := shortage(self.settings, ask_for(needed(self.settings))):
+            _log.warn("{few}; more need a higher limit (LimitNOFILE=, ulimit -Hn)", few=few)
         try:
             super().startService()
         except (StoreError, SettingsError, PluginLoadError, CannotListenError) as error:
@@ -151,9 +155,7 @@ def _workers(options: Options, reactor: Any) -> IService:
                 _exit(error)
 
     module = type(reactor).__module__
-    invocation = Invocation(
-        options.arguments, options.folder, "" if module == "rrgate.reactor" else module, passed_on
-    )
+    invocation = Invocation(options.arguments, options.folder, "" if module == "rrgate.reactor" else module, passed_on)
     return Parent(options.settings, reactor, invocation, options.config_path)
 
 

@@ -51,6 +51,7 @@ SUBJECTS = {
     "delivery-exhausted": "p1",
     "delivery-unknown": "p1",
     "callback-failed": "p1",
+    "overloaded": "p1",
 }
 
 

@@ -21,6 +21,7 @@ from rich.text import Text
 from rrgate.cli.options import config_option, data_option
 from rrgate.cli.ports import address_of, has_open, is_taken, listeners_on, problem_with
 from rrgate.model import Side
+from rrgate.open_files import needed, possible, shortage
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.store import GivenKeys, Store, StoreError, given_keys
 from rrgate.store.folder import DATABASE, KEY_FILE, LOG_DATABASE, require_state
@@ -65,6 +66,7 @@ def examine(data: Path, config: Path | None) -> Iterator[Finding]:
     if settings is not None:
         yield from _port("gateway listener", settings.listen, data)
         yield from _port("Core API listener", settings.core_listen, data)
+        yield _files(settings, possible())
 
 
 def _state(data: Path, registry: Registry | None, settings: Settings | None) -> Iterator[Finding]:
@@ -168,6 +170,14 @@ def _port(what: str, endpoint: str, data: Path) -> Iterator[Finding]:
             f"{where} is taken by {names or 'a process of another user'}",
             "end that process, or choose another port",
         )
+
+
+def _files(settings: Settings, files: int) -> Finding:
+    few = shortage(settings, files)
+    if not few:
+        return Finding(f"there is room for {settings.max_connections} connections of callers")
+    todo = f"if that is too few, start the gateway with a limit of {needed(settings)} (LimitNOFILE=, ulimit -Hn)"
+    return Finding(few, todo, wrong=False)
 
 
 def _of(error: StoreError) -> Finding:

@@ -57,6 +57,8 @@ class Metrics(Collector):
     totals: tuple[Total, ...]
     attempts: Mapping[tuple[str, str], int] = field(factory=dict)
     """Of the Async API: by what they were of, and the state that they led to."""
+    refused: Mapping[str, int] = field(factory=dict)
+    """Whoever found too many before it, by the bound."""
 
     def text(self) -> bytes:
         """All of them, in the text format that `CONTENT_TYPE` names."""
@@ -113,6 +115,14 @@ class Metrics(Collector):
         for (of, state), count in sorted(self.attempts.items()):
             attempts.add_metric([of, state], count)
         yield attempts
+        refused = CounterMetricFamily(
+            "rrgate_overload_refusals",
+            "Requests and connections that were refused because there were too many, by the bound that was reached.",
+            labels=["bound"],
+        )
+        for bound, count in self.refused.items():
+            refused.add_metric([bound], count)
+        yield refused
         for level in self.levels:
             yield GaugeMetricFamily(level.name, level.help, level.read())
         for total in self.totals:

@@ -142,6 +142,13 @@ class ListenerSettings:
         where="gateway listener",
         help="How long a caller's idle connection stays open.",
     )
+    max_connections: int = setting(
+        values.whole(1, 1_000_000),
+        20_000,
+        unit="connections",
+        where="gateway listener",
+        help="Connections of callers at one time. Who comes beyond has an idle one closed for it, or is answered 503.",
+    )
     max_websockets: int = setting(
         values.whole(0, 1_000_000),
         10_000,

@@ -53,6 +53,14 @@ class ProcessSettings:
         where="process",
         help="Requests under way at one time; 503 beyond.",
     )
+    proxy_share: int = setting(
+        values.whole(1, 100),
+        50,
+        unit="percent",
+        where="process",
+        help="Of `max_in_flight`, what one proxy may have while no other has any, and less as others have more; 503 "
+        "beyond. 100: all.",
+    )
     core_requests_per_minute: int = setting(
         values.whole(0, 1_000_000),
         0,

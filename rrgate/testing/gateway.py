@@ -159,7 +159,6 @@ class MemoryGateway:
             regions=frozenset(),
             held_bytes=self.settings.held_answers_bytes,
             pages={},
-            admit=lambda ex: None,
             tell=self.events.append,
             delivery=self.delivery,
         )

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from rrgate.answers import GRANTED, AnswerHeaders
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply
+from rrgate.pipeline_parts import leave_place
 from rrgate.route import Route
 from rrgate.streams import OpenStreams
 from rrgate.websocket.handshake import UPGRADE, accept_of
@@ -47,6 +48,7 @@ class WebSockets:
             fields = [known for known in fields if known[0].lower() != _PROTOCOL]
         fields += (*UPGRADE, (b"Sec-WebSocket-Accept", accept_of(handshake.key)))
         stream = connection.switch(fields, route.proxy.id)
+        leave_place(ex)
         ex.answer_fields = fields
         ex.final_status = response.status
         ex.code = GRANTED

@@ -33,6 +33,11 @@ class Deadline:
             self._timer.cancel()
             self._start(seconds, at)
 
+    @property
+    def at(self) -> float:
+        """When it expires, by the clock; 0 if never."""
+        return self._at
+
     def clear(self) -> None:
         """Expire never; the timer may still run, and will find nothing to do."""
         self._at = 0.0

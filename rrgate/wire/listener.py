@@ -19,6 +19,7 @@ from rrgate.ids import id_source
 from rrgate.settings import Settings
 from rrgate.websocket.slots import Slots
 from rrgate.wire.callers import TrustedProxies
+from rrgate.wire.crowd import Crowd, TurnedAway
 from rrgate.wire.hosts import HostNames
 from rrgate.wire.server import CallerConnection
 
@@ -38,8 +39,11 @@ class CallerListener(Factory):
         hosts: HostNames,
         clock: IReactorTime,
         wall: Callable[[], float],
+        most: int | None = None,
+        refused: Callable[[], object] = lambda: None,
     ) -> None:
-        """`serve` runs one request to the end of its answer; it never raises but `CancelledError`."""
+        """`most`: connections at one time, `max_connections` if it is not said. `refused` is told of each beyond.
+        `serve` runs one request to the end of its answer; it never raises but `CancelledError`."""
         self.serve = serve
         self.settings = settings
         self.hosts = hosts
@@ -49,6 +53,8 @@ class CallerListener(Factory):
         self.new_id = id_source(wall)
         self.headers = AnswerHeaders(settings.header_prefix, wall)
         self.connections: set[CallerConnection] = set()
+        self._most = settings.max_connections if most is None else most
+        self._crowd = Crowd(self, refused)
         self.in_flight = 0
         self.websockets = Slots(settings.max_websockets)
         self.draining = False
@@ -57,8 +63,10 @@ class CallerListener(Factory):
         self.log = Logger("rrgate.wire")
         self._idle: Deferred[None] | None = None
 
-    def buildProtocol(self, addr: object) -> CallerConnection:
-        return CallerConnection(self)
+    def buildProtocol(self, addr: object) -> CallerConnection | TurnedAway | None:
+        if len(self.connections) < self._most or self._crowd.has_room():
+            return CallerConnection(self)
+        return self._crowd.turn_away()
 
     def drain(self) -> None:
         """Close idle connections now, and every other one after its answer."""

@@ -243,6 +243,21 @@ class CallerConnection(CallerAnswer):
         """Whether no request is under way, so that what comes is read at once."""
         return self._exchange is None and not self._closing
 
+    @property
+    def waits_since(self) -> float:
+        """Since when nothing is under way and no whole head has come, by the clock; infinity where something is."""
+        settings = self.listener.settings
+        if self._waits_for is IDLE:
+            return self._deadline.at - settings.keep_alive_timeout
+        return self._deadline.at - settings.head_timeout if self._waits_for is HEAD else float("inf")
+
+    def give_up(self) -> None:
+        """Close at once what waits, because another needs the room. Over TLS an idle peer would not say farewell."""
+        if self._tls:
+            self._abort()
+        else:
+            self._close()
+
     def close_if_idle(self) -> None:
         """Close now if nothing is under way; else after the answer. A WebSocket is closed as both sides do it."""
         if self._exchange is None and not self._closing:

@@ -184,7 +184,6 @@ class House:
             regions=frozenset(),
             held_bytes=1 << 20,
             pages={},
-            admit=lambda ex: None,
             tell=self.told.append,
         )
 

@@ -6,6 +6,7 @@ Belongs here: one illness a test. Does not: what each check reads (tests/store/)
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sqlite3
 import subprocess
@@ -213,3 +214,13 @@ def test_addresses_of_endpoints(endpoint: str, address: Address | None) -> None:
 def test_free_ports() -> None:
     assert problem_with(Address("127.0.0.1", free_port())) is None
     assert listeners_on(free_port()) == []
+
+
+@pytest.mark.parametrize(("limit", "says"), [(1 << 20, "there is room for 20000 connections"), (1024, "room for 427")])
+def test_room_for_callers(
+    run: Run, first: dict[str, str], data: Path, config: Path, monkeypatch: pytest.MonkeyPatch, limit: int, says: str
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == 0, result.output
+    assert says in result.stdout

@@ -51,7 +51,15 @@ def test_the_table_is_what_is_exposed() -> None:
     part: Any = Anything()
     delivery: Any = SimpleNamespace(queue=Queue(), worker=part)
     metrics = gateway_metrics(
-        Counter(), {}, is_ready=lambda: True, listener=part, entrance=part, pool=part, journal=part, delivery=delivery
+        Counter(),
+        {},
+        is_ready=lambda: True,
+        listener=part,
+        entrance=part,
+        pool=part,
+        journal=part,
+        delivery=delivery,
+        refused={},
     )
     expected = "\n".join(["| --- | --- | --- |", *map(row, metrics.collect())])
     assert expected + "\n\n" in (ROOT / "docs" / "metrics.md").read_text("utf-8")
