@@ -7,8 +7,8 @@ From the parent: `open` (a gateway, ready to serve) · `serve` (accept connectio
 `done` (of an announced change) · `refresh` (read these nouns anew) · `wake` (there is work in the queue) ·
 `authorization` (show it) · `figures` (say yours), `gathered` (those of all) · `retire` (end, noticed by nobody) ·
 `stop`.
-From a worker: `ready` · `serving` · `about`, `made` (a change) · `refreshed` · `wake` · `authorization` · `gather`
-(figures of all), `figures` · `released` (it leads no more).
+From a worker: `ready` · `serving` · `ending` (of itself) · `about`, `made` (a change) · `refreshed` · `wake` ·
+`authorization` · `gather` (figures of all), `figures` · `released` (it leads no more).
 """
 
 # mypy: disallow-untyped-calls=False

@@ -26,6 +26,8 @@ from rrgate.workers.channel import PROTOCOL, Message, open_channel
 from rrgate.workers.crew import Hand, Launched
 
 MODULE: Final = "rrgate.workers.main"
+ENDING: Final = 5.0
+"""Seconds until a process has ended that has closed its channel."""
 CHANNEL, SHARES, CONFIG, FIRST_SOCKET = 3, 4, 5, 6
 """Descriptors in a worker's process."""
 
@@ -131,8 +133,9 @@ class Launcher:
                 self._descriptors(plan.endpoints),
             )
             running = _Running(process)
-            # Who has closed its end has ended, or will never do anything again.
-            running.send = open_channel(self._reactor, ours.fileno(), partial(self._heard, hand), running.kill).send
+            # Who has closed its end is about to end, or will never do anything again.
+            lost = partial(self._reactor.callLater, ENDING, running.kill)
+            running.send = open_channel(self._reactor, ours.fileno(), partial(self._heard, hand), lost).send
         return running
 
     def look(self, config: bytes | None) -> Deferred[Mapping[str, Any]]:

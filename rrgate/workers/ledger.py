@@ -13,6 +13,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from rrgate.workers.channel import Message
 from rrgate.workers.crew import Hand
 
 CONFIRM: Final = 2.0
@@ -47,6 +48,16 @@ class Ledger:
     def is_idle(self) -> bool:
         """Whether every change is in force everywhere."""
         return not self._open
+
+    def heard(self, hand: Hand, message: Message) -> None:
+        """`hand` has said something of a change."""
+        match message["say"]:
+            case "about":
+                self.about(hand, message["id"], message["nouns"])
+            case "made":
+                self.made(hand, message["id"])
+            case "refreshed":
+                self.refreshed(hand, message["id"])
 
     def about(self, hand: Hand, of_theirs: int, nouns: list[Any]) -> None:
         """`hand` is going to change these."""

@@ -133,7 +133,7 @@ class _Worker:
             self._member.orphaned()
 
     def _stop(self) -> None:
-        self._member.stop()
+        self._member.end_alone()
 
     def _end(self) -> None:
         if not self._over:

@@ -217,6 +217,12 @@ class Member:
         """Drain, and end."""
         self._close(gently=False)
 
+    def end_alone(self) -> None:
+        """End without having been told to by the parent: somebody has sent this process SIGTERM."""
+        if not self._ending:
+            self._send("ending")
+        self.retire()
+
     def orphaned(self) -> None:
         """The parent is no more: drain, and end."""
         if self._slot >= 0:

@@ -57,7 +57,9 @@ class Retirement:
         # What has come by now is served first.
         await self._until(lambda: not _readable(each for each in listener.connections if each.is_idle), LINGER)
         listener.lingering = False
-        listener.drain()
+        for connection in tuple(listener.connections):
+            if connection.is_idle:
+                connection.close_if_idle()
 
     async def end_core(self) -> None:
         """Answer what users have asked, and then close their connections. Nobody accepts them any more."""

@@ -89,7 +89,9 @@ class Supervisor:
         """Have all end what they have begun; fires when they are gone."""
         if self._stopped is None:
             self._stopped = Deferred()
-            self._cancel_timers()
+            for timer in (*self._later, self._next_timer):
+                if timer is not None and timer.active():
+                    timer.cancel()
             for hand in self.hands:
                 self._end(hand, "stop")
             self._look_whether_over()
@@ -106,12 +108,10 @@ class Supervisor:
                 self._ready(hand)
             case "serving":
                 self._serving(hand)
-            case "about":
-                self.ledger.about(hand, message["id"], message["nouns"])
-            case "made":
-                self.ledger.made(hand, message["id"])
-            case "refreshed":
-                self.ledger.refreshed(hand, message["id"])
+            case "ending":
+                self._ends_alone(hand)
+            case "about" | "made" | "refreshed":
+                self.ledger.heard(hand, message)
             case "wake":
                 for other in self._hands:
                     if other is not hand and other.serves:
@@ -163,7 +163,6 @@ class Supervisor:
         if hand is None:
             hand = self._start_one(generation)
         taken = {each.slot for each in self._hands}
-        # So many at once that two share one would only be told apart worse.
         hand.slot = min(SLOTS - 1, next(slot for slot in range(len(taken) + 1) if slot not in taken))
         hand.stage = Stage.OPENING
         hand.send("open", slot=hand.slot)
@@ -199,8 +198,7 @@ class Supervisor:
                 self._serve(each)
 
     def _serve(self, hand: Hand) -> None:
-        hand.stage = Stage.SERVING
-        hand.began = self._clock.seconds()
+        hand.stage, hand.began = Stage.SERVING, self._clock.seconds()
         hand.send("serve")
         self._leading.look()
 
@@ -256,6 +254,12 @@ class Supervisor:
         )
         self._after(wait, self._open_again, generation)
 
+    def _ends_alone(self, hand: Hand) -> None:
+        if hand.stage is Stage.SERVING and self._stopped is None:
+            _log.info("{worker} was told by somebody to end: it is replaced", worker=hand.name)
+            self._end(hand, "retire")
+            self._open_again(hand.generation)
+
     def _open_again(self, generation: Generation) -> None:
         if generation.is_over or self._stopped is not None:
             return
@@ -293,8 +297,3 @@ class Supervisor:
     def _look_whether_over(self) -> None:
         if self._stopped is not None and not self._hands and not self._stopped.called:
             self._stopped.callback(None)
-
-    def _cancel_timers(self) -> None:
-        for timer in (*self._later, self._next_timer):
-            if timer is not None and timer.active():
-                timer.cancel()

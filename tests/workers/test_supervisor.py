@@ -179,3 +179,14 @@ def test_what_is_for_who_leads_is_kept_until_somebody_does(parent: Parent) -> No
     parent.say(fresh, "authorization", credential="d", version=1, needed=True)
     parent.come_up()
     assert parent.told(parent.leads)[-1] == "authorization"
+
+
+def test_one_that_somebody_else_tells_to_end_is_replaced_at_once_and_leads_no_more(parent: Parent) -> None:
+    leads = parent.leads
+    (other,) = [each for each in parent.at(Stage.SERVING) if each is not leads]
+    parent.say(leads, "ending")
+    assert parent.at(Stage.OPENING), "before it has ended"
+    parent.say(leads, "released")
+    assert parent.leads is other
+    parent.end(leads, "status 0")
+    assert len(parent.at(Stage.OPENING)) == 1, "it has been replaced"
