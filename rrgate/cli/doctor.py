@@ -51,6 +51,9 @@ def examine(data: Path, config: Path | None) -> Iterator[Finding]:
     except SettingsError as error:
         for problem in error.problems:
             yield Finding(problem, "correct this setting; docs/configuration.md lists them")
+    if settings is not None and settings.workers > len(os.sched_getaffinity(0)):
+        what = f"workers is {settings.workers}, and there are {len(os.sched_getaffinity(0))} processors"
+        yield Finding(what, "set it to their number: more only take memory", wrong=False)
     # Not imported above: no other command is to fail where a plugin, or what plugins need, is broken.
     from rrgate.registry import PluginLoadError, load_registry
 

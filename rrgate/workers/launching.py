@@ -28,6 +28,8 @@ from rrgate.workers.crew import Hand, Launched
 MODULE: Final = "rrgate.workers.main"
 ENDING: Final = 5.0
 """Seconds until a process has ended that has closed its channel."""
+LOOKING: Final = 60.0
+"""Seconds that it may take to read the settings."""
 CHANNEL, SHARES, CONFIG, FIRST_SOCKET = 3, 4, 5, 6
 """Descriptors in a worker's process."""
 
@@ -154,8 +156,15 @@ class Launcher:
                 answered.errback(ValueError(texts[2].strip()[-4000:] or how))
 
         told = self._told(only_look=True, has_config=config is not None)
-        self._spawn(WorkerProcess(ended, output), told, config, {}, (), collect=True)
-        return answered
+        looking = _Running(self._spawn(WorkerProcess(ended, output), told, config, {}, (), collect=True))
+        late = self._reactor.callLater(LOOKING, looking.kill)
+
+        def over(result: Any) -> Any:
+            if late.active():
+                late.cancel()
+            return result
+
+        return answered.addBoth(over)
 
     def _told(self, **values: Any) -> Told:
         return Told(reactor=self._invocation.reactor, **values)

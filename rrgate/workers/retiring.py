@@ -19,7 +19,7 @@ from twisted.internet.task import deferLater
 from rrgate.core.site import CoreSite
 from rrgate.gateway import Gateway
 
-LINGER: Final = 3.0
+LINGER: Final = 5.0
 """Seconds in which a kept connection may ask for something more."""
 LOOK: Final = 0.02
 """Seconds between two looks whether all have gone."""

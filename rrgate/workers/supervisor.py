@@ -250,7 +250,7 @@ class Supervisor:
             how=how,
             then="it is replaced"
             if not wait
-            else f"the {generation.failures}th in a row soon after its start: it is replaced in {wait:.1f} s",
+            else f"{generation.failures} in a row have, soon after their start: it is replaced in {wait:.1f} s",
         )
         self._after(wait, self._open_again, generation)
 

@@ -224,3 +224,14 @@ def test_room_for_callers(
     result = run("doctor", "--data", data, "--config", config)
     assert result.exit_code == 0, result.output
     assert says in result.stdout
+
+
+@pytest.mark.parametrize(("workers", "says"), [(2, False), (3, True)])
+def test_more_workers_than_processors(
+    run: Run, first: dict[str, str], data: Path, config: Path, monkeypatch: pytest.MonkeyPatch, workers: int, says: bool
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    config.write_text(f"{config.read_text()}workers = {workers}\n")
+    done = run("doctor", "--data", data, "--config", config)
+    assert done.exit_code == 0, done.output
+    assert ("workers is 3, and there are 2 processors" in done.output) is says

@@ -103,7 +103,7 @@ async def test_a_burst_is_shared_out_and_nobody_waits_for_one_that_hangs(shares:
             shares.opens(slot)
             port.startReading()
         await until(lambda: shares.connections(0) + shares.connections(1) == 32)
-        assert abs(shares.connections(0) - shares.connections(1)) <= 2 * AHEAD
+        assert min(shares.connections(0), shares.connections(1)) >= 8
         # One hangs: the other takes all.
         ports[0].stopReading()
         callers += [socket.create_connection((address.host, address.port)) for _ in range(40)]
