@@ -117,9 +117,18 @@ async def test_it_is_opened_as_any_request_is_sent(gateway: RunningGateway, targ
     assert (asked["X-Added"], asked["X-Own"]) == ("ours", "mine")
     assert "X-Api-Key" not in asked
     assert KEY not in str(asked)
-    record = (await gateway.records(proxy))[-1]["proxyData"]
+    record = await logged(gateway, proxy)
     assert (record["status"], record["method"]) == (101, "GET")
     assert record["message"].startswith("WebSocket closed by the caller with 1000; 0 messages (0 bytes) from the")
+
+
+async def logged(gateway: RunningGateway, proxy: MadeProxy) -> Any:
+    """The caller's leg of the proxy's one record, once it is there: both sides may see the end before the gateway."""
+    for _ in range(500):
+        found = await gateway.records(proxy)
+        if found:
+            return found[-1]["proxyData"]
+    raise AssertionError("nothing is in the log")
 
 
 async def refused(gateway: RunningGateway, proxy: MadeProxy, path: str = "/", key: str | None = KEY) -> int:
@@ -135,7 +144,7 @@ async def refused(gateway: RunningGateway, proxy: MadeProxy, path: str = "/", ke
 
 @pytest_twisted.ensureDeferred
 async def test_who_may_not_call_may_not_open_one(gateway: RunningGateway, target: SocketTarget) -> None:
-    proxy = await gateway.proxy(target.url, proxyMaxRequestsPerMinute=1)
+    proxy = await gateway.proxy(target.url)
     assert await refused(gateway, proxy, "/first", key="wrong") == 401
     assert await refused(gateway, proxy, "/second", key=None) == 401
     rules = f"/clients/{proxy.client}/proxies/{proxy.id}/rules"
@@ -150,10 +159,9 @@ async def test_who_may_not_call_may_not_open_one(gateway: RunningGateway, target
         target.end_of("/allowed")
 
     await in_thread(opens)
-    assert await refused(gateway, proxy, "/third") == 429
     await gateway.change("proxies", proxy.id, proxyActive=False)
-    assert await refused(gateway, proxy, "/fourth") == 503
-    assert target.paths().isdisjoint({"/first", "/second", "/secret", "/third", "/fourth"})
+    assert await refused(gateway, proxy, "/third") == 503
+    assert target.paths().isdisjoint({"/first", "/second", "/secret", "/third"})
 
 
 @pytest_twisted.ensureDeferred

@@ -264,6 +264,17 @@ def test_there_is_a_bound_on_how_many_are_open() -> None:
     assert gateway.open()
 
 
+def test_it_counts_for_limits_as_one_request() -> None:
+    gateway = SocketGateway()
+    proxy = gateway.gateway.proxy(proxyMaxRequestsPerMinute=1)
+    socket = gateway.open(proxy)
+    for _ in range(3):
+        socket.caller_says(frame(TEXT, b"counts for nothing"))
+    assert len(socket.target_heard()) == 3
+    second = gateway.ask(proxy)
+    assert (second.answer()[0], second.asked) == (429, [])
+
+
 def test_no_proxy_takes_all_of_them() -> None:
     gateway = SocketGateway(max_websockets=9)
     one, other, third = (gateway.gateway.proxy() for _ in range(3))
