@@ -32,9 +32,6 @@ from bench.steady import Steadily
 
 TIMES = 50
 """Each question is asked so often."""
-MOST_ROUNDS = 60
-LONGER = 3
-"""Rounds in which rows are removed, than the others: a million takes ten minutes beside traffic."""
 FOREVER = "log_retention_days=3650"
 
 
@@ -45,6 +42,7 @@ def main() -> int:
     parser.add_argument("--removed", type=int, default=1_000_000, help="rows that are removed under traffic")
     parser.add_argument("--rate", type=int, default=500, help="requests a second meanwhile")
     parser.add_argument("--seconds", type=int, default=20, help="of a round")
+    parser.add_argument("--pairs", type=int, default=60, help="of rounds at most: a million rows take half an hour")
     parser.add_argument("--folder", type=Path, help="where the state is made; a temporary folder otherwise")
     parser.add_argument("--state", type=Path, help="a folder whose state is kept, and used if it is there already")
     parser.add_argument("--only-ask", action="store_true", help="no traffic, and nothing is removed")
@@ -74,12 +72,11 @@ def main() -> int:
                 days = max(1, DAYS - 1 - -(-DAYS * min(given.removed, given.rows) // given.rows))
                 rounds: dict[str, list[Steadily]] = {FOREVER: [], f"log_retention_days={days}": []}
                 first, gone = _oldest(folder), 0
-                for turn in range(MOST_ROUNDS):
+                for turn in range(given.pairs):
                     for setting in (list(rounds), list(reversed(rounds)))[turn % 2]:
                         part, _ = start(setting)
                         steady.run(part, given.rate, 2)
-                        longer = 1 if setting == FOREVER else LONGER
-                        rounds[setting].append(steady.run(part, given.rate, longer * given.seconds))
+                        rounds[setting].append(steady.run(part, given.rate, given.seconds))
                         started.pop().stop()
                     gone = _oldest(folder) - first
                     if gone >= given.removed:

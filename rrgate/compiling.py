@@ -53,7 +53,7 @@ class Unsealer(OpensCertificates, UnsealsCredentials, Protocol):
 NOWHERE = Endpoint(False, "", 0)
 _NO_COOKIES = NEVER_TO_CALLER | {b"set-cookie"}
 
-T = TypeVar("T", int, bytes, frozenset[bytes])
+T = TypeVar("T", int, bytes, str, frozenset[bytes])
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -201,7 +201,7 @@ class Compiler:
             open_scopes=Checks.SCOPES,
             chain=chain,
             endpoint=endpoint,
-            pool_key=pool_key(endpoint, target, target_side, client),
+            pool_key=_same(pool_key(endpoint, target, target_side, client)),
             base_path=_same(base_path),
             authority=_same(authority),
             cut_headers=NEVER_TO_TARGET if crossing else NEVER_TO_TARGET | {b"cookie"},

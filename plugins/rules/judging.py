@@ -9,7 +9,7 @@ their patterns need, in one pass over all of them (`Shortlist`); the others are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from attrs import field, frozen
@@ -17,8 +17,9 @@ from attrs import field, frozen
 from rrgate.api import Exchange, Rule, RuleScope, Scope
 from rrgate_plugins.rules.matching import MUST_EXIST, CompiledRule, compile_rule
 from rrgate_plugins.rules.message import TOO_MANY, Message
-from rrgate_plugins.rules.patterns import Shortlist, beginning, spelled
+from rrgate_plugins.rules.patterns import Shortlist, beginning, same, spelled
 
+_NO_OTHERS: Final[Mapping[bytes, tuple[CompiledRule, ...]]] = {b"": ()}
 MOST_NAMES: Final = 256
 """Names of headers that a Judge knows; then it begins anew."""
 LONGEST_NAME: Final = 64
@@ -92,21 +93,20 @@ class Judge:
                     continue  # deny rules win over it, and where none matches, the default says the same
                 rank += 1
                 needed, index = _needed(rule, by_path, by_header, by_parameter)
-                # What is seen to begin in another way is not even looked at, and need not be compiled.
-                later = index is by_path and beginning(needed) is not None
+                later = index is by_path and beginning(needed) is not None  # texts that begin otherwise need no look
                 made = compile_rule(rule, scope.scope, rank, later=later)
                 self._all.append((scope.scope, rule, made))
                 if index is None:
                     others.append(made)
                 else:
                     index.append((needed, made))
-        self._others = _by_method(others)
+        self._others = _by_method(others) if others else _NO_OTHERS
         self._indexes = (
             *([_Index(_paths, by_path)] if by_path else ()),
             *([_HeaderIndex(by_header)] if by_header else ()),
             *([_Index(_parameter_names, by_parameter)] if by_parameter else ()),
         )
-        self._where_nothing_matches = self._conclude({}, {}, ())
+        self._where_nothing_matches: Verdict = same(self._conclude({}, {}, ()))
 
     def verdict(self, ex: Exchange) -> Verdict:
         """What is to become of `ex`, where no rule looks at bodies."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from functools import lru_cache
+from os.path import commonprefix
+from typing import Any, Final, TypeVar
 
 import re2
 
@@ -116,6 +118,15 @@ def beginning(pattern: bytes) -> bytes | None:
     return None if found is None else found[1]
 
 
+T = TypeVar("T")
+
+
+@lru_cache(maxsize=1024)
+def same(value: T) -> T:
+    """One that is equal, the same for most proxies: read for one, it is at hand for the next."""
+    return value
+
+
 class Shortlist:
     """Which of many patterns may match a text, in one pass: those of whose needed texts one is in it (RE2's Filter).
 
@@ -123,7 +134,7 @@ class Shortlist:
     2. Where they are few it never is; else a Filter, which has 5 KB in memory, is made when a text first begins so.
     """
 
-    __slots__ = ("_always", "_beginnings", "_everything", "_few", "_parts", "_patterns")
+    __slots__ = ("_always", "_beginnings", "_common", "_everything", "_few", "_parts", "_patterns")
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
         """`patterns`: as `spelled`; they compile."""
@@ -131,6 +142,7 @@ class Shortlist:
         known = set(each)
         all_known = len(each) == len(patterns)
         self._beginnings = tuple(sorted(known)) if all_known and len(known) <= _MOST_BEGINNINGS else None
+        self._common = same(commonprefix(self._beginnings)) if self._beginnings else b""  # noqa: RUF071 - bytes, no paths of files
         self._few = each if self._beginnings is not None and len(each) <= _MOST_BEGINNINGS else None
         self._patterns: Sequence[bytes] | None = patterns
         self._everything = range(len(patterns))
@@ -173,8 +185,9 @@ class Shortlist:
             return []
         beginnings = self._beginnings
         if beginnings is not None:
+            common = self._common
             for each in texts:
-                if each.startswith(beginnings):
+                if each.startswith(common) and each.startswith(beginnings):
                     break
             else:
                 return []
