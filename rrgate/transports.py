@@ -45,8 +45,6 @@ _TRY_LATER: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 
 HELD_BYTES: Final = 16 * 1024
 """What one connection holds back to the end of a round; more is sent at once, so that back-pressure is felt at once."""
-UNSENT_BYTES: Final = 512 * 1024
-"""What the kernel takes for a peer beyond what is on its way: else it is up to 4 MB, of each peer that reads slowly."""
 ACCEPTED_AT_ONCE: Final = 32
 """Connections accepted before others have their turn: 3 ms. Twisted's own number grows by 20 each time."""
 
@@ -172,7 +170,6 @@ class EagerServer(EagerTransport, tcp.Server):
     ) -> None:
         super().__init__(sock, protocol, client, server, sessionno, reactor)
         self.setTcpNoDelay(True)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 class EagerClient(EagerTransport, tcp.Client):
@@ -181,7 +178,6 @@ class EagerClient(EagerTransport, tcp.Client):
     def createInternetSocket(self) -> socket.socket:
         skt: socket.socket = super().createInternetSocket()
         skt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        skt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         return skt
 
 
