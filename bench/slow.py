@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import crowd, load, two
-from bench.load import Load, Round, rss_of
+from bench.load import Load, Round, cpu_of, rss_of
 from bench.nginx import start_target
 from bench.origin import start_origin
 from bench.parts import CALLER_KEY, Missing, Part
@@ -32,22 +32,32 @@ _KINDS = {
 
 @contextmanager
 def _slow(part: Part, kind: str, count: int, seconds: int) -> Iterator[None]:
-    """So many callers, who all are there when this begins."""
+    """So many callers, who all are there when this begins, and have had what they take at once."""
     program = shutil.which("slowhttptest")
     if program is None:
         raise Missing("slowhttptest is not installed (Debian: slowhttptest)")
     mode, path = _KINDS[kind]
     url = f"http://127.0.0.1:{part.port}{part.path}{path}?{two.KEY}={CALLER_KEY}"
-    command = [program, mode, "-c", str(count), "-r", str(count), "-i", "1", "-l", str(seconds + 60), "-u", url]
+    command = [program, mode, "-c", str(count), "-r", "500", "-i", "1", "-l", str(seconds + 60), "-u", url]
     command += ["-s", "1000000", "-x", "10", "-n", "1", "-z", "100", "-w", "512", "-y", "1024", "-p", "20", "-v", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(3)
+        time.sleep(count / 500 + 1)
+        _settle(part)
         yield
     finally:
         process.terminate()
         process.wait()
         time.sleep(1)
+
+
+def _settle(part: Part) -> None:
+    """Return when `part` has nothing to do, within 20 seconds."""
+    for _ in range(40):
+        before = cpu_of(part.process.pid)
+        time.sleep(0.5)
+        if cpu_of(part.process.pid) - before < 0.05:
+            return
 
 
 def main() -> int:
