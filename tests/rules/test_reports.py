@@ -39,6 +39,12 @@ def test_it_is_told_with_what_it_would_do(judged: Judged, scope: Scope, default:
     assert told(judged, proxy, "GET /b") == []
 
 
+def test_what_only_looks_alike_is_not_told(judged: Judged) -> None:
+    proxy = judged.proxy([deny("^/a/[0-9]$", report=True), deny("^/a/[a-z]$", report=True)])
+    assert told(judged, proxy, "GET /a/x") == ["rule r2 would deny"]
+    assert told(judged, proxy, "GET /a/X") == []
+
+
 def test_it_is_told_of_what_others_deny(judged: Judged) -> None:
     rules = {Scope.PROXY: [deny("^/a")], Scope.TARGET: [deny(report=True), allow("^/a", report=True)]}
     outcome = judged.ask(rules, "GET /a")
