@@ -42,6 +42,15 @@ def wait_until(true: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def parent_of(pid: int) -> int:
+    """Of a process that lives; 0 of one that does not, reaped or not yet."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return 0
+    return 0 if state in "ZX" else int(parent)
+
+
 class Node(Twistd):
     """A gateway with workers."""
 
@@ -49,8 +58,8 @@ class Node(Twistd):
 
     def children(self) -> set[int]:
         """The processes that it has started and that live."""
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return {int(pid) for pid in path.read_text().split()}
+        everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+        return {pid for pid in everybody if parent_of(pid) == self.process.pid}
 
     def serving(self) -> set[int]:
         """The workers that serve."""
@@ -82,7 +91,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         children = node.children()
         node.terminate()
         assert node.ended(PATIENCE) == 0, node.output()
-        assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+        assert not any(map(parent_of, children))
         assert "Traceback" not in node.output()
 
 
@@ -307,4 +316,4 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         wait_until(node.serving)
         workers = node.children()
         node.process.kill()
-        wait_until(lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
+        wait_until(lambda: not any(map(parent_of, workers)))
