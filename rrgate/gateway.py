@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -31,7 +32,7 @@ from rrgate.metrics.outside_calls import Outcomes
 from rrgate.model import Client, Credential
 from rrgate.node import Alone, Node
 from rrgate.notifier import Notifier
-from rrgate.open_files import allowed, room_for_callers
+from rrgate.open_files import room_for_callers
 from rrgate.opened_core import open_house
 from rrgate.opened_delivery import open_delivery
 from rrgate.opened_plugins import open_compiler
@@ -182,7 +183,7 @@ class Gateway(Service):
             delivery=self.delivery.acceptance,
         )
         hosts = HostNames(names_served(settings, settings.listen))
-        room, refused = room_for_callers(settings, allowed()), places.connection_refused
+        room, refused = partial(room_for_callers, settings), places.connection_refused
         self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall, room, refused)
         self.metrics = gateway_metrics(
             self._outcomes,

@@ -37,8 +37,10 @@ def ask_for(files: int) -> int:
     return allowed()
 
 
-def room_for_callers(settings: Settings, files: int) -> int:
-    """Connections of callers that `files` are enough for: all but what targets get, which is at most a third."""
+def room_for_callers(settings: Settings, files: int | None = None) -> int:
+    """Connections of callers that `files`, or those allowed now, are enough for: all but what targets get, which is at
+    most a third."""
+    files = allowed() if files is None else files
     for_targets = min(settings.max_in_flight + settings.max_websockets, files // 3)
     return min(settings.max_connections, max(1, files - for_targets - OURS))
 

@@ -39,10 +39,10 @@ class CallerListener(Factory):
         hosts: HostNames,
         clock: IReactorTime,
         wall: Callable[[], float],
-        most: int | None = None,
+        room: Callable[[], int] | None = None,
         refused: Callable[[], object] = lambda: None,
     ) -> None:
-        """`most`: connections at one time, `max_connections` if it is not said. `refused` is told of each beyond.
+        """`room`: connections at one time, else `max_connections`. `refused` is told of each beyond.
         `serve` runs one request to the end of its answer; it never raises but `CancelledError`."""
         self.serve = serve
         self.settings = settings
@@ -53,7 +53,8 @@ class CallerListener(Factory):
         self.new_id = id_source(wall)
         self.headers = AnswerHeaders(settings.header_prefix, wall)
         self.connections: set[CallerConnection] = set()
-        self._most = settings.max_connections if most is None else most
+        self._room = room or (lambda: settings.max_connections)
+        self._most = self._room()
         self._crowd = Crowd(self, refused)
         self.in_flight = 0
         self.websockets = Slots(settings.max_websockets)
@@ -64,9 +65,11 @@ class CallerListener(Factory):
         self._idle: Deferred[None] | None = None
 
     def buildProtocol(self, addr: object) -> CallerConnection | TurnedAway | None:
-        if len(self.connections) < self._most or self._crowd.has_room():
-            return CallerConnection(self)
-        return self._crowd.turn_away()
+        if len(self.connections) >= self._most:
+            self._most = self._room()  # a host may have raised its limit of open files
+            if len(self.connections) >= self._most and not self._crowd.has_room():
+                return self._crowd.turn_away()
+        return CallerConnection(self)
 
     def drain(self) -> None:
         """Close idle connections now, and every other one after its answer."""

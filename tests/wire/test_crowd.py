@@ -27,6 +27,7 @@ class Door:
     """A listener with room for `most`. Requests wait until `go_on`."""
 
     def __init__(self, most: int) -> None:
+        self.most = most
         self.clock = Clock()
         self.refused = 0
         self.waiting: list[Waiter[None]] = []
@@ -36,7 +37,7 @@ class Door:
             HostNames([HOST.decode()]),
             self.clock,  # type: ignore[arg-type]
             lambda: 0.0,
-            most,
+            lambda: self.most,
             self._count,
         )
 
@@ -132,6 +133,15 @@ def test_who_has_just_come_is_not_pushed_out() -> None:
     door.clock.advance(LOOK_AGAIN)
     door.caller()
     assert caller.transport.closing
+
+
+def test_room_that_was_made_meanwhile_is_used() -> None:
+    door = Door(1)
+    door.busy()
+    door.turned_away()
+    door.most = 2
+    door.busy()
+    door.turned_away()
 
 
 def test_it_is_looked_for_one_once_a_second_where_there_was_none(monkeypatch: pytest.MonkeyPatch) -> None:
