@@ -222,7 +222,7 @@ def adopt_port(
     descriptor: int,
     family: socket.AddressFamily,
     factory: IProtocolFactory,
-    kind: type[P] = EagerPort,  # type: ignore[assignment]
+    kind: type[P] = EagerPort,  # type: ignore[assignment]  # mypy takes no default for a type variable
 ) -> P:
     """Listen on a TCP socket that something else has bound (socket activation). `descriptor` is duplicated.
 

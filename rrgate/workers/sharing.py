@@ -107,7 +107,8 @@ class FairPort(EagerPort):
             self._accept(room)
         elif self._late is None:
             self.stopReading()
-            self._late = self.reactor.callLater(PATIENCE, self._take_late)  # type: ignore[attr-defined]
+            clock: Any = self.reactor  # of which Twisted says only that it has sockets
+            self._late = clock.callLater(PATIENCE, self._take_late)
 
     def _take_late(self) -> None:
         self._late = None
