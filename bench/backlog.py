@@ -85,11 +85,16 @@ def fill(data: Path, first: FirstUser, proxy_id: str, count: int) -> None:
             with transaction(queue) as connection:
                 for _ in range(min(AT_ONCE, count - start)):
                     id, progress = new_id(), states.accepted(now(), delay=0, window=900_000, repeatable=False)
-                    sealed = [
-                        store.secrets.seal(first.client_id, row(id), content)
-                        for row, content in ((head_row, head), (body_row, BODY))
-                    ]
-                    row = new_rows.NewRow(id, proxy_id, first.client_id, b"c", now(), progress, *sealed)
+                    row = new_rows.NewRow(
+                        id,
+                        proxy_id,
+                        first.client_id,
+                        b"c",
+                        now(),
+                        progress,
+                        store.secrets.seal(first.client_id, head_row(id), head),
+                        store.secrets.seal(first.client_id, body_row(id), BODY),
+                    )
                     new_rows.insert(connection, row)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 from twisted.internet.interfaces import IReactorFromThreads
@@ -37,7 +38,7 @@ _METHODS = ("GET",) * 800 + ("POST",) * 150 + ("PUT",) * 40 + ("DELETE",) * 10
 class _Nowhere:
     """Nobody waits for anything here."""
 
-    def callFromThread(self, *told: object) -> None:
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:
         pass
 
 

@@ -58,7 +58,8 @@ def gateways(rules: bool = False) -> dict[str, Start]:
     if rules:
         found[RRGATE] = start_rrgate
         for kind, checks in KINDS.items():
-            found[name] = partial(start_rrgate, name=(name := f"rules: {kind}"), rules=checks)
+            name = f"rules: {kind}"
+            found[name] = partial(start_rrgate, name=name, rules=checks)
         return found
     found["haproxy"] = partial(start_peer, "haproxy")
     found[RRGATE] = start_rrgate
