@@ -131,6 +131,10 @@ class Body:
             self._error = error
             self._wake()
 
+    def let_go(self) -> None:
+        """It has ended, and no longer holds its source, which may hold it."""
+        self._source = None
+
     def _wake(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:

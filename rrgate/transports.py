@@ -198,6 +198,11 @@ class EagerConnector(tcp.Connector):
     def _makeTransport(self) -> EagerClient:
         return EagerClient(self.host, self.port, self.bindAddress, self, self.reactor)
 
+    def connectionLost(self, reason: Any) -> None:
+        """The connection is over, and is not held by what it holds itself."""
+        self.transport = None
+        super().connectionLost(reason)
+
 
 P = TypeVar("P", bound=EagerPort)
 

@@ -77,6 +77,7 @@ class WebSocketRelay:
                     timer.cancel()
             for task in self._tasks:
                 task.cancel()
+            self._tasks.clear()
             caller.stream.relay = target.stream.relay = None
 
     # One direction.

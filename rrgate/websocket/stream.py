@@ -82,8 +82,11 @@ class Stream:
         return b"", b""
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """The connection is gone, and is not held any longer."""
         self.body.fail(BodyBroken("the connection ended"))
+        self.body.let_go()
+        self._pause = self._resume = self._abort = _nothing
+        self._end = _nothing
 
     # The relay's side.
 
@@ -133,6 +136,10 @@ class Stream:
         """Nobody relays it, or it was not ended."""
         if not self.ending:
             self.abort()
+
+
+def _nothing(clean: bool = False) -> None:
+    """Of what was, and is gone."""
 
 
 class SwitchedResponse(TargetResponse):

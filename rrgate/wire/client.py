@@ -69,12 +69,14 @@ class TargetConnection(TargetAnswer):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = True
         self._deadline.stop()
-        self._gate.release()
+        self._gate.lost()
         if not self.established.called:
             self.established.errback(CannotConnect(f"the target's TLS handshake failed: {reason_of(reason.value)}"))
         if self._pump is not None:
             self._pump.cancel()
         self._gone(self)
+        if self._stream is not None:
+            self._stream.lost()
         if not self._busy:
             return
         self._busy = False

@@ -43,7 +43,8 @@ class Deadline:
         self._at = 0.0
 
     def stop(self) -> None:
-        """Expire never, and leave no timer behind: the connection is gone."""
+        """Expire never, and leave no timer behind: the connection is gone, and is no longer held by this."""
+        self._expired = _nobody
         self._at = 0.0
         if self._timer is not None:
             self._timer.cancel()
@@ -64,3 +65,7 @@ class Deadline:
             return
         self._at = 0.0
         self._expired()
+
+
+def _nobody() -> None:
+    """Is told of nothing."""

@@ -159,7 +159,10 @@ class Dialer:
                 return
             except ConnectError:
                 error = CannotConnect("the target does not take connections")
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # whose traceback holds this frame
 
     def _dial(self, endpoint: Endpoint, address: str, protocol: Dialled, seconds: float) -> Deferred[None]:
         factory = _OneConnection(protocol, self._over_tls(protocol, endpoint) if endpoint.tls else protocol)
@@ -192,12 +195,19 @@ class _OneConnection(ClientFactory):
     noisy = False
 
     def __init__(self, waiting: Dialled, first: TwistedProtocol) -> None:
-        self._waiting = waiting
-        self._first = first
+        self._those: tuple[Dialled, TwistedProtocol] | None = (waiting, first)
 
     def buildProtocol(self, addr: object) -> TwistedProtocol:
-        return self._first
+        _, first = self._let_go()
+        return first
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
-        if not self._waiting.established.called:
-            self._waiting.established.errback(reason)
+        waiting, _ = self._let_go()
+        if not waiting.established.called:
+            waiting.established.errback(reason)
+
+    def _let_go(self) -> tuple[Dialled, TwistedProtocol]:
+        """They hold this too: what is over would stay until somebody looks for garbage."""
+        those, self._those = self._those, None
+        assert those is not None
+        return those

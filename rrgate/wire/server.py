@@ -70,7 +70,7 @@ class CallerConnection(CallerAnswer):
             self._task.cancel()
         if self._body is not None:
             self._body.fail(BodyBroken("the caller's connection ended before its request did"))
-        self._gate.release()
+        self._gate.lost()
         self.listener.connection_ended(self)
 
     # One request after the other.
@@ -181,6 +181,7 @@ class CallerConnection(CallerAnswer):
         if self._stream is None:
             self.listener.request_ended()
         else:
+            self._head = None  # its handshake has this connection for a door
             self.listener.websocket_ended(self._stream_of)
 
     def _go_on(self, answer: AnswerWriter | None, error: BaseException | None) -> None:

@@ -37,12 +37,13 @@ class TargetTransport(Dialled):
         """See TargetConnection."""
         self._tls = tls
         self._gone = gone
-        self._deadline = Deadline(clock, self._too_slow)
+        self._clock = clock
         self.established: Deferred[None] = Deferred()
         self.lost = False
         self._closing = False
 
     def connectionMade(self) -> None:
+        self._deadline = Deadline(self._clock, self._too_slow)
         self._gate = WriteGate(self.transport)
         if not self._tls and not self.established.called:
             self.established.callback(None)

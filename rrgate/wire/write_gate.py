@@ -49,6 +49,11 @@ class WriteGate:
         if waiter is not None:
             waiter.fire(None)
 
+    def lost(self) -> None:
+        """The connection is gone: whoever waits goes on, and nobody is held or called any more."""
+        self._stalled = None
+        self.release()
+
     def watched_by(self, stalled: Callable[[bool], None]) -> None:
         """Call `stalled` from now on."""
         self._stalled = stalled

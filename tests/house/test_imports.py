@@ -51,6 +51,7 @@ FLOORS = (
         "rrgate.settings.delivery",
         "rrgate.settings.listeners",
         "rrgate.settings.process",
+        "rrgate.settled",
         "rrgate.settings.row",
         "rrgate.settings.sources",
         "rrgate.settings.state",
