@@ -17,10 +17,8 @@ from typing import Any, Final
 
 FULL: Final = 2
 """The collector's oldest generation: a collection of it looks at everything that is not frozen."""
-GROWN: Final = 1.25
-"""So many times what it was at the last look, the process is looked through again."""
-LEAST_GROWTH: Final = 32 * 1024
-"""KiB; less is not worth a pause."""
+GROWN: Final = 1.5
+"""So many times as large as at the last look, the process is looked through again."""
 
 
 def peak() -> int:
@@ -53,5 +51,4 @@ class Settled:
             self._looked()
 
     def _looked(self) -> None:
-        now = self._peak()
-        self._look_at = max(now * GROWN, now + LEAST_GROWTH)
+        self._look_at = self._peak() * GROWN

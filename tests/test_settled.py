@@ -48,28 +48,18 @@ def test_what_a_full_collection_leaves_stays_and_no_other_does() -> None:
     assert collector.collects(FULL) == ["freeze"]
 
 
-def test_all_is_looked_through_once_when_the_process_has_grown_by_a_quarter() -> None:
+def test_all_is_looked_through_once_when_the_process_has_grown_by_half() -> None:
     peak = 400_000
     collector = Collector()
     Settled(collector, lambda: peak).begin()
-    peak = 499_999
+    peak = 599_999
     assert collector.collects(FULL) == ["freeze"]
-    peak = 500_000
+    peak = 600_000
     assert collector.collects(FULL) == ["unfreeze"]
     assert collector.collects(FULL) == ["freeze"]
-    peak = 624_999
+    peak = 899_999
     assert collector.collects(FULL) == ["freeze"]
-    peak = 625_000
-    assert collector.collects(FULL) == ["unfreeze"]
-
-
-def test_of_a_small_process_a_quarter_is_not_worth_it() -> None:
-    peak = 40_000
-    collector = Collector()
-    Settled(collector, lambda: peak).begin()
-    peak += 32 * 1024 - 1
-    assert collector.collects(FULL) == ["freeze"]
-    peak += 1
+    peak = 900_000
     assert collector.collects(FULL) == ["unfreeze"]
 
 
@@ -85,7 +75,7 @@ def looked_through():
     return sum(isinstance(each, Cycle) for each in gc.get_objects())
 
 gc.disable()
-known = 0
+known = 1
 settled = Settled(peak=lambda: known)
 before = [Cycle() for _ in range(100)]
 settled.begin()
