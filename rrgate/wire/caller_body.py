@@ -79,7 +79,9 @@ class CallerBody(CallerTransport):
         if self._expecting and not self._answers:
             self.transport.write(_CONTINUE)
         self._expecting = False
-        self._wait_for(BODY, self.listener.settings.body_timeout)
+        # An answer that is not taken, or one that was the last, has its own time: it would never be missed again.
+        if not self._waits_for:
+            self._wait_for(BODY, self.listener.settings.body_timeout)
 
     def pause_body(self) -> None:
         self._pause_reading()

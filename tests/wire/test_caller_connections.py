@@ -15,7 +15,7 @@ from zope.interface import directlyProvides
 
 from rrgate.body import HIGH_WATER, BodyBroken
 from rrgate.exchange import Exchange
-from rrgate.waiting import Waiter, run_deferred
+from rrgate.waiting import Task, Waiter, run_deferred
 from rrgate.wire.server import AT_A_TURN
 from tests.wire.memory import EchoGateway, MemoryCaller, Served, say
 
@@ -582,6 +582,26 @@ def test_the_time_of_a_body_is_watched_again_after_a_stalled_answer() -> None:
     assert not caller.transport.ended
     caller.clock.advance(1)
     assert caller.transport.aborted
+
+
+def test_a_body_that_is_wanted_while_its_answer_stalls_leaves_the_answer_its_time() -> None:
+    pipeline = Waiting()
+    caller = MemoryCaller(pipeline, body_timeout=30, send_timeout=60).send(POST % b"" + b"he")
+    caller.transport.full = True
+    pipeline.go_on(streaming(b"one", b"two"))
+    Task(pipeline.begun[0].request_body.whole(100)).start()
+    caller.send(b"llo")
+    caller.clock.advance(60)
+    assert caller.transport.aborted
+
+
+def test_a_body_that_is_wanted_behind_its_answer_leaves_the_end_its_time() -> None:
+    pipeline = Waiting()
+    caller = MemoryCaller(pipeline, body_timeout=30).send(POST % b"" + b"he")
+    pipeline.answer(b"early", status=413)
+    Task(pipeline.begun[0].request_body.whole(100)).start()
+    caller.clock.advance(2.5)
+    assert caller.transport.closing
 
 
 @pytest.mark.parametrize("asked", [b"nonsense\r\n\r\n", GET.replace(b"1.1", b"1.0") % b"x"])
