@@ -25,6 +25,8 @@ PAUSE = 0.2
 """Seconds without a byte after which a held answer of unknown size streams."""
 MAX_HELD = 8 * 1024 * 1024
 """Bytes held for one answer before it streams."""
+PIECE = 64 * 1024
+"""Bytes of a changed answer that are written at one time."""
 
 
 class HeldBytes:
@@ -33,6 +35,41 @@ class HeldBytes:
     def __init__(self, most: int) -> None:
         self.most = most
         self.now = 0
+
+
+class Held:
+    """What is held back of one answer. It counts among all of it until its caller has taken it, or is gone."""
+
+    __slots__ = ("_all", "_counted", "pieces")
+
+    def __init__(self, all: HeldBytes) -> None:
+        self._all = all
+        self._counted = 0
+        self.pieces: list[bytes] = []
+
+    def add(self, data: bytes) -> None:
+        """One more piece."""
+        self.pieces.append(data)
+        self._count(len(data))
+
+    def change(self, data: bytes) -> None:
+        """`data` in place of it all, in pieces that a connection takes one by one."""
+        if self._counted:
+            self._count(len(data) - self._counted)
+        self.pieces = [data[place : place + PIECE] for place in range(0, len(data), PIECE)]
+
+    def sent(self, size: int) -> None:
+        """So much has been taken."""
+        if self._counted:
+            self._count(-size)
+
+    def let_go(self) -> None:
+        """It is over."""
+        self._count(-self._counted)
+
+    def _count(self, size: int) -> None:
+        self._counted += size
+        self._all.now += size
 
 
 class Relay:
@@ -85,59 +122,61 @@ class Relay:
             self._begin(ex, route, response, None if transforms else response.length, b"", last=True)
             return None
         limit = None if bound is None else bound.limit - response.size_of_head
-        parts: list[bytes] = []
+        held = Held(self._held)
         try:
-            if bound is not None and limit is not None and _holds(bound, response, bool(transforms)):
-                ended = await self._hold(body, bound, limit, parts)
-            else:
-                parts.append(body.take())
-                ended = body.complete
-        except BodyBroken as error:
-            return Reply(502, f"Bad gateway: {error}", "target-unreachable")
-        size = sum(map(len, parts))
-        if bound is not None and response.size_of_head + size > bound.limit:
-            return bound.reply(response.size_of_head + size, ended)
-        length = size if ended else response.length
-        if transforms:
-            changed = await body_steps(ex, transforms, b"".join(parts), last=ended)
-            length = len(changed) if ended else None
-            if limit is not None and len(changed) > limit:
-                self._begin(ex, route, response, length, changed[:limit], last=False)
-                self._cut_off(ex)
+            try:
+                if bound is not None and limit is not None and _holds(bound, response, bool(transforms)):
+                    ended = await self._hold(body, bound, limit, held)
+                else:
+                    held.pieces.append(body.take())
+                    ended = body.complete
+            except BodyBroken as error:
+                return Reply(502, f"Bad gateway: {error}", "target-unreachable")
+            size = sum(map(len, held.pieces))
+            if bound is not None and response.size_of_head + size > bound.limit:
+                return bound.reply(response.size_of_head + size, ended)
+            length = size if ended else response.length
+            if transforms:
+                changed = await body_steps(ex, transforms, b"".join(held.pieces), last=ended)
+                length = len(changed) if ended else None
+                if limit is not None and len(changed) > limit:
+                    self._begin(ex, route, response, length, changed[:limit], last=False)
+                    self._cut_off(ex)
+                    return None
+                held.change(changed)
+                del changed
+            # Each piece is let go once it is sent: joined and framed in one, 8 MiB held would be 25 for a while.
+            held.pieces.reverse()
+            first = held.pieces.pop() if held.pieces else b""
+            last = ended and not held.pieces
+            self._begin(ex, route, response, length, first, last)
+            if last:
                 return None
-            parts = [changed]
-        # Each piece is let go once it is sent: joined and framed in one, 8 MiB held would be 25 for a while.
-        parts.reverse()
-        first = parts.pop() if parts else b""
-        last = ended and not parts
-        self._begin(ex, route, response, length, first, last)
-        if not last:
+            del first
             if response.length is not None:
-                await self._stream(ex, parts, body, limit, route)
+                await self._stream(ex, held, body, ended, limit, route)
                 return None
             self._streams.begin(ex)
             try:
-                await self._stream(ex, parts, body, limit, route)
+                await self._stream(ex, held, body, ended, limit, route)
             finally:
                 self._streams.end(ex)
-        return None
+            return None
+        finally:
+            held.let_go()
 
-    async def _hold(self, body: Body, bound: ResponseBound, limit: int, parts: list[bytes]) -> bool:
-        """Gather in `parts` what comes until it is decided; whether that is all. Raises BodyBroken."""
+    async def _hold(self, body: Body, bound: ResponseBound, limit: int, held: Held) -> bool:
+        """Gather in `held` what comes until it is decided; whether that is all. Raises BodyBroken."""
         size = 0
         most = limit if bound.hold == "always" else min(limit, MAX_HELD)
-        try:
-            while size <= most:
-                data = await self._read(body, None if bound.hold == "always" else PAUSE)
-                if not data:
-                    return data is not None
-                parts.append(data)
-                size += len(data)
-                self._held.now += len(data)
-                if self._held.now > self._held.most and bound.hold != "always":
-                    break
-        finally:
-            self._held.now -= size
+        while size <= most:
+            data = await self._read(body, None if bound.hold == "always" else PAUSE)
+            if not data:
+                return data is not None
+            held.add(data)
+            size += len(data)
+            if self._held.now > self._held.most and bound.hold != "always":
+                break
         return False
 
     async def _read(self, body: Body, pause: float | None) -> bytes | None:
@@ -163,22 +202,24 @@ class Relay:
         ex.bytes_sent = len(first)
 
     async def _stream(
-        self, ex: Exchange, held: list[bytes], body: Body, limit: int | None, route: Route
+        self, ex: Exchange, held: Held, body: Body, ended: bool, limit: int | None, route: Route
     ) -> None:
-        """What is `held` (the last first), then the rest of the body as it comes.
+        """What is `held` (the last piece first), then the rest of the body as it comes, unless it has `ended`.
 
         What breaks now can only be told by breaking the answer off.
         """
         transforms = route.chain.on_body
         door = ex.door
-        last = False
+        last = ended
         try:
             # Before the next is read: a caller who takes nothing is to have as little as possible waiting here.
             await door.write(b"")
-            while held:
-                data = held.pop()
+            held.sent(ex.bytes_sent)
+            while held.pieces:
+                data = held.pieces.pop()
                 ex.bytes_sent += len(data)
                 await door.write(data)
+                held.sent(len(data))
             while not last:
                 data = await body.read()
                 last = not data

@@ -73,7 +73,8 @@ class ProcessSettings:
         256 * 1024 * 1024,
         unit="bytes",
         where="process",
-        help="Answers held back in all until their size is known; beyond it they stream.",
+        help="Answers held back in all until their size is known and their callers have taken them; beyond it they "
+        "stream, but for those that `proxyStreaming: never` holds.",
     )
     journal_batch: int = setting(
         values.whole(1, 10_000), 500, unit="rows", where="journal", help="Most rows in one transaction."
