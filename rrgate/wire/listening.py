@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
 from rrgate.settings import Settings
+from rrgate.wire.gone_peers import notice_gone
 
 BACKLOG = 1024
 """Connections that may wait to be accepted, where the endpoint does not say: with Twisted's 50, of a thousand callers
@@ -20,7 +21,9 @@ that come at once most wait a second for their system to try again."""
 
 
 def listen_now(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
-    """Listen at `endpoint`. Raises what listening raises, `CannotListenError` for a taken port."""
+    """Listen at `endpoint`; callers that are gone are noticed. Raises what listening raises, `CannotListenError` for a
+    taken port.
+    """
     result: list[Any] = []
     serverFromString(reactor, _with_backlog(endpoint)).listen(factory).addBoth(result.append)
     if not result:
@@ -29,6 +32,7 @@ def listen_now(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListe
     if isinstance(result[0], Failure):
         result[0].raiseException()
     port: IListeningPort = result[0]
+    notice_gone(port)
     return port
 
 

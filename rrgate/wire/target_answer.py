@@ -19,6 +19,7 @@ from rrgate.websocket.handshake import SWITCHING
 from rrgate.websocket.stream import Stream, SwitchedResponse
 from rrgate.wire.answer_head import CLOSE, AnswerBroken, AnswerHead, judge_answer_head
 from rrgate.wire.framing import ChunkedFramer, CloseFramer, Framer, FramingError, LengthFramer
+from rrgate.wire.gone_peers import notice_gone
 from rrgate.wire.switching import Opening
 from rrgate.wire.target_transport import CLOSING, TargetTransport
 
@@ -144,6 +145,7 @@ class TargetAnswer(TargetTransport):
             body = self._body = Body(self)
             if _streams(head):
                 self._idle_timeout = None
+                notice_gone(self.transport)
             if head.length is None:
                 self._framer = ChunkedFramer()
             elif head.length == CLOSE:
