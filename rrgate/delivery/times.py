@@ -35,11 +35,13 @@ class DeliveryTime:
         """The time of the queue that is open in a transaction; every process of one boot has the same."""
         boot = boot_id()
         known = connection.execute("SELECT boot, offset FROM times").fetchone()
-        if known is not None and known[0] == boot:
+        if known is not None and known[0] == boot and boot:
             return cls(boottime, known[1])
         since = int(boottime() * 1000)
         # A machine may start with a clock that is behind: what waits would wait for that, too.
         offset = max(int(wall() * 1000), _last(connection)) - since
+        if known is not None and known[0] == boot:
+            offset = max(offset, known[1])  # it may be the same start, and then it does not go back
         connection.execute("INSERT OR REPLACE INTO times (id, boot, offset) VALUES (1, ?, ?)", (boot, offset))
         return cls(boottime, offset)
 
@@ -60,7 +62,7 @@ def boottime() -> float:
 
 
 def boot_id() -> str:
-    """What tells this start of the machine from any other; empty where the system does not say, which tells none."""
+    """What tells this start of the machine from any other; empty where the system does not say (in a sandbox, say)."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:

@@ -1,14 +1,14 @@
 """`Worker`: delivers what the queue holds: whose turn it is, and when.
 
-Belongs here: the turns, their bounds, waiting, taking over at the start, and the end of it all. Does not: what is done
-in a turn (courier.py), the order of proxies (lanes.py), rows (table.py).
+Belongs here: the turns, waiting, taking over at the start, and the end of it all. Does not: what is done in a turn
+(courier.py), the order of proxies (lanes.py), their bounds (shares.py), rows (table.py).
 One process of a node delivers: the one that holds a lock.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from rrgate.delivery.courier import Courier
 from rrgate.delivery.lanes import Lanes
 from rrgate.delivery.pausing import Pause
 from rrgate.delivery.queue import Queue
+from rrgate.delivery.shares import Share, Shares
 from rrgate.delivery.table import Due, Row
 from rrgate.directory import Directory
 from rrgate.store.errors import StoreError
@@ -36,8 +37,6 @@ AGAIN: Final = 1.0
 TIDY: Final = 60.0
 TIDY_ON: Final = 0.05
 """Seconds until more is removed of what is old, where there was some."""
-LONGEST_HOLD: Final = 300.0
-"""Seconds for which a target is left alone, whatever it says: requests that wait have a window."""
 RECOVERED: Final = 100
 
 
@@ -56,24 +55,20 @@ class Worker:
         per_target: int,
         owns: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`in_flight`, `per_target`: attempts at one time; of callbacks, for each proxy. `owns`: whether this
-        process delivers from now on, asked until it does.
-        """
+        """`in_flight`, `per_target`: see Shares. `owns`: whether this process delivers from now on, asked until it
+        does."""
         self._queue = queue
-        self._directory = directory
         self._courier = courier
         self._calls_back = calls_back
         self._clock = clock
         self._in_flight = in_flight
-        self._per_target = per_target
+        self._shares = Shares(directory, clock, self._sooner, in_flight=in_flight, per_target=per_target)
         self._owns = owns
         self._lanes = Lanes()
         self._behind: set[str] = set()
         """Proxies that may have more on disk than is at hand."""
         self._claimed: set[int] = set()
         self._tasks: set[Task] = set()
-        self._at_target: Counter[str] = Counter()
-        self._held: dict[str, float] = {}
         self._timer: Any = None
         self._running = False
         self._owner = False
@@ -212,11 +207,15 @@ class Worker:
                 }
                 self._behind.update(proxy_id for proxy_id, lane in fresh.items() if len(lane) > LANE)
                 self._lanes.fill({proxy_id: lane[:LANE] for proxy_id, lane in fresh.items() if lane})
+                self._turn()  # not at the end: there may be more to look at for as long as requests are taken
+                await self._tidy()
                 if not self._again:
                     break
-            await self._tidy()
         except (sqlite3.Error, OSError) as error:
             self._pause.begin(error)
+        except Exception:
+            self._set_timer(LOOK)  # a bug of ours: nobody else looks again
+            raise
         finally:
             self._looking = False
         wait = LOOK
@@ -226,8 +225,6 @@ class Worker:
             wait = min(wait, max(0.001, (following - self._queue.now()) / 1000))
         self._set_timer(wait)
         self._turn()
-        if self._again:  # something was taken while it was tidied up
-            self.wake()
 
     async def _tidy(self) -> None:
         if self._clock.seconds() >= self._next_tidying and not self._pause.on:
@@ -242,15 +239,14 @@ class Worker:
             self._timer = self._clock.callLater(seconds, call or self.wake)
 
     def _turn(self) -> None:
-        while self._running and len(self._claimed) < self._in_flight:
+        while self._running and self._shares.left:
             if self._pause.on:
                 break  # it wakes this up when it is over
-            due = self._lanes.take(self._may)
+            due = self._lanes.take(self._shares.may)
             if due is None:
                 break
             self._claimed.add(due.id)
-            self._at_target[self._target_of(due.proxy_id)] += 1
-            self._spawn(self._deliver(due))
+            self._spawn(self._deliver(due, self._shares.begin(due.proxy_id)))
         if any(proxy_id not in self._lanes for proxy_id in self._behind):
             self.wake()
 
@@ -259,41 +255,19 @@ class Worker:
         if self._timer is None or not self._timer.active() or self._timer.getTime() > self._clock.seconds() + seconds:
             self._set_timer(max(0.001, seconds))
 
-    def _target_of(self, proxy_id: str) -> str:
-        if proxy_id.startswith(CALLBACKS):
-            return proxy_id
-        proxy = self._directory.proxies.get(proxy_id)
-        return "" if proxy is None else proxy.target_id
-
-    def _may(self, proxy_id: str) -> bool:
-        target_id = self._target_of(proxy_id)
-        held = self._held.get(target_id)
-        if held is not None:
-            left = held - self._clock.seconds()
-            if left > 0:
-                self._sooner(left)
-                return False
-            del self._held[target_id]
-        return self._at_target[target_id] < self._per_target
-
     # One request.
 
-    async def _deliver(self, due: Due) -> None:
-        target_id = self._target_of(due.proxy_id)
+    async def _deliver(self, due: Due, share: Share) -> None:
         try:
             courier = self._calls_back if due.proxy_id.startswith(CALLBACKS) else self._courier
             hold = await courier.deliver(due, self._pause.wait_out)
             if hold:
-                # The target's other requests are held back too.
-                until = self._clock.seconds() + min(hold, LONGEST_HOLD)
-                self._held[target_id] = max(until, self._held.get(target_id, 0.0))
+                self._shares.hold(share, hold)
         except (sqlite3.Error, OSError, StoreError) as error:
             self._pause.begin(error)
         finally:
             self._claimed.discard(due.id)
-            self._at_target[target_id] -= 1
-            if not self._at_target[target_id]:
-                del self._at_target[target_id]
+            self._shares.end(share)
         if due.proxy_id in self._lanes and not self._queue.callback_made:
             self._turn()
         else:

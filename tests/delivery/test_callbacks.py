@@ -170,6 +170,16 @@ def test_a_receiver_that_never_answers_is_given_up_within_the_window(gateway: Me
     assert (callback["state"], callback["message"]) == ("exhausted", "the server does not answer")
 
 
+def test_a_receiver_has_twenty_seconds(gateway: MemoryGateway) -> None:
+    proxy = proxy_of(gateway)
+    gateway.outside.after = None
+    send(gateway, proxy, headers=BACK)
+    gateway.clock.advance(19.9)
+    assert len(gateway.outside.calls) == 1
+    gateway.clock.advance(1.2)
+    assert len(gateway.outside.calls) == 2, "a second after the first one"
+
+
 def test_a_callback_survives_a_crash_in_its_middle(gateway: MemoryGateway) -> None:
     proxy = proxy_of(gateway)
     gateway.outside.after = None

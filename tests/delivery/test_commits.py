@@ -13,7 +13,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import DeferredList
 
-from rrgate.delivery import new_rows, states, table
+from rrgate.delivery import new_rows, states, table, times
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
@@ -176,6 +176,24 @@ def test_the_time_does_not_go_back_when_the_machine_is_started_again_with_a_cloc
             connection.execute("UPDATE times SET boot = 'the boot before'")
             again = DeliveryTime.of(connection, lambda: 1_700_000_000.0 - 86_400)()
         assert now + hours * hour <= again < now + hours * hour + 60_000
+    database.close()
+
+
+def test_the_time_does_not_go_back_where_nothing_tells_that_the_machine_was_started_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, up = open_migrated(file, migrations, synchronous="FULL"), [500_000.0]
+    monkeypatch.setattr(times, "boot_id", lambda: "")
+    monkeypatch.setattr(times, "boottime", lambda: up[0])
+
+    def now(wall: float) -> float:
+        with transaction(database) as connection:
+            return DeliveryTime.of(connection, lambda: wall)() / 1000
+
+    assert now(1_700_000_000.0) == 1_700_000_000.0
+    assert now(5.0) == 1_700_000_000.0, "a wall clock that is set back changes nothing"
+    up[0] = 20.0
+    assert now(1_700_000_060.0) == 1_700_000_060.0
     database.close()
 
 

@@ -278,6 +278,14 @@ def test_a_delay_puts_the_first_attempt_off_and_the_window_too(gateway: MemoryGa
     assert status(gateway, proxy, request_id)["status"] == "succeeded"
 
 
+def test_a_delay_may_be_a_week(gateway: MemoryGateway) -> None:
+    send(gateway, gateway.proxy(caller=CALLER), headers={"requestrocket-delay": "604800"})
+    gateway.clock.advance(604_799)
+    assert gateway.target.received == []
+    gateway.clock.advance(2)
+    assert len(gateway.target.received) == 1
+
+
 @pytest.mark.parametrize("wrong", ["-1", "1.5", "soon", "604801", "99999999999"])
 def test_a_delay_that_is_none_is_refused(gateway: MemoryGateway, wrong: str) -> None:
     proxy = gateway.proxy(caller=CALLER)
@@ -322,6 +330,17 @@ def test_the_log_has_one_record_that_is_replaced_at_the_end(gateway: MemoryGatew
     assert ended["attempts"] == 2
     assert ended["processedAt"] == begun["processedAt"]
     assert 0 < ended["proxyData"]["duration"] <= 3
+
+
+def test_it_counts_once_for_limits_and_neither_attempts_nor_its_status_do(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER, proxyMaxRequestsPerDay=2)
+    gateway.target.says = answers(503, 503, 200)
+    request_id = send(gateway, proxy)
+    gateway.clock.advance(10)
+    assert len(status(gateway, proxy, request_id)["attempts"]) == 3
+    send(gateway, proxy)
+    assert status(gateway, proxy, request_id)["status"] == "succeeded"
+    assert gateway.call("POST", proxy, "/", {"X-Api-Key": KEY}, b"", api="async").answer.status == 429
 
 
 def test_what_a_gateway_left_in_the_middle_is_sent_again_only_if_that_is_safe(gateway: MemoryGateway) -> None:
@@ -551,9 +570,9 @@ def test_a_policy_that_fails_makes_a_dead_letter() -> None:
     assert [event.kind for event in gateway.events] == ["plugin-fault", "delivery-exhausted"]
 
 
-def keyed(gateway: MemoryGateway, proxy: Proxy, body: bytes, *, path: str = "/pay", caller: str = KEY) -> Any:
-    headers = {"X-Api-Key": caller, "Idempotency-Key": "order-7"}
-    return gateway.call("POST", proxy, path, headers, body, api="async").answer
+def keyed(gateway: MemoryGateway, proxy: Proxy, body: bytes, *, path: str = "/pay", method: str = "POST") -> Any:
+    headers = {"X-Api-Key": KEY, "Idempotency-Key": "order-7"}
+    return gateway.call(method, proxy, path, headers, body, api="async").answer
 
 
 def test_a_key_that_comes_again_is_the_first_request(gateway: MemoryGateway) -> None:
@@ -567,11 +586,14 @@ def test_a_key_that_comes_again_is_the_first_request(gateway: MemoryGateway) -> 
     assert len(gateway.target.received) == 1
 
 
-def test_a_key_of_another_request_is_refused(gateway: MemoryGateway) -> None:
+@pytest.mark.parametrize(
+    ("body", "another"),
+    [(b"8", {}), (b"7", {"path": "/pay?twice"}), (b"7", {"path": "/pay/"}), (b"7", {"method": "PUT"})],
+)
+def test_a_key_of_another_request_is_refused(gateway: MemoryGateway, body: bytes, another: dict[str, str]) -> None:
     proxy = gateway.proxy(caller=CALLER)
     keyed(gateway, proxy, b"7")
-    assert keyed(gateway, proxy, b"8").status == 422
-    assert keyed(gateway, proxy, b"7", path="/pay?twice").status == 422
+    assert keyed(gateway, proxy, body, **another).status == 422
     gateway.clock.advance(60)
     assert len(gateway.target.received) == 1
 

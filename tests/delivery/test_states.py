@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from itertools import product
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -140,3 +145,30 @@ def test_a_last_attempt_that_is_a_little_late_is_made(timeout: float, window: in
 def test_a_short_window_has_room_for_a_retry() -> None:
     after = states.answered(sending(window=4_000), 100, Outcome.TRANSIENT, 500, states.margin_of(30, 4_000))
     assert after.due_at == 600
+
+
+def test_the_drawing_in_the_docs_has_every_way_and_no_other() -> None:
+    def ways(before: Progress) -> list[Progress]:
+        found = []
+        for step in (
+            lambda: states.begun(before, 0),
+            lambda: states.begun(before, WINDOW),
+            *(lambda outcome=outcome: states.answered(before, 0, outcome, 5, 0) for outcome in Outcome),
+            lambda: states.answered(before, 0, Outcome.TRANSIENT, None, 0),
+            lambda: states.crashed(before, 0),
+            lambda: states.cancelled(before),
+            lambda: states.undeliverable(before),
+            lambda: states.replayed(before, 0, WINDOW),
+        ):
+            with suppress(states.WrongState):
+                found.append(step())
+        return found
+
+    starts = [
+        Progress(state, 1, 0, 0 if state in PENDING else None, WINDOW, False, repeatable)
+        for state, repeatable in product(State, (True, False))
+    ]
+    real = {(before.state.value, after.state.value) for before in starts for after in ways(before)}
+    real |= {("[*]", "queued"), *((state.value, "[*]") for state in ENDED)}
+    page = (Path(__file__).parents[2] / "docs" / "async.md").read_text()
+    assert set(re.findall(r"^    (\S+) --> (\w+|\[\*\])", page, re.MULTILINE)) == real

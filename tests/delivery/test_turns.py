@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from rrgate.delivery.lanes import Lanes
 from rrgate.delivery.table import Due
@@ -20,7 +20,6 @@ from tests.delivery.test_backlog import wait
 from tests.delivery.test_delivering import CALLER, send
 
 MANY = 3 * LANE
-
 
 
 class Looks:
@@ -45,10 +44,15 @@ class Looks:
 
     def end(self) -> None:
         """Those that have begun, and those that they bring about."""
-        assert self._begun, "there is none"
+        self.end_one()
         while self._begun:
-            self._begun.popleft()()
-            self._gateway.clock.settle()
+            self.end_one()
+
+    def end_one(self) -> None:
+        """The one that has begun first."""
+        assert self._begun, "there is none"
+        self._begun.popleft()()
+        self._gateway.clock.settle()
 
 
 @pytest.fixture
@@ -90,6 +94,26 @@ def test_one_that_is_taken_during_a_look_that_does_not_see_it_is_sent_after_it(
     send(gateway, proxy)
     looks.end()
     assert len(gateway.target.received) == 4
+
+
+def test_looks_that_never_end_hold_nothing_up(gateway: MemoryGateway, looks: Looks) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    looks.take_time()
+    send(gateway, proxy)
+    for _ in range(5):
+        send(gateway, proxy, headers={"requestrocket-delay": "3600"})
+        looks.end_one()
+    assert len(gateway.target.received) == 1, "anybody can send what is to be looked at once more"
+
+
+def test_a_look_that_fails_for_a_bug_is_not_the_last(gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    send(gateway, proxy, headers={"requestrocket-delay": "1"})
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway.delivery.queue, "due", lambda most: fail(LookupError("a bug")))
+        gateway.clock.advance(2)
+    gateway.clock.advance(LOOK)
+    assert len(gateway.target.received) == 1
 
 
 def test_as_many_are_sent_as_may_be(gateway: MemoryGateway) -> None:
