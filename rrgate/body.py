@@ -107,6 +107,7 @@ class Body:
         self.received += len(data)
         if self.limit is not None and self.received > self.limit:
             self.fail(BodyTooLarge(self.limit))
+            self._cut_off()
             return
         if self.kept is not None:
             self._keep(data)
@@ -135,6 +136,11 @@ class Body:
         """It has ended, and no longer holds its source, which may hold it."""
         self._source = None
 
+    def _cut_off(self) -> None:
+        # Now, as long as its connection is at it: later that may be at another message.
+        if self._source is not None:
+            self._source.abandon_body()
+
     def _wake(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
@@ -158,16 +164,19 @@ class Body:
     def bound(self, limit: int) -> None:
         """Fail with `BodyTooLarge` when more than `limit` bytes have come in all; the lowest bound set holds.
 
-        A body that is over it already, whole or not, fails now, and nothing of it is read.
+        A body that is over it already, whole or not, fails now, and nothing of it is read. Its rest is abandoned.
         """
         if self.limit is None or limit < self.limit:
             self.limit = limit
             if self.received > limit and self._error is None:
                 self._chunks.clear()
                 self.buffered = 0
+                was_coming = not self.ended
                 self.ended = True
                 self._error = BodyTooLarge(limit)
                 self._wake()
+                if was_coming:
+                    self._cut_off()
 
     def take(self) -> bytes:
         """What is here now, possibly nothing; the source runs on. Raises what `fail` was given, if nothing is left."""

@@ -154,6 +154,21 @@ def test_a_body_at_its_bound_passes_and_one_byte_more_fails() -> None:
     assert isinstance(Reading(body.read()).error, BodyTooLarge)
 
 
+def test_the_rest_of_one_that_is_too_long_is_abandoned_as_long_as_it_comes() -> None:
+    body, source = body_of(b"12345")
+    body.bound(6)
+    body.feed(b"67")
+    assert source.told == ["abandon"]
+    body, source = body_of(b"12345")
+    body.bound(4)
+    assert source.told == ["abandon"]
+    body, source = body_of(b"12345")
+    body.end()
+    body.bound(4)
+    body.abandon()
+    assert source.told == []
+
+
 def test_the_lowest_bound_holds() -> None:
     body, _ = body_of()
     body.bound(10)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError
 
-from rrgate.body import HIGH_WATER, Body
+from rrgate.body import HIGH_WATER, Body, BodyTooLarge
 from rrgate.messages import InjectionError, Reply, ResponseBound, TargetRequest
 from rrgate.waiting import Task, Waiter
 from rrgate.wire.dialer import CannotConnect
@@ -472,6 +472,24 @@ def test_a_connection_whose_answer_was_cut_off_inside_its_last_bytes_is_not_kept
     assert end.transport.aborted
     assert caller.transport.aborted
     assert (caller.answers()[0].body, caller.answers()[0].whole) == (b"abc", False)
+    assert gateway.pool._idle.get(("a",), []) == []
+
+
+def test_a_target_whose_answer_is_over_its_readers_bound_is_cut_off_at_once() -> None:
+    gateway = MemoryGateway()
+
+    async def whole(ex: Any, route: Any, response: Any) -> Reply:
+        try:
+            await response.body.whole(3)
+        except BodyTooLarge:
+            return Reply(502, "too large", "target-unreachable")
+        raise AssertionError("it is longer")
+
+    gateway.relay.pass_on = whole  # type: ignore[method-assign]  # as a plugin reads it that answers by itself
+    caller = gateway.caller().send(request())
+    gateway.ends[0].say(CHUNKED, b"2\r\nab\r\n", b"4\r\ncdef\r\n0\r\n\r\n")
+    assert [answer.status for answer in caller.answers()] == [502]
+    assert gateway.ends[0].transport.aborted
     assert gateway.pool._idle.get(("a",), []) == []
 
 
