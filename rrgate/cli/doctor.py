@@ -65,7 +65,11 @@ def examine(data: Path, config: Path | None) -> Iterator[Finding]:
         yield Finding(f"plugins of {whose} load: {len(names)} names of auth types")
     except PluginLoadError as error:
         yield Finding(str(error), "repair or uninstall this plugin")
-    yield from _state(data, registry, settings)
+    try:
+        yield from _state(data, registry, settings)
+    except OSError as error:
+        what = f"{error.filename or data}: {error.strerror or error}"
+        yield Finding(what, "run this as the gateway's user; look at the file, its owner and its disk")
     if settings is not None:
         yield from _port("gateway listener", settings.listen, data)
         yield from _port("Core API listener", settings.core_listen, data)
@@ -106,8 +110,12 @@ def _modes(data: Path) -> Iterator[Finding]:
     if data.stat().st_mode & 0o077:
         yield Finding(f"{data} is open to others", f"run: chmod 700 {data}", wrong=False)
     for path in sorted(data.iterdir()):
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if path.is_file() and mode & 0o077:
+        try:
+            found = path.stat().st_mode
+        except FileNotFoundError:
+            continue  # such as SQLite's beside a running gateway, which come and go
+        mode = stat.S_IMODE(found)
+        if stat.S_ISREG(found) and mode & 0o077:
             yield Finding(f"{path} is open to others (mode {mode:04o})", f"run: chmod 600 {path}")
 
 

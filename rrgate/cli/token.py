@@ -17,15 +17,24 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from rrgate.cli.audit import token_ended, token_made
 from rrgate.cli.options import config_option, data_option, opened, told_plainly
 from rrgate.ids import new_id
 from rrgate.model import Token, User
 from rrgate.model.user import new_token
+from rrgate.model.values import name as checked_name
 
 _DAY = 86_400_000
+
+
+def _name(ctx: click.Context, option: click.Parameter, value: str) -> str:
+    """As the Core API takes it, which shows it too."""
+    try:
+        return checked_name(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, option) from None
 
 
 @click.group()
@@ -37,7 +46,7 @@ def token() -> None:
 @data_option
 @config_option
 @click.option("--user", "user_id", help="Whose token; if not given, the first operator's.")
-@click.option("--name", default="by hand", show_default=True, help="What it is for.")
+@click.option("--name", default="by hand", show_default=True, callback=_name, help="What it is for.")
 @click.option("--days", type=click.IntRange(1, 36_500), help="Days until it expires; if not given, never.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with tokenId, userId and userToken.")
 def new(data: Path, config: Path | None, user_id: str | None, name: str, days: int | None, as_json: bool) -> None:
@@ -69,11 +78,12 @@ def list_tokens(data: Path, config: Path | None) -> None:
     """List the tokens: whose, what for, until when; never the tokens themselves."""
     with told_plainly(), closing(opened(data, config)) as store:
         tokens = store.load_tokens()
-    table = Table("token id", "user id", "name", "made", "expires", box=None)
+    ids = (Column("token id", no_wrap=True), Column("user id", no_wrap=True))
+    table = Table(*ids, "name", "made", "expires", box=None)
     for known in tokens:
         expires = "never" if known.expires_at is None else _day(known.expires_at)
         table.add_row(known.id, known.user_id, _printable(known.name), _day(known.created_at), expires)
-    # Wide enough for both ids wherever it is printed: a cut id could not be revoked.
+    # Wide enough for both ids wherever it is printed, and a long name gives way: a cut id could not be revoked.
     console = Console(highlight=False, markup=False)
     console.width = max(console.width, 140)
     console.print(table)

@@ -5,6 +5,7 @@ Belongs here: one illness a test. Does not: what each check reads (tests/store/)
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
@@ -100,6 +101,26 @@ def found(run: Run, data: Path, config: Path) -> str:
 
 def test_no_state(run: Run, data: Path, config: Path) -> None:
     assert f"→ make one with: rrgate init --data {data}" in found(run, data, config)
+
+
+def test_a_folder_that_may_not_be_searched(
+    run: Run, data: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    text = found(run, data, config)
+    assert f"{data / 'rrgate.db'}: Permission denied" in text
+    assert "→ run this as the gateway's user; look at the file, its owner and its disk" in text
+    assert "gateway listener" in text
+
+
+def test_a_file_that_is_gone_when_it_is_looked_at(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    # As SQLite's are, beside a running gateway.
+    (data / "rrgate.db-journal").symlink_to(data / "nothing")
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == 0, result.output
 
 
 def test_a_missing_open_or_wrong_key(run: Run, first: dict[str, str], data: Path, config: Path) -> None:

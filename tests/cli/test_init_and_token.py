@@ -19,6 +19,8 @@ import pytest
 
 from rrgate.store import Member, Store, StoreError
 
+Run = Callable[..., Any]
+
 TOKEN = re.compile(r"u-[A-Za-z0-9_-]{43}\Z")
 
 
@@ -38,7 +40,7 @@ def test_init_prints_exactly_one_object(first: dict[str, str], data: Path) -> No
     assert [client.id for client in loaded.clients] == [first["clientId"]]
 
 
-def test_init_for_people(run: Callable[..., Any], data: Path) -> None:
+def test_init_for_people(run: Run, data: Path) -> None:
     result = run("init", "--data", data)
     assert result.exit_code == 0
     assert len(re.findall(r"u-[A-Za-z0-9_-]{43}", result.stdout)) == 1
@@ -56,7 +58,7 @@ def test_only_the_keyed_hash_is_stored(first: dict[str, str], data: Path) -> Non
     store.close()
 
 
-def test_init_refuses_what_is_not_empty(run: Callable[..., Any], first: dict[str, str], data: Path) -> None:
+def test_init_refuses_what_is_not_empty(run: Run, first: dict[str, str], data: Path) -> None:
     before = {path.name: path.read_bytes() for path in data.iterdir()}
     result = run("init", "--data", data)
     assert result.exit_code == 1
@@ -65,7 +67,7 @@ def test_init_refuses_what_is_not_empty(run: Callable[..., Any], first: dict[str
     assert {path.name: path.read_bytes() for path in data.iterdir()} == before
 
 
-def test_init_leaves_nothing_half_made(run: Callable[..., Any], data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_leaves_nothing_half_made(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*nouns: object, **audit: object) -> None:
         raise StoreError("no space")
 
@@ -79,7 +81,7 @@ def test_init_leaves_nothing_half_made(run: Callable[..., Any], data: Path, monk
     assert os.listdir(data) == []
 
 
-def test_init_where_it_may_not_write(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_init_where_it_may_not_write(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = run("init", "--data", tmp_path / "file" / "state")
     assert result.exit_code == 1
@@ -95,8 +97,8 @@ def test_two_inits_at_once(data: Path) -> None:
     assert [user.id for user in stored(data).users] == [won["userId"]]
 
 
-def test_tokens_are_made_listed_and_revoked(run: Callable[..., Any], first: dict[str, str], data: Path) -> None:
-    result = run("token", "new", "--data", data, "--name", "[red]ci[/red]\x1b", "--days", 2, "--json")
+def test_tokens_are_made_listed_and_revoked(run: Run, first: dict[str, str], data: Path) -> None:
+    result = run("token", "new", "--data", data, "--name", "[red]ci[/red]\u202e", "--days", 2, "--json")
     made = json.loads(result.stdout)
     assert list(made) == ["tokenId", "userId", "userToken"]
     assert made["userId"] == first["userId"]
@@ -120,7 +122,7 @@ def test_tokens_are_made_listed_and_revoked(run: Callable[..., Any], first: dict
     assert made["tokenId"] not in {token.id for token in stored(data).tokens}
 
 
-def test_token_mistakes(run: Callable[..., Any], first: dict[str, str], data: Path) -> None:
+def test_token_mistakes(run: Run, first: dict[str, str], data: Path) -> None:
     wrong_user = run("token", "new", "--data", data, "--user", "nobody")
     assert wrong_user.exit_code == 1
     assert first["userId"] in wrong_user.stderr
@@ -133,7 +135,22 @@ def test_token_mistakes(run: Callable[..., Any], first: dict[str, str], data: Pa
     assert "rrgate init" in no_state.stderr
 
 
-def test_a_running_store_sees_new_tokens(run: Callable[..., Any], first: dict[str, str], data: Path) -> None:
+@pytest.mark.parametrize("name", ["", " ", "x" * 201, "two\nlines", "\x1b[31m"])
+def test_a_name_that_the_core_api_would_not_take(run: Run, first: dict[str, str], data: Path, name: str) -> None:
+    refused = run("token", "new", "--data", data, "--name", name)
+    assert refused.exit_code == 2
+    assert "--name" in refused.stderr
+    assert [token.name for token in stored(data).tokens] == ["init"]
+
+
+def test_no_name_is_so_long_that_an_id_is_cut(run: Run, first: dict[str, str], data: Path) -> None:
+    made = json.loads(run("token", "new", "--data", data, "--name", "x" * 200, "--days", 2, "--json").stdout)
+    listed = run("token", "list", "--data", data).stdout
+    assert made["tokenId"] in listed
+    assert listed.count(first["userId"]) == 2
+
+
+def test_a_running_store_sees_new_tokens(run: Run, first: dict[str, str], data: Path) -> None:
     store = Store.open(data)
     store.load()
     made = run("token", "new", "--data", data).stdout.strip()
