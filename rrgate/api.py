@@ -22,7 +22,7 @@ from rrgate.boot_values import Event, Page, PageRequest
 from rrgate.config_values import ConfigError, NoConfig, Problem, documented, secret
 from rrgate.counting_values import Counter, CountersError, Counts, CountsRequests, Limit, Quota, Reached, Taken, Window
 from rrgate.exchange import Exchange
-from rrgate.json_text import json_text
+from rrgate.json_text import json_text, without_strings
 from rrgate.messages import (
     Denied,
     Explained,
@@ -158,6 +158,7 @@ __all__ = [
     "private_key_of_pem",
     "retry_after",
     "secret",
+    "without_strings",
 ]
 
 hookimpl = HookimplMarker("rrgate")

@@ -1,14 +1,15 @@
 """JSON that keeps numbers as they were written: `1.10` stays `1.10`, and a number of 40 digits keeps them all.
 
-Belongs here: reading, the way back to text, and comparing two values. Does not: what is strict
-(core/bodies.py), or what a field may hold (structuring.py).
+Belongs here: reading, what can be counted before that, the way back to text, and comparing two values. Does not: what
+is strict (core/bodies.py), or what a field may hold (structuring.py).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 
 class WrittenNumber(float):
@@ -50,6 +51,19 @@ def read_json(
 
 _DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_whole)
 """Kept for rows of the store: to make it takes longer than a row (5.8 µs in place of 3.2)."""
+
+
+def without_strings(text: bytes) -> bytes:
+    """JSON without its strings, so that its commas and brackets can be counted before anybody reads it.
+
+    In linear time whatever `text` is: one that is no JSON may have a string that does not end, which is left out, too.
+    """
+    return _STRING.sub(b"", text)
+
+
+# It matches wherever a string begins. Did it not where the end is missing, each `\"` would begin one that is looked
+# through to the end of the text, which takes hours for a megabyte of them.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 def json_text(value: Any, *, ascii: bool = False, sort: bool = False) -> str:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rrgate.json_text import WrittenNumber, json_text, read_json, same_json
+from rrgate.json_text import WrittenNumber, json_text, read_json, same_json, without_strings
 
 NUMBERS = (
     "0", "-0", "7", "-7", "1.10", "1.1", "0.0", "-0.0", "1e5", "1E5", "1e+05", "1.0E-400", "1e400", "100000.0",
@@ -114,3 +114,34 @@ def test_what_is_not_the_same(one: str, other: str) -> None:
 
 def test_what_is_the_same() -> None:
     assert same_json(read_json('{"a": 1.10, "b": [true, {"c": null}]}'), read_json('{"b":[true,{"c":null}],"a":1.10}'))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (b'{"a": "[,", "b": [1, ""]}', b"{: , : [1, ]}"),
+        (rb'["\"[", "\\", ["\\\""]]', b"[, , []]"),
+        # What does not end goes on to the end, and no escaped quotation mark begins another.
+        (b'[1, "a, b', b"[1, "),
+        (b'["' + b'\\"' * 5, b"["),
+        (b'["' + b'\\"' * 5 + b"\\", b"["),
+        (b'["' + b'\\"' * 5 + b"\\\n", b"["),
+        (b'["' + b'\\"' * 5 + b"\n\xff", b"["),
+    ],
+)
+def test_without_strings(text: bytes, left: bytes) -> None:
+    assert without_strings(text) == left
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(DOCUMENTS, st.booleans())
+def test_what_is_left_without_strings_is_the_structure(document: Any, ascii: bool) -> None:
+    def structure(value: Any) -> str:
+        if isinstance(value, dict):
+            return "{" + ",".join(":" + structure(each) for each in value.values()) + "}"
+        if isinstance(value, list):
+            return "[" + ",".join(map(structure, value)) + "]"
+        return "" if isinstance(value, str) else json_text(value)
+
+    text = json_text(document, ascii=ascii)
+    assert without_strings(text.encode("utf-8", "surrogatepass")).decode() == structure(document)

@@ -6,7 +6,6 @@ Belongs here: decoding, reading and writing within bounds. Does not: what is lef
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
@@ -14,7 +13,7 @@ from typing import Any, Final, NoReturn
 import orjson
 from attrs import frozen
 
-from rrgate.api import json_text
+from rrgate.api import json_text, without_strings
 from rrgate_plugins.filters.comparing import Run, TooMuchWork
 from rrgate_plugins.filters.pruning import Stage
 
@@ -79,14 +78,13 @@ def _decoded(body: bytes, coding: bytes, bounds: Bounds) -> bytes:
     return body
 
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 def _read(body: bytes, bounds: Bounds) -> Any:
     """Of a name that an object has twice the last value counts: what it was written for is not known, and what is
     answered has it once."""
-    if body.count(b",") >= bounds.values and _STRING.sub(b"", body).count(b",") >= bounds.values:
+    if body.count(b",") >= bounds.values and without_strings(body).count(b",") >= bounds.values:
         raise TooMuch(f"it has more than {bounds.values} values")
     text = body.removeprefix(_BOM).decode("utf-8")
     return json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_no_constant)

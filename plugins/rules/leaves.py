@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isinf
 from typing import Any, Final, NamedTuple, NoReturn
 
+from rrgate.api import without_strings
+
 LARGEST_BODY: Final = 1024 * 1024
 """Bytes of a body that rules look at."""
 MOST_LEAVES: Final = 10_000
@@ -62,7 +64,7 @@ def leaves_of_body(body: bytes) -> Leaves | None:
     if not body:
         return NONE
     try:
-        return _gathered(_every(_read(body.decode("utf-8")), arrays_as_values=False))
+        return _gathered(_every(_read(body), arrays_as_values=False))
     except (ValueError, RecursionError):
         return None
 
@@ -84,9 +86,9 @@ class _Number(str):
     __slots__ = ()
 
 
-def _read(text: str) -> Any:
+def _read(body: bytes) -> Any:
     """Raises ValueError and RecursionError."""
-    if text.count("[") > MOST_PARTS and _STRING.sub("", text).count("[") > MOST_PARTS:
+    if body.count(b"[") > MOST_PARTS and without_strings(body).count(b"[") > MOST_PARTS:
         raise Doubtful  # the reader tells of numbers and objects on the way, and of arrays only when it has made them
     count = 0
 
@@ -108,11 +110,12 @@ def _read(text: str) -> Any:
         return found
 
     return json.loads(
-        text, object_pairs_hook=members, parse_int=number, parse_float=number, parse_constant=_no_constant
+        body.decode("utf-8"),
+        object_pairs_hook=members,
+        parse_int=number,
+        parse_float=number,
+        parse_constant=_no_constant,
     )
-
-
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
 def _no_constant(_: str) -> NoReturn:

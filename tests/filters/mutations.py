@@ -105,7 +105,7 @@ DOCUMENTS = [
     ("(not unzip.eof or unzip.unused_data)", "not unzip.eof"),
     ("    if len(body) > bounds.size:", "    if False:"),
     ("    if body.count(b\",\") >= bounds.values and", "    if False and"),
-    ('and _STRING.sub(b"", body).count(b",") >= bounds.values', ""),
+    ('and without_strings(body).count(b",") >= bounds.values', ""),
     ("body.removeprefix(_BOM)", "body"),
     ('.decode("utf-8")\n    return json', '.decode("latin-1")\n    return json'),
     ("parse_float=_fraction", "parse_float=float"),
