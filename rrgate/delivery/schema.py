@@ -165,3 +165,22 @@ def step_0007_kept(database: Database) -> None:
         ("removed", "DELETE ON requests WHEN OLD.ended_at IS NOT NULL"),
     ):
         database.execute(f"CREATE TRIGGER kept_{name} AFTER {when} BEGIN {remove} END")
+
+
+@migrations()
+def step_0008_changes(database: Database) -> None:
+    """`changed`, `answered`: what is inserted into these views changes a request, or ends its attempt, so that one
+    statement does it for many."""
+    changed = "state, attempts, replayed_after, due_at, deadline, moved, repeatable, problem, ended_at, keep_until"
+    answered = "ended_at, status, problem, wait"
+    for view, table, columns, keys in (
+        ("changed", "requests", changed, ("id",)),
+        ("answered", "attempts", answered, ("request", "number")),
+    ):
+        new = ", ".join(f"NEW.{name}" for name in columns.split(", "))
+        those = " AND ".join(f"{key} = NEW.{key}" for key in keys)
+        database.execute(f"CREATE VIEW {view} AS SELECT {', '.join(keys)}, {columns} FROM {table}")
+        database.execute(
+            f"CREATE TRIGGER {view}_{table} INSTEAD OF INSERT ON {view} BEGIN "
+            f"UPDATE {table} SET ({columns}) = ({new}) WHERE {those}; END"
+        )

@@ -167,10 +167,11 @@ def begin_attempts(connection: sqlite3.Connection, begun: Sequence[tuple[int, in
 
 def end_attempts(connection: sqlite3.Connection, ended: Sequence[Ended]) -> None:
     """Attempts are over."""
-    connection.executemany(
-        "UPDATE attempts SET ended_at = ?3, status = ?4, problem = ?5, wait = ?6 WHERE request = ?1 AND number = ?2",
-        ended,
-    )
+    for some in pieces(ended):
+        connection.execute(
+            f"INSERT INTO answered (request, number, ended_at, status, problem, wait) {rows_of(6, len(some))}",
+            flat(some),
+        )
 
 
 def keep_answers(connection: sqlite3.Connection, sealed: Sequence[tuple[int, bytes]]) -> None:
@@ -243,7 +244,7 @@ def save_all(connection: sqlite3.Connection, changes: Sequence[Change], now: int
             over.append(before.id)
             if not dead:
                 never_again.append(before.id)
-        values.append((*columns(progress), problem, ended_at, keep_until, before.id))
+        values.append((before.id, *columns(progress), problem, ended_at, keep_until))
         rows.append(
             Row(
                 before.id,
@@ -257,8 +258,9 @@ def save_all(connection: sqlite3.Connection, changes: Sequence[Change], now: int
                 ended_at,
             )
         )
-    # Not one statement: what SQLite makes of UPDATE … FROM (VALUES …) costs as much as ten of these.
-    connection.executemany(_SAVE, values)
+    # Into a view: what SQLite makes of UPDATE … FROM (VALUES …) costs as much as ten updates.
+    for some in pieces(values):
+        connection.execute(f"{_SAVE} {rows_of(11, len(some))}", flat(some))
     for ended in pieces(over):
         untold.remember(connection, ended)
     for ended in pieces(never_again):
@@ -266,6 +268,4 @@ def save_all(connection: sqlite3.Connection, changes: Sequence[Change], now: int
     return rows
 
 
-_SAVE: Final = (
-    f"UPDATE requests SET ({PROGRESS}, problem, ended_at, keep_until) = ({', '.join('?' * 10)}) WHERE id = ?"
-)
+_SAVE: Final = f"INSERT INTO changed (id, {PROGRESS}, problem, ended_at, keep_until)"

@@ -61,7 +61,6 @@ class Worker:
         self._courier = courier
         self._calls_back = calls_back
         self._clock = clock
-        self._in_flight = in_flight
         self._shares = Shares(directory, clock, self._sooner, in_flight=in_flight, per_target=per_target)
         self._owns = owns
         self._lanes = Lanes()
@@ -200,7 +199,7 @@ class Worker:
             while True:
                 self._again = self._queue.callback_made = False
                 self._behind.clear()
-                lanes, following = await self._queue.due(LANE + self._in_flight)
+                lanes, following = await self._queue.due(LANE + len(self._claimed))
                 # What is claimed is due on disk until its attempt has begun.
                 fresh = {
                     proxy_id: [due for due in lane if due.id not in self._claimed] for proxy_id, lane in lanes.items()
