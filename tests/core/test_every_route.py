@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+from rrgate.core import bodies
 from rrgate.core.access import Or, Role, Who
+from rrgate.core.bodies import MOST_OF_STRANGERS
 from rrgate.core.routes import Route
 from rrgate.core.table import ROUTES
 from tests.core.doubles import Core
 from tests.core.every_id import made, path
+
+JSON = {"Content-Type": "application/json"}
 
 GUARDED = [route for route in ROUTES if route.needs is not Who.ANYBODY]
 WITH_BODY = [route for route in ROUTES if route.takes_body]
@@ -113,7 +117,8 @@ async def test_bodies_that_are_no_json_object(core: Core, route: Route) -> None:
         b'{"\\ud800": 1}',
         b'{"a": ' + b"1" * 5000 + b"}",
         b'{"a": ' + b"[" * 70 + b"]" * 70 + b"}",
-        b'{"a": ' + b"[" * 100_000,
+        b'{"a": ' + b"[" * 9_000,
+        b'{"a": ' + b"[" * 60_000,
         b'{"nothingKnowsThis": 1}',
     ):
         told = await core.ask(route.method, where, body=raw, headers={"Content-Type": "application/json"})
@@ -134,6 +139,40 @@ async def test_bodies_that_are_no_json_object(core: Core, route: Route) -> None:
 async def test_a_body_with_very_many_values_is_not_looked_at(core: Core, values: int, said: str) -> None:
     told = await core.ask("POST", "/clients", {"clientName": [{}, [1] * (values - 3)]})
     assert (told.status, list(told.problems.values())) == (400, [said])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"clientName": [' + b"[]," * 10_000 + b"[]]}",
+        b'{"clientName": [' + b"0," * 10_001 + b"0]}",
+        b'{"clientName": [' + b",".join([b"[" * 60 + b"]" * 60] * 200) + b"]}",
+        b'{"clientName": [' + b'"[",' * 10_001 + b'"["]}',
+    ],
+    ids=["arrays", "numbers", "arrays in arrays", "texts"],
+)
+@pytest_twisted.ensureDeferred
+async def test_nor_is_it_read(core: Core, monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    monkeypatch.setattr(bodies, "read_json", lambda *given, **wanted: pytest.fail("it was read"))
+    told = await core.ask("POST", "/clients", body=text, headers=JSON)
+    assert (told.status, list(told.problems.values())) == (400, ["must not hold more than 10000 values"])
+
+
+@pytest.mark.parametrize("text", ["[", ",", '\\"', "{"])
+@pytest_twisted.ensureDeferred
+async def test_what_is_in_texts_is_no_value(core: Core, text: str) -> None:
+    told = await core.ask("POST", "/clients", body=b'{"clientName": "%s"}' % (text * 20_000).encode(), headers=JSON)
+    assert told.problems == {"clientName": "must have 1 to 200 characters, not all of them blank"}
+
+
+@pytest.mark.parametrize("path", ["/users", "/invites/decline"])
+@pytest_twisted.ensureDeferred
+async def test_strangers_may_send_less(core: Core, path: str) -> None:
+    begin, end = b'{"inviteCode": "', b'"}'
+    for size, status in ((MOST_OF_STRANGERS, 400), (MOST_OF_STRANGERS + 1, 413)):
+        text = begin.ljust(size - len(end), b"x") + end
+        assert (await core.ask("POST", path, body=text, headers=JSON, token=None)).status == status
+        assert (await core.ask("POST", "/clients", body=text, headers=JSON)).status == 400
 
 
 @pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE", "DELETE"])
