@@ -6,7 +6,7 @@ All on the reactor's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from rrgate.joining import Joining, rule_scope
@@ -54,6 +54,7 @@ class Directory:
         self._default_client = default_client
         self.users: dict[str, User] = {}
         self.members: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._members_of: dict[str, dict[str, tuple[str, ...]]] = {}
         self.token_by_hash: dict[bytes, Token] = {}
         self.invites: dict[str, Invite] = {}
         self.clients: dict[str, Client] = {}
@@ -161,12 +162,14 @@ class Directory:
                 self.token_by_hash.pop(noun.token_hash, None)
             case Member():
                 self.members.pop((noun.user_id, noun.client_id), None)
+                self._members_of.get(noun.client_id, {}).pop(noun.user_id, None)
             case Invite():
                 self.invites.pop(noun.id, None)
             case Client():
                 self.clients.pop(noun.id, None)
                 self.invites = {key: each for key, each in self.invites.items() if each.client_id != noun.id}
-                self.members = {key: roles for key, roles in self.members.items() if key[1] != noun.id}
+                for user_id in self._members_of.pop(noun.id, ()):
+                    del self.members[user_id, noun.id]
                 self._forget_routes(self.proxies.ids_of(noun.id))
             case Credential():
                 gone = self.credentials.get(noun.id)
@@ -193,6 +196,11 @@ class Directory:
     def put_member(self, user_id: str, client_id: str, roles: tuple[str, ...]) -> None:
         """`user_id` has exactly these roles in `client_id`."""
         self.members[user_id, client_id] = roles
+        self._members_of.setdefault(client_id, {})[user_id] = roles
+
+    def members_of(self, client_id: str) -> Mapping[str, tuple[str, ...]]:
+        """Roles by user id."""
+        return self._members_of.get(client_id, {})
 
     def replace_people(self, users: Iterable[User], tokens: Iterable[Token]) -> None:
         """These are all the users and tokens there are."""

@@ -84,7 +84,6 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
 class Known(Protocol):
     """What texts need of rrgate.directory.Directory."""
 
-    members: dict[tuple[str, str], tuple[str, ...]]
     clients: dict[str, Client]
     @property
     def credentials(self) -> Mapping[str, Credential]: ...
@@ -94,6 +93,7 @@ class Known(Protocol):
     def proxies(self) -> Mapping[str, Proxy]: ...
     @property
     def meters(self) -> Mapping[str, Meter]: ...
+    def members_of(self, client_id: str) -> Mapping[str, tuple[str, ...]]: ...
 
 
 Noun = Client | Credential | Target | Proxy | Meter
@@ -167,7 +167,7 @@ def of_change(entry: AuditEntry, known: Known) -> list[Notice]:
             return _of_ended_invite(entry, client)
         case "clients", "delete":
             text = f"The client {shown_name(client.name)} ({client.id}), which you were a member of, was deleted."
-            users = [user_id for user_id, client_id in known.members if client_id == client.id]
+            users = known.members_of(client.id)
             return [_to_user(each, f"client deleted {client.id}", "A client was deleted", text) for each in users]
     return []
 

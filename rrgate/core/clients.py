@@ -11,7 +11,7 @@ from typing import Any
 from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
 from rrgate.core.authentication import acts_as_operator, role_in
 from rrgate.core.changes import changed
-from rrgate.core.house import CoreHouse, members_of
+from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import ClientMember
@@ -35,7 +35,7 @@ EXTRAS = (
 
 def document_of(house: CoreHouse, client: Client) -> dict[str, Any]:
     """A client as published, with its members."""
-    members = members_of(house.directory, client.id)
+    members = house.directory.members_of(client.id)
     return publish(
         client,
         clientMembers=[{"userId": user_id, "roles": list(members[user_id])} for user_id in sorted(members)],

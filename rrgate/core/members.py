@@ -11,7 +11,7 @@ from attrs import evolve
 
 from rrgate.core.access import check_grant
 from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
-from rrgate.core.house import CoreHouse, members_of
+from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page_by_id
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import Success
@@ -47,7 +47,7 @@ async def list_members(call: Call) -> Answer:
     client_id = call.client.id
     known = [
         Member(user_id=user_id, client_id=client_id, roles=roles)
-        for user_id, roles in members_of(call.house.directory, client_id).items()
+        for user_id, roles in call.house.directory.members_of(client_id).items()
     ]
     members, cursor = page_by_id(known, call.query)
     # Whoever asks for users is told of users.
@@ -75,7 +75,7 @@ async def delete_member(call: Call) -> Answer:
 
 def _check_last_owner(house: CoreHouse, member: Member, *, stays: bool) -> None:
     """Raises Refused with 409 if the client would have no owner any more."""
-    members = members_of(house.directory, member.client_id)
+    members = house.directory.members_of(member.client_id)
     owners = {user_id for user_id, roles in members.items() if "owner" in roles}
     if owners == {member.user_id} and not stays:
         raise conflict("roles", "this is the last owner of the client; make somebody else an owner first")

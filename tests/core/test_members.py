@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import pytest_twisted
 
-from rrgate.model import Member
+from rrgate.directory import Directory, Noun
+from rrgate.model import Client, Member
 from tests.core.doubles import Core
 
 WHERE = "/clients/acme/members"
@@ -106,3 +107,26 @@ async def test_nobody_becomes_a_member_by_put(core: Core) -> None:
     for user_id in ("bob", "nobody"):
         assert (await core.ask("PUT", f"{WHERE}/{user_id}", {"roles": ["user"]})).status == 404
     assert ("bob", "acme") not in core.directory.members
+
+
+def test_the_directory_knows_those_of_each_client() -> None:
+    directory = Directory(lambda directory, proxy: pytest.fail("no proxy is used"))
+    clients = [Client(id=id, user_id="u", name=id, created_at=1, updated_at=1) for id in "abc"]
+    changes: list[tuple[Any, Noun]] = [
+        *((directory.put, client) for client in clients[:2]),
+        *((directory.put, Member(user_id=user, client_id="a", roles=("user",))) for user in "xyz"),
+        *((directory.put, Member(user_id=user, client_id="b", roles=("user",))) for user in "xyz"),
+        (directory.put, Member(user_id="x", client_id="a", roles=("owner",))),
+        (directory.drop, Member(user_id="y", client_id="a", roles=("user",))),
+        (directory.drop, Member(user_id="y", client_id="c", roles=("user",))),
+        *((directory.drop, client) for client in clients[1:]),
+        (directory.put, clients[1]),
+        (directory.put, Member(user_id="z", client_id="b", roles=("admin",))),
+    ]
+    for change, noun in changes:
+        change(noun)
+        for client in "abc":
+            these = {user: roles for (user, of), roles in directory.members.items() if of == client}
+            assert dict(directory.members_of(client)) == these
+    assert dict(directory.members_of("a")) == {"x": ("owner",), "z": ("user",)}
+    assert dict(directory.members_of("b")) == {"z": ("admin",)}
