@@ -154,12 +154,14 @@ def test_targets_that_need_nothing_of_their_own_share_a_context() -> None:
     assert [kept.context_for(each) for each in others] == contexts
 
 
-def test_contexts_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contexts_are_not_kept_without_end_and_those_in_use_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trust, "MOST_CONTEXTS", 2)
     kept = Trust()
-    for bundle in ("", "1", "2", "3"):
+    in_use = kept.context_for(Endpoint(True, "a.test", 443, ""))
+    for bundle in ("1", "2", "3"):
         kept.context_for(Endpoint(True, "a.test", 443, bundle))
         assert len(kept._contexts) <= 2
+        assert kept.context_for(Endpoint(True, "a.test", 443, "")) is in_use
 
 
 def test_an_interpreter_of_another_system_trusts_this_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
