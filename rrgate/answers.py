@@ -13,7 +13,7 @@ from typing import Final
 
 import orjson
 
-from rrgate.body import BodyBroken, BodyTooLarge
+from rrgate.body import BodyBroken, BodyTooLarge, NoRoom
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply, TargetResponse
 from rrgate.names import crossing, fold_parameter
@@ -66,6 +66,8 @@ def not_sent(error: Exception) -> Reply:
     if isinstance(error, BodyTooLarge):
         message = f"The request's body is over the limit of {error.limit} bytes"
         return Reply(413, message, "request-too-large", close=True)
+    if isinstance(error, NoRoom):
+        return overloaded(str(error))
     if isinstance(error, BodyBroken):
         return Reply(error.status or 400, f"The request broke off: {error}", BAD_REQUEST, close=True)
     if isinstance(error, TargetTimeout):

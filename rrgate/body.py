@@ -6,6 +6,7 @@ Everything happens on the reactor's thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from rrgate.waiting import Waiter
@@ -36,6 +37,10 @@ class BodyBroken(Exception):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+
+class NoRoom(BodyBroken):
+    """The body would have to be held, and as much is held as may be."""
 
 
 class BodyTooLarge(Exception):
@@ -238,17 +243,22 @@ class Body:
         if not self.ended and self._source is not None:
             self._source.abandon_body()
 
-    async def whole(self, limit: int) -> bytes:
-        """All of it, if that is at most `limit` bytes; else raises `BodyTooLarge`. Raises `BodyBroken`."""
+    async def whole(self, limit: int, count: Callable[[int], object] | None = None) -> bytes:
+        """All of it, if that is at most `limit` bytes; else raises `BodyTooLarge`. Raises `BodyBroken`.
+
+        `count` is told of the bytes of each piece, and raises what this is to raise.
+        """
         self.bound(limit)
         parts: list[bytes] = []
         while data := await self.read():
+            if count is not None:
+                count(len(data))
             parts.append(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def whole_within(self, limit: int) -> bytes | None:
+    async def whole_within(self, limit: int, count: Callable[[int], object] | None = None) -> bytes | None:
         """All of it, if that is at most `limit` bytes; else None, and it can be read as if nobody had: no more than
-        `limit` bytes and one read are held for it. Raises `BodyBroken`, `BodyTooLarge`.
+        `limit` bytes and one read are held for it. Raises `BodyBroken`, `BodyTooLarge`. `count`: as in `whole`.
         """
         parts: list[bytes] = []
         size = 0
@@ -256,6 +266,8 @@ class Body:
             data = await self.read()
             if not data:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+            if count is not None:
+                count(len(data))
             parts.append(data)
             size += len(data)
         self._chunks[:0] = parts

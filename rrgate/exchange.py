@@ -19,7 +19,7 @@ from rrgate.paths import PathForms
 
 if TYPE_CHECKING:
     from rrgate.kept_bodies import KeptBodies
-    from rrgate.places import Load
+    from rrgate.places import Gathers, Load, Places
     from rrgate.route import Route
     from rrgate.websocket.handshake import Handshake
 
@@ -149,7 +149,7 @@ class Exchange:
         self.read_from: tuple[bytes, ...] = ()
         self.identity: Identity | None = None
         self.kept: KeptBodies | None = None
-        self.place: tuple[Load, Load] | None = None
+        self.place: tuple[Load, Load, Places] | None = None
         self.target_request: TargetRequest | None = None
         self.response: TargetResponse | None = None
         self.checks = Checks.NONE
@@ -263,14 +263,16 @@ class Exchange:
         """All of the caller's body, at most `limit` bytes; it is `held_body` from then on.
 
         For `authenticate` and `authorize`: later it is too late. Whoever is not known yet should not be waited for.
-        What keeps it from coming whole is to be passed on: it answers 413 for a longer one, 400 for one that breaks.
+        What keeps it from coming whole is to be passed on: it answers 413 for a longer one, 400 for one that breaks,
+        503 where there is no room.
         """
         held = self.held_body
         length = self.content_length if held is None else len(held)
         if length is not None and length > limit:
             raise BodyTooLarge(limit)
         if held is None:
-            held = self.held_body = await self.request_body.whole(limit)
+            held = self.held_body = await self._held(self.request_body.whole, limit)
+            assert held is not None
         return held
 
     async def body_within(self, limit: int) -> bytes | None:
@@ -286,5 +288,8 @@ class Exchange:
                 return b""
             if length is not None and length > limit:
                 return None
-            held = self.held_body = await self.request_body.whole_within(limit)
+            held = self.held_body = await self._held(self.request_body.whole_within, limit)
         return held if held is not None and len(held) <= limit else None
+
+    async def _held(self, gather: Gathers, limit: int) -> bytes | None:
+        return await (gather(limit) if self.place is None else self.place[2].hold(self, gather, limit))

@@ -63,9 +63,11 @@ def leave_place(ex: Exchange) -> None:
     """Count `ex` no longer, if it was: it is over, or has become a WebSocket, which may last for days."""
     place, ex.place = ex.place, None
     if place is not None:
-        proxy, target = place
+        proxy, target, places = place
         proxy.now -= 1
         target.now -= 1
+        if places.holding:
+            places.let_go(ex, proxy)
 
 
 def asks_of_requests(ex: Exchange) -> bool:

@@ -1,4 +1,5 @@
-"""`Places`: how many requests may be under way at one time, and how many of them may be one proxy's or one target's.
+"""`Places`: how many requests may be under way at one time, and how many of them may be one proxy's or one target's;
+and how much of their bodies may be held.
 
 Belongs here: who is let in, and what is said to who is not. Does not: connections (wire/), limits of users' (plugins).
 
@@ -7,33 +8,43 @@ each a third, and whoever has none gets any place that is left, whoever else has
 switches share a buffer (dynamic thresholds, Choudhury and Hahne 1998): it looks at two numbers and needs no tuning. All
 proxies of one target together have a larger share, three quarters by default: so neither does a slow target that many
 proxies lead to take all, nor one of its proxies the share of the others. A request costs 0.5 µs for it.
+
+Of the bytes that are held of bodies, a proxy may have as many as are left.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from rrgate.answers import overloaded, unavailable
+from rrgate.body import NoRoom
 from rrgate.boot_values import Event
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply
 from rrgate.settings import Settings
 
-BOUNDS: Final[tuple[str, ...]] = ("gateway", "proxy", "target", "connections")
-"""What keeps somebody out: of requests `max_in_flight`, a proxy's share of it, a target's; of connections
-`max_connections`."""
+BOUNDS: Final[tuple[str, ...]] = ("gateway", "proxy", "target", "bodies", "connections")
+"""What keeps somebody out: of requests `max_in_flight`, a proxy's share of it, a target's, and `held_bodies_bytes`; of
+connections `max_connections`."""
 
 
 class Load:
-    """What one proxy, or one target, has under way."""
+    """What one proxy, or one target, has under way. `held`: bytes of a proxy's requests."""
 
-    __slots__ = ("__weakref__", "now")
+    __slots__ = ("__weakref__", "held", "now")
 
     def __init__(self) -> None:
         self.now = 0
+        self.held = 0
+
+
+class Gathers(Protocol):
+    """`Body.whole` or `Body.whole_within`."""
+
+    def __call__(self, limit: int, count: Callable[[int], object] | None = None) -> Awaitable[bytes | None]: ...
 
 
 class Loads:
@@ -72,6 +83,10 @@ class Places:
         self._is_ready = is_ready
         self._tell = tell
         self._left = 0
+        self._most_held = settings.held_bodies_bytes
+        self._held = 0
+        self.holding: dict[Exchange, int] = {}
+        """Bytes by the requests whose bodies are held."""
         self.refused: Counter[str] = Counter(dict.fromkeys(BOUNDS, 0))
         """How often somebody was kept out, by what."""
 
@@ -87,8 +102,8 @@ class Places:
         """See `rrgate.pipeline_parts.Admits`."""
         route = ex.route
         assert route is not None
-        ex.place = place = route.loads
-        proxy, target = place
+        proxy, target = route.loads
+        ex.place = (proxy, target, self)
         proxy.now += 1
         target.now += 1
         if self._of_proxy is None or self._of_target is None:
@@ -103,6 +118,43 @@ class Places:
             message = f"the target {target_id} has {target.now - 1} requests under way, and {left} places are left"
             return self._refuse("target", message, target_id, "This proxy's target has too many requests under way")
         return None
+
+    async def hold(self, ex: Exchange, gather: Gathers, limit: int) -> bytes | None:
+        """What `gather` comes to within `limit`, which counts until `let_go`. Raises NoRoom, and what it raises.
+
+        What is held for one request alone may be any size.
+        """
+        route, place = ex.route, ex.place
+        assert route is not None
+        assert place is not None
+        load = place[0]
+        own = 0
+
+        def count(size: int) -> None:
+            nonlocal own
+            own += size
+            load.held += size
+            self._held += size
+            left = self._most_held - self._held
+            if self._held > own and (left < 0 or (load.held > own and load.held > left)):
+                told = f"bodies of {self._held} bytes are held, {load.held} of them for the proxy {route.proxy.id}"
+                answered = "Too many bodies of requests are held at the moment"
+                raise NoRoom(self._refuse("bodies", told, route.proxy.id, answered).message, 503)
+
+        held = None
+        try:
+            held = await gather(limit, count)
+        finally:
+            self.holding[ex] = own
+            if held is None:
+                self.let_go(ex, load)
+        return held
+
+    def let_go(self, ex: Exchange, load: Load) -> None:
+        """The body of `ex` is held no longer, if it was; `load`: of its proxy."""
+        held = self.holding.pop(ex, 0)
+        load.held -= held
+        self._held -= held
 
     def connection_refused(self) -> None:
         """A caller's connection was turned away."""

@@ -68,6 +68,14 @@ class ProcessSettings:
         where="Core API listener",
         help="Requests of one user in a minute of the clock; 429 beyond. 0: any number.",
     )
+    held_bodies_bytes: int = setting(
+        values.whole(0, 1 << 40),
+        512 * 1024 * 1024,
+        unit="bytes",
+        where="process",
+        help="Bodies of requests held in all, where something needs them whole: a rule, a signature, the Async API. A "
+        "proxy may hold as much as is left; 503 beyond.",
+    )
     held_answers_bytes: int = setting(
         values.whole(0, 1 << 40),
         256 * 1024 * 1024,

@@ -122,7 +122,7 @@ OTHERS = [
     ("rrgate/body.py", "        self._chunks[:0] = parts\n", ""),
     ("rrgate/body.py", "        while size <= limit:\n            data = await self.read()\n            if not data:\n                return parts", "        while True:\n            data = await self.read()\n            if not data:\n                return parts"),
     ("rrgate/exchange.py", "            if length is not None and length > limit:\n                return None", "            pass"),
-    ("rrgate/exchange.py", "held = self.held_body = await self.request_body.whole_within(limit)", "held = await self.request_body.whole_within(limit)"),
+    ("rrgate/exchange.py", "held = self.held_body = await self._held(self.request_body.whole_within, limit)", "held = await self._held(self.request_body.whole_within, limit)"),
 ]  # fmt: skip
 
 MUTATIONS = [
