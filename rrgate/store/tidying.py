@@ -41,6 +41,11 @@ KEPT_DAYS: Final[Mapping[str, int]] = {"minute": 7, "hour": 90}
 
 _DAY: Final = 86_400_000
 
+_LOWEST: Final = (
+    "SELECT max(id), max(processed_at) FROM (SELECT id, processed_at FROM requests WHERE id > ? ORDER BY id LIMIT ?)"
+)
+"""The last id of so many behind another, and their newest moment."""
+
 Steps = Generator[None, None, None]
 """Does one step each time it is resumed."""
 
@@ -107,17 +112,23 @@ class Tidying:
         self._fold_due = ended + max(FOLD_SECONDS, FOLD_SHARE * (ended - began))
 
     def _remove_oldest(self, now: int) -> Steps:
-        """What nobody keeps any longer: the lowest ids, which lie beside each other."""
+        """What nobody keeps any longer: the lowest ids, which lie beside each other.
+
+        Among them are some that stay: a clock that was set back since had them come later than those around them.
+        """
         before = now - self._keeps("") * _DAY
-        removed = STEP_ROWS
-        while removed == STEP_ROWS:
-            with transaction(self._writer) as connection:
+        connection = self._writer.conn
+        behind, goes_on = 0, True
+        while goes_on:
+            with transaction(self._writer):
+                last, newest = connection.execute(_LOWEST, (behind, STEP_ROWS)).fetchone()
+                if last is None:
+                    return
                 removed = connection.execute(
-                    "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT ?) "
-                    "AND processed_at < ?",
-                    (STEP_ROWS, before),
+                    "DELETE FROM requests WHERE id > ? AND id <= ? AND processed_at < ?", (behind, last, before)
                 ).rowcount
                 drop_empty(connection)
+            behind, goes_on = last, removed > 0 or newest > now
             yield
 
     def _remove_of_clients(self, now: int) -> Steps:

@@ -104,6 +104,22 @@ def test_old_requests_are_removed_in_small_steps_and_no_others(house: House) -> 
     assert house.rows() == {"p": 10}
 
 
+def test_some_that_stay_hold_up_none_of_those_behind_them(house: House) -> None:
+    for _ in range(10):
+        house.add(STEP_ROWS - 1, days=91)
+        house.add(1, days=89, proxy="young")
+    house.run(REMOVE_SECONDS)
+    assert house.rows() == {"young": 10}
+
+
+def test_those_of_a_clock_that_was_ahead_hold_up_none_behind_them(house: House) -> None:
+    house.add(2 * STEP_ROWS, days=-400, proxy="ahead")
+    house.add(3 * STEP_ROWS, days=91)
+    house.add(5, days=0)
+    house.run(REMOVE_SECONDS)
+    assert house.rows() == {"ahead": 2 * STEP_ROWS, "p": 5}
+
+
 def test_after_each_step_there_is_time_for_others(house: House) -> None:
     house.add(4 * STEP_ROWS, days=91)
     waited = [house.tidying.step(NOW) for _ in range(3)]
