@@ -36,6 +36,7 @@ from rrgate.node import Node
 from rrgate.opened_state import OpenedState
 from rrgate.settings import Settings
 from rrgate.store.database import connect, open_migrated, transaction
+from rrgate.store.errors import StoreError
 from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE, try_lock
 from rrgate.store.thread import WorkThread
 from rrgate.store.unsealing import Unsealer
@@ -157,11 +158,13 @@ class _DataKeys:
         self._safe: set[str] = set()
 
     async def safe(self, client_id: str) -> None:
-        """Returns when the client's data key is on disk. Raises StoreError."""
+        """Returns when the client's data key is on disk. Raises StoreError, also if the client has been deleted."""
         if client_id in self._safe:
             return
         secrets = self._state.secrets
         secrets.seal(client_id, "queue", b"")  # which makes the key, if there is none
         if client_id in secrets.unsaved():
             await self._state.store.save()
+            if client_id in secrets.unsaved():
+                raise StoreError("its client is no more")
         self._safe.add(client_id)

@@ -153,25 +153,29 @@ class Store:
         there; StoreError if the disk does not take it; ValueError for a value that JSON cannot hold.
         """
         rows = [(table_of(noun), table_of(noun).row(noun)) for noun in nouns]
-        keys = {}
         aliased = [(noun.id,) for noun in nouns if isinstance(noun, Proxy)]
         with _told(), transaction(self._database, keys_at_end=True) as connection:
-            if self.secrets.unsaved():
-                # Looked at here, where no rotation can come between: it changes the instance key first of all.
-                keys = self.secrets.unsaved_under(_instance_key(self._database).master_key_id)
-            # A plain INSERT: had another process made a key for this client, nothing sealed with ours may be kept.
-            connection.executemany(
-                "INSERT INTO data_keys (client_id, wrapped, master_key_id) VALUES (?, ?, ?)",
-                [(client_id, key.wrapped, key.master_key_id) for client_id, key in keys.items()],
-            )
             # First freed, so that two proxies can swap their aliases in one save.
             connection.executemany("UPDATE proxies SET alias = NULL WHERE id = ?", aliased)
             for table, row in rows:
                 connection.execute(table.upsert, row)
             for noun in gone:
                 connection.execute(table_of(noun).delete, table_of(noun).key_of(noun))
+            saved = self._save_keys(connection)
             write_entries(connection, audit)
-        self.secrets.saved(keys)
+        self.secrets.saved(saved)
+
+    def _save_keys(self, connection: sqlite3.Connection) -> dict[str, WrappedKey]:
+        """Write the data keys that are not on disk yet, of the clients that are; answers those."""
+        if not self.secrets.unsaved():
+            return {}
+        # Looked at here, where no rotation can come between: it changes the instance key first of all.
+        keys = self.secrets.unsaved_under(_instance_key(self._database).master_key_id)
+        # A plain INSERT: had another process made a key for this client, nothing sealed with ours may be kept. What
+        # ends behind its client, such as a request whose bodies are logged, must not bring a key of it back.
+        sql = "INSERT INTO data_keys (client_id, wrapped, master_key_id) SELECT ?1, ?2, ?3 FROM clients WHERE id = ?1"
+        rows = [(client_id, key.wrapped, key.master_key_id) for client_id, key in keys.items()]
+        return {row[0]: keys[row[0]] for row in rows if connection.execute(sql, row).rowcount}
 
     def delete(self, *nouns: Noun, audit: Iterable[AuditEntry] = ()) -> None:
         """Remove `nouns` by their ids, and write `audit`, all or none; those that are not there are passed over.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from rrgate.model import Credential
 from rrgate.store import BrokenSecret, KeyFileError, MissingKey, SecretError, Secrets, Store, WrongKey, keyfile
 from rrgate.store.keyfile import MasterKeys, new_master_keys
-from rrgate.store.secrets import WrappedKey, credential_row, new_instance_key, previous_row
+from rrgate.store.secrets import WrappedKey, bodies_row, credential_row, new_instance_key, previous_row
 
 MASTER = new_master_keys()
 INSTANCE = new_instance_key(MASTER, MASTER.current)
@@ -215,6 +216,19 @@ def test_a_deleted_clients_secrets_are_beyond_reading(
     store.delete(nouns.client, kept)
     with pytest.raises(MissingKey):
         store.secrets.unseal("c1", "credentials/k1", kept.sealed_secret)
+
+
+def test_what_is_sealed_behind_the_end_of_its_client_brings_no_key_of_it_to_disk(
+    data: Path, store: Store, nouns: SimpleNamespace
+) -> None:
+    store.save(nouns.user, nouns.client)
+    store.delete(nouns.client)
+    late = store.secrets.seal("c1", bodies_row("r1"), b"the body of a request that ended later")
+    store.save(attrs.evolve(nouns.user, updated_at=3))
+    again = Store.open(data)
+    with pytest.raises(MissingKey):
+        again.secrets.unseal("c1", bodies_row("r1"), late)
+    again.close()
 
 
 def test_no_plaintext_in_any_file(
