@@ -63,6 +63,16 @@ def test_who_does_not_confirm_is_killed_and_its_death_confirms(parent: Parent) -
     assert last(parent, leads)["say"] == "done"
 
 
+def test_a_change_of_many_nouns_has_the_time_that_these_take(parent: Parent) -> None:
+    leads = parent.leads
+    parent.say(leads, "about", id=1, nouns=[["proxies", [f"p-{each}"]] for each in range(100_000)])
+    parent.say(leads, "made", id=1)
+    parent.clock.advance(20)
+    assert not any(parent.process(each).killed for each in others(parent))
+    parent.clock.advance(3)
+    assert all(parent.process(each).killed for each in others(parent))
+
+
 def test_one_that_starts_is_told_before_it_serves_and_not_waited_for(parent: Parent) -> None:
     dead, other = others(parent)
     parent.end(dead)
