@@ -150,10 +150,16 @@ class Launcher:
             texts[descriptor] += text
 
         def ended(how: str, status: int) -> None:
-            if status == 0:
-                answered.callback(json.loads(texts[1]))
+            if status != 0:
+                why = texts[2].strip()[-4000:] or f"the process that read the settings has ended ({how})"
+                answered.errback(ValueError(why))
+                return
+            try:
+                said = json.loads(texts[1])
+            except ValueError:
+                answered.errback(ValueError("the process that read the settings has printed something else"))
             else:
-                answered.errback(ValueError(texts[2].strip()[-4000:] or how))
+                answered.callback(said)
 
         told = self._told(only_look=True, has_config=config is not None)
         looking = _Running(self._spawn(WorkerProcess(ended, output), told, config, {}, (), collect=True))

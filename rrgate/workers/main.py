@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _look(settings: Settings) -> int:
     try:
-        load_registry()
+        with redirect_stdout(sys.stderr):  # what a plugin prints is no part of the answer
+            load_registry()
         files = ((DATABASE, migrations), (LOG_DATABASE, log_migrations), (QUEUE_DATABASE, queue_migrations))
         for name, known in files:
             path = settings.data / name
@@ -103,7 +105,6 @@ class _Worker:
         )
         for descriptor in (CHANNEL, SHARES, CONFIG):
             os.close(descriptor)
-        self._sockets = sockets
 
     def begin(self) -> None:
         """The reactor runs, and has installed its own."""
@@ -122,10 +123,12 @@ class _Worker:
             self._fail(f"{type(error).__name__} at {message.get('say')!r}")
 
     def _fail(self, why: str) -> None:
-        sys.stdout.flush()
-        sys.stderr.write(f"{why}\n")
-        sys.stderr.flush()
-        os._exit(1)
+        try:
+            sys.stdout.flush()
+            sys.stderr.write(f"{why}\n")
+            sys.stderr.flush()
+        finally:
+            os._exit(1)  # also where the disk of the log is full
 
     def _lost(self) -> None:
         if not self._over:

@@ -88,8 +88,13 @@ class WorkersService(Service):
             self._wrong(f"{self._config}: {error.strerror}")
             return
         _log.info("new workers are started")
+        try:
+            looked = self._launcher.look(config)
+        except OSError as error:
+            self._wrong(f"no process can be started: {error.strerror}")
+            return
         self._looking = True
-        self._launcher.look(config).addCallback(self._looked, config).addErrback(self._not_right)
+        looked.addCallback(self._looked, config).addErrback(self._not_right)
 
     def _heard(self, hand: Hand, message: Message) -> None:
         self._supervisor.heard(hand, message)
@@ -106,11 +111,7 @@ class WorkersService(Service):
 
     def _looked(self, told: Mapping[str, Any], config: bytes | None) -> None:
         self._looking = False
-        if not self.running:
-            return
-        if self._again:
-            self._again = False
-            self.reload()
+        if not self.running or self._looks_again():
             return
         plan = plan_told(told, config)
         self._supervisor.give_up("other settings have come")
@@ -122,6 +123,14 @@ class WorkersService(Service):
         if failure.check(ValueError, CannotListenError) is None:
             _log.failure("new workers cannot be started", failure)
         self._wrong(str(failure.value) if failure.check(ValueError, CannotListenError) else "see above")
+        self._looks_again()
+
+    def _looks_again(self) -> bool:
+        """Whether SIGHUP has come meanwhile: what was looked at may have changed before."""
+        again, self._again = self._again, False
+        if again:
+            self.reload()
+        return again
 
     def _wrong(self, why: str) -> None:
         _log.error("no new workers: {why}; those that serve go on as they are", why=why)
@@ -137,7 +146,9 @@ class WorkersService(Service):
 
 
 def _end_with_failure(why: str) -> None:
-    sys.stderr.write(f"rrgate cannot start: {why}\n")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
+    try:
+        sys.stderr.write(f"rrgate cannot start: {why}\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(1)  # also where the disk of the log is full
