@@ -9,6 +9,7 @@ told before.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -53,8 +54,8 @@ class Member:
         end: Callable[[], None],
         fail: Callable[[str], None],
     ) -> None:
-        """`make`: makes the gateway. `sockets`: descriptors by endpoint. `end`: ends the process, with all done;
-        `fail`: at once, so that another takes its place.
+        """`make`: makes the gateway. `sockets`: descriptors by endpoint, which are closed when they are listened on.
+        `end`: ends the process, with all done; `fail`: at once, so that another takes its place.
         """
         self._settings = settings
         self._reactor = reactor
@@ -88,7 +89,10 @@ class Member:
                 return adopt_fairly(self._reactor, descriptor, family, made, self._shares, self._slot)
             return self._reactor.adoptStreamPort(descriptor, family, made)
 
-        port = adopt_paused(self._reactor, endpoint, factory, self._sockets[endpoint], adopt, listen_now)
+        descriptor = self._sockets[endpoint]
+        port = adopt_paused(self._reactor, endpoint, factory, descriptor, adopt, listen_now)
+        # The port has its own. With this one the socket would listen on, and nobody accept, until this process ends.
+        os.close(descriptor)
         self._ports[endpoint] = port
         return port
 

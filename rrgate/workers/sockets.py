@@ -8,11 +8,13 @@ An endpoint asks its reactor to listen. The parent lets it, and stops reading at
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -32,10 +34,15 @@ class BoundSockets:
         self._ports: dict[str, Any] = {}
 
     def bind(self, endpoints: Iterable[str]) -> list[str]:
-        """Have a socket for each; answers those that are new. Raises what listening raises, with nothing changed."""
+        """Have a socket for each; answers those that are new. Raises what listening raises, and CannotListenError for
+        one that is there twice, with nothing changed."""
         fresh: list[str] = []
+        named: set[str] = set()
         try:
             for endpoint in endpoints:
+                if endpoint in named:
+                    raise CannotListenError(None, endpoint, OSError(errno.EADDRINUSE, "two listeners cannot share it"))
+                named.add(endpoint)
                 if endpoint not in self._ports:
                     port: Any = listen_now(self._reactor, endpoint, Factory())
                     port.stopReading()

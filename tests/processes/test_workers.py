@@ -310,10 +310,35 @@ def test_a_start_that_fails_ends_with_a_status(tmp_path: Path) -> None:
         assert "Traceback" not in gateway.output()
 
 
-def test_workers_end_with_their_parent(tmp_path: Path) -> None:
-    create_state(tmp_path / "state")
-    with Node(tmp_path / "state", "--workers=1") as node:
-        wait_until(node.serving)
+@pytest_twisted.ensureDeferred
+async def test_workers_end_with_their_parent_and_leave_its_port_at_once(tmp_path: Path) -> None:
+    asked, may_end = Event(), Event()
+    statuses: list[int] = []
+
+    def serve(connection: Connection) -> None:
+        while connection.request() is not None:
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            asked.set()
+            while not may_end.wait(0.1):
+                connection.send(b"1\r\n.\r\n")
+            connection.send(b"0\r\n\r\n")
+
+    first = create_state(tmp_path / "state")
+    with Target(serve) as target, Node(tmp_path / "state", "--workers=1", f"--set=drain_timeout={PATIENCE}") as node:
+        await in_thread(wait_until, node.serving)
+        client = node.client(first)
+        proxy = await client.proxy(target.url)
+
+        def call() -> None:
+            with Caller(client.address) as caller:
+                statuses.append(caller.call("GET", proxy.path, SHOWN).status)
+
+        calling = in_thread(call)
+        await in_thread(asked.wait, PATIENCE)
         workers = node.children()
         node.process.kill()
-        wait_until(lambda: not any(map(parent_of, workers)))
+        await in_thread(wait_until, lambda: not node.takes_connections())
+        may_end.set()
+        await calling
+        assert statuses == [200], "what was begun has ended"
+        await in_thread(wait_until, lambda: not any(map(parent_of, workers)))

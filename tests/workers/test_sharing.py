@@ -164,6 +164,18 @@ def test_a_socket_that_cannot_be_had_leaves_those_that_are() -> None:
     bound.close()
 
 
+def test_two_listeners_do_not_get_one_socket() -> None:
+    from twisted.internet import reactor
+
+    bound = BoundSockets(reactor)
+    endpoint = "tcp:0:interface=127.0.0.1"
+    with pytest.raises(CannotListenError, match="two listeners cannot share it"):
+        bound.bind([endpoint, endpoint])
+    assert bound.bind([endpoint]) == [endpoint], "none was kept"
+    assert bound.bind([endpoint]) == []
+    bound.close()
+
+
 ONE = """# HELP a_total What there was.
 # TYPE a_total counter
 a_total 3.0
