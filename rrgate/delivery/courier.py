@@ -20,7 +20,7 @@ from rrgate.delivery.sending import Sender, Sent
 from rrgate.delivery.states import ENDED, WINDOW, State, WrongState, margin_of
 from rrgate.delivery.stored import IDEMPOTENCY_KEY
 from rrgate.delivery.table import Due, Row
-from rrgate.delivery.telling import GONE, OVER, UNKNOWN, Telling
+from rrgate.delivery.telling import BROKEN, GONE, OVER, UNKNOWN, Telling
 from rrgate.directory import Directory
 from rrgate.names import fold
 from rrgate.route import Route
@@ -131,11 +131,14 @@ class Courier:
         if not gone and await self._keyless.waits(due.proxy_id, error):
             return 0.0
         self._log.error("request {id} cannot be opened: {error}", id=due.id, error=error)
-        problem = GONE.message if gone else "What was kept of it cannot be opened any more"
         try:
-            await self._queue.give_up(due.id, problem)
+            row = await self._queue.give_up(due.id, GONE.message if gone else BROKEN.message)
         except (LookupError, WrongState):
-            pass  # it is over already
+            return 0.0  # it is over already
+        if not gone:
+            # The log is told of what it needs no body for.
+            for stored in (await self._queue.heads([row.id])).values():
+                self._telling.end(row, stored, None, BROKEN)
         return 0.0
 
     def _answered(self, row: Row, route: Route, sent: Sent) -> Awaitable[Row]:

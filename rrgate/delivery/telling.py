@@ -28,6 +28,7 @@ from rrgate.route import Route
 GONE: Final = Reply(404, "Its proxy was deleted", "proxy-access-denied")
 OVER: Final = Reply(504, "The time for attempts was used up", "target-timeout")
 UNKNOWN: Final = Reply(502, "The gateway stopped before the answer came", "target-unreachable")
+BROKEN: Final = Reply(500, "What was kept of it cannot be opened any more", "internal-error")
 CANCELLED: Final = Reply(CALLER_LEFT, "It was cancelled", "caller-left")
 
 _TOLD: Final[Mapping[State, EventKind]] = {
@@ -105,6 +106,8 @@ class Telling:
             reply = UNKNOWN
         elif row.problem == GONE.message:
             reply = GONE
+        elif row.problem == BROKEN.message:
+            reply = BROKEN
         elif last is None or last.status is None:
             reply = OVER
         elif last.problem is None:

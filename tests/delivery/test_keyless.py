@@ -66,6 +66,32 @@ def test_one_whose_own_seal_is_broken_has_failed(gateway: MemoryGateway, size: i
     assert (told["status"], told["message"]) == ("failed", "What was kept of it cannot be opened any more")
 
 
+@pytest.mark.parametrize("size", [0, SMALL + 1])
+@pytest.mark.parametrize("dies", [False, True])
+def test_the_log_is_told_of_one_whose_body_is_broken(
+    gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch, size: int, dies: bool
+) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    unseal = gateway.delivery.seals.unseal
+
+    def broken(client_id: str, row: str, sealed: bytes) -> bytes:
+        if row.endswith("/body"):
+            raise BrokenSecret("it was changed")
+        return unseal(client_id, row, sealed)
+
+    monkeypatch.setattr(gateway.delivery.seals, "unseal", broken)
+    request_id = send(gateway, proxy, body=b"x" * size, headers=LATER)
+    gateway.clock.advance(5.1)
+    if dies:  # before the log has written anything
+        gateway.delivery.worker.break_off()
+        gateway.records.clear()
+        gateway.delivery.new_worker()
+    record = gateway.records[-1][0]
+    assert (record["sKey"], record["processed"], record["proxyData"]["status"]) == (request_id, True, 500)
+    gateway.clock.advance(2)
+    assert gateway.delivery.rows("SELECT * FROM untold") == []
+
+
 def test_one_that_waits_for_a_key_can_be_cancelled(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy(caller=CALLER)
     request_id = send(gateway, proxy, headers=LATER)
