@@ -29,6 +29,8 @@ DEAD: Final = ("failed", "exhausted", "unknown")
 """States out of which a request is sent again."""
 MOST: Final = 1000
 """Requests that one call has sent again, and a few more."""
+PARTS: Final = 50
+"""Parts of a time that one call looks through: it may hold very many that are in none of the wanted states."""
 
 
 @frozen
@@ -72,11 +74,11 @@ async def replay_range(call: Call) -> Answer:
     asked = {name: call.document[name] for name in ("processedAfter", "processedBefore") if name in call.document}
     await call.note_steering("replay", proxy, "", **asked, states=wanted.states)
     count = 0
-    while count < MOST:
+    for _ in range(PARTS):
         done = await _stored(call.house.deliveries.replay_all(proxy.id, wanted.states, after, before, behind))
         count += done.count
         behind = done.behind
-        if behind is None:
+        if behind is None or count >= MOST:
             break
     document: dict[str, Any] = {"message": "Success", "replayed": count, "limitReached": behind is not None}
     if behind is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+from rrgate.deliveries import Replayed
 from tests.core.doubles import DELIVERY, Core
 
 
@@ -123,6 +124,22 @@ async def test_so_many_are_replayed_that_there_is_a_cursor(core: Core) -> None:
     )
     assert again.status == 200
     assert core.deliveries.asked[-1][-1] == (1_765_517_217_621, 7)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_time_with_many_that_are_not_wanted_is_looked_through_in_several_calls(core: Core) -> None:
+    where, _ = await at(core)
+    asked = []
+
+    async def none_yet(*wanted: Any) -> Replayed:
+        asked.append(wanted[-1])
+        return Replayed(0, (1, len(asked)) if len(asked) < 60 else None)
+
+    core.deliveries.replay_all = none_yet  # type: ignore[method-assign, assignment]
+    told = await core.ask("POST", f"{where}/replay", {"processedAfter": "2026-01-01", "states": ["unknown"]})
+    wanted = {"message": "Success", "replayed": 0, "limitReached": True, "nextCursor": "1.50"}
+    assert told.document == wanted
+    assert asked == [None, *((1, number) for number in range(1, 50))]
 
 
 @pytest.mark.parametrize(
