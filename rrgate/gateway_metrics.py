@@ -62,6 +62,11 @@ def gateway_metrics(
                 lambda: queue.depth.kept,
             ),
             Level("rrgate_async_kept_bytes", "What these have on disk.", lambda: queue.depth.kept_bytes),
+            Level(
+                "rrgate_async_ended_requests",
+                "Asynchronous requests and callbacks that have ended, and are still known.",
+                lambda: queue.depth.ended,
+            ),
             Level("rrgate_async_attempts_in_flight", "Attempts under way.", lambda: worker.under_way),
             Level(
                 "rrgate_async_paused",
@@ -81,6 +86,11 @@ def gateway_metrics(
                 "rrgate_async_removed_early",
                 "Asynchronous requests whose answer and body were removed before their time, to make room for others.",
                 lambda: queue.makes_room.removed,
+            ),
+            Total(
+                "rrgate_async_forgotten_early",
+                "Asynchronous requests and callbacks that were removed whole before their time.",
+                lambda: queue.makes_room.forgets.forgotten,
             ),
         ),
         attempts=queue.attempts,

@@ -1,4 +1,4 @@
-"""How much may wait to be delivered: of a proxy, of a client, in all; and how much is kept of what is over.
+"""How much may wait to be delivered: of a proxy, of a client, in all; and how much of what is over is kept.
 
 Belongs here: the bounds, and comparing them with what the tables have counted. Does not: counting, which triggers do
 (schema.py), the room on the disk (space.py).
@@ -29,11 +29,20 @@ _ANY: Final = Bound(2**62, 2**62)
 
 
 @frozen
+class EndedBounds:
+    """Of requests that are over, whether or not anything is kept of them: of each client, of all."""
+
+    client: int = 2**62
+    all: int = 2**62
+
+
+@frozen
 class KeptBounds:
     """Of requests that are over, of which something is kept, and bytes of that: of each client, of all."""
 
     client: Bound
     all: Bound
+    ended: EndedBounds = EndedBounds()
 
 
 @frozen
@@ -58,29 +67,32 @@ def bounds_of(settings: Settings) -> Bounds:
         KeptBounds(
             Bound(settings.async_kept_per_client, settings.async_kept_bytes_per_client),
             Bound(settings.async_kept, settings.async_kept_bytes),
+            EndedBounds(settings.async_ended_per_client, settings.async_ended),
         ),
     )
 
 
 @frozen
 class Depth:
-    """What is under way: requests, bytes of their bodies, and when that was due which has been so for the longest; and
-    what is kept of requests that are over."""
+    """What is under way: requests, bytes of their bodies, and when that was due which has been so for the longest; what
+    is kept of requests that are over, and how many these are in all."""
 
     requests: int
     bytes: int
     due_at: int | None
     kept: int = 0
     kept_bytes: int = 0
+    ended: int = 0
 
 
 def depth(connection: sqlite3.Connection) -> Depth:
     """How much waits and is kept now."""
-    found = connection.execute("SELECT requests, bytes FROM totals WHERE scope = ?", (ALL,)).fetchone()
+    found = connection.execute("SELECT requests, bytes, ended FROM totals WHERE scope = ?", (ALL,)).fetchone()
     (due_at,) = connection.execute("SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL").fetchone()
     kept = connection.execute("SELECT requests, bytes FROM kept_totals WHERE scope = ?", (ALL,)).fetchone()
-    requests, held = found or (0, 0)
-    return Depth(requests, held, due_at, *(kept or (0, 0)))
+    requests, held, ended = found or (0, 0, 0)
+    kept_requests, kept_bytes = kept or (0, 0)
+    return Depth(requests, held, due_at, kept_requests, kept_bytes, ended)
 
 
 @frozen

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from rrgate.delivery.bounds import ALL, Bound, KeptBounds
 from rrgate.delivery.commits import Work
+from rrgate.delivery.forgetting import Forgets
 from rrgate.delivery.many_rows import marks, pieces
 from rrgate.delivery.table import Row
 from rrgate.store.thread import ThreadClosed
@@ -116,11 +117,12 @@ class MakesRoom:
     """One object a queue; on the reactor's thread."""
 
     def __init__(
-        self, do: Callable[[Work[Removed]], Deferred[Removed]], bounds: KeptBounds, now: Callable[[], int]
+        self, do: Callable[[Work[Any]], Deferred[Any]], bounds: KeptBounds, now: Callable[[], int]
     ) -> None:
         """`do`: does work on the queue's file, see Writes. `now`: the delivery's time."""
         self._do = do
         self.bounds = bounds
+        self.forgets = Forgets(do, bounds.ended, now)
         self._now = now
         both = (bounds.client, bounds.all)
         self._every = min(EVERY, *(1 + min(bound.requests // SLACK, bound.bytes // _LARGE) for bound in both))

@@ -184,3 +184,36 @@ def step_0008_changes(database: Database) -> None:
             f"CREATE TRIGGER {view}_{table} INSTEAD OF INSERT ON {view} BEGIN "
             f"UPDATE {table} SET ({columns}) = ({new}) WHERE {those}; END"
         )
+
+
+@migrations()
+def step_0009_ended(database: Database) -> None:
+    """`totals.ended`: how many requests are over and still there, of all and of each client: in rows that each end
+    writes anyway."""
+    database.execute("ALTER TABLE totals ADD COLUMN ended INTEGER NOT NULL DEFAULT 0")
+    for scope in ("''", "client_id"):
+        database.execute(
+            f"INSERT INTO totals SELECT {scope}, 0, 0, count(*) FROM requests WHERE ended_at IS NOT NULL "
+            f"GROUP BY {scope} ON CONFLICT (scope) DO UPDATE SET ended = excluded.ended"
+        )
+
+    def counted(row: str, sign: str, ended: int) -> str:
+        return " ".join(
+            f"INSERT INTO totals VALUES ({scope}, {sign}1, {sign}{row}.size, {over}) ON CONFLICT (scope) DO UPDATE SET "
+            f"requests = requests {sign or '+'} 1, bytes = bytes {sign or '+'} {row}.size"
+            f"{f', ended = ended + {over}' if over else ''};"
+            for scope, over in (("''", ended), (f"{row}.client_id", ended), (f"{row}.proxy_id", 0))
+        )
+
+    for name, when, does in (
+        ("taken", "INSERT ON requests WHEN NEW.ended_at IS NULL", counted("NEW", "", 0)),
+        ("ended", "UPDATE OF ended_at ON requests WHEN OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL",
+         counted("NEW", "-", 1)),
+        ("again", "UPDATE OF ended_at ON requests WHEN OLD.ended_at IS NOT NULL AND NEW.ended_at IS NULL",
+         counted("NEW", "", -1)),
+        ("removed", "DELETE ON requests WHEN OLD.ended_at IS NULL", counted("OLD", "-", 0)),
+        ("forgotten", "DELETE ON requests WHEN OLD.ended_at IS NOT NULL",
+         "UPDATE totals SET ended = ended - 1 WHERE scope IN ('', OLD.client_id);"),
+    ):
+        database.execute(f"DROP TRIGGER IF EXISTS totals_{name}")
+        database.execute(f"CREATE TRIGGER totals_{name} AFTER {when} BEGIN {does} END")

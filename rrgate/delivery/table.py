@@ -214,7 +214,7 @@ def recover(connection: sqlite3.Connection, now: int, keep: Keep, most: int) -> 
 
 def purge(connection: sqlite3.Connection, now: int) -> int:
     """Remove some of what was kept for long enough; how many."""
-    connection.execute("DELETE FROM totals WHERE requests = 0")
+    connection.execute("DELETE FROM totals WHERE requests = 0 AND ended = 0")
     return connection.execute(
         "DELETE FROM requests WHERE id IN "
         "(SELECT id FROM requests WHERE keep_until IS NOT NULL AND keep_until <= ? LIMIT ?)",

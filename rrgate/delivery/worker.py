@@ -228,7 +228,8 @@ class Worker:
     async def _tidy(self) -> None:
         if self._clock.seconds() >= self._next_tidying and not self._pause.on:
             removed = await self._queue.purge()
-            self._next_tidying = self._clock.seconds() + (TIDY_ON if removed else TIDY)
+            more = await self._queue.makes_room.forgets.some()
+            self._next_tidying = self._clock.seconds() + (TIDY_ON if removed or more else TIDY)
 
     def _set_timer(self, seconds: float | None, call: Callable[[], None] | None = None) -> None:
         if self._timer is not None and self._timer.active():

@@ -85,6 +85,16 @@ class DeliverySettings:
     async_kept_bytes_per_client: int = setting(
         values.whole(1, 2**50), 2 * 1024**3, unit="bytes", where="Async API", help="The same of each client."
     )
+    async_ended: int = setting(
+        values.whole(1, 1_000_000_000),
+        20_000_000,
+        unit="requests",
+        where="Async API",
+        help="Ended requests and callbacks in all; beyond, the oldest are removed whole, also before their hours.",
+    )
+    async_ended_per_client: int = setting(
+        values.whole(1, 1_000_000_000), 10_000_000, unit="requests", where="Async API", help="The same of each client."
+    )
     async_free_disk: int = setting(
         values.whole(0, 2**50),
         256 * 1024**2,

@@ -35,7 +35,7 @@ class Queue:
     depth = Depth(0, 0, None)
     attempts: Mapping[tuple[str, str], int] = {}
     commits = 0
-    makes_room = SimpleNamespace(removed=0)
+    makes_room = SimpleNamespace(removed=0, forgets=SimpleNamespace(forgotten=0))
 
     def now(self) -> int:
         return 0
