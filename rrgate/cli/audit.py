@@ -73,6 +73,12 @@ def token_document(token: Token) -> dict[str, Any]:
 def audit(data: Path, config: Path | None, client_id: str | None, limit: int) -> None:
     """Print who changed what, newest first: one JSON object a line, also of clients that are deleted."""
     with told_plainly(), closing(opened(data, config)) as store:
-        page = store.audit(client_id=client_id, limit=limit)
-    for entry in page.entries:
-        click.echo(json_text(entry.published(), ascii=True))
+        cursor = None
+        while limit:
+            page = store.audit(client_id=client_id, limit=limit, cursor=cursor)
+            for entry in page.entries:
+                click.echo(json_text(entry.published(), ascii=True))
+            # A page of large entries has fewer.
+            limit, cursor = limit - len(page.entries), page.next_cursor
+            if cursor is None:
+                return

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
+from rrgate.core.answers import Answer, Refused, conflict, deleted, shown
 from rrgate.core.authentication import acts_as_operator, role_in
 from rrgate.core.changes import changed
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page
+from rrgate.core.queries import PAGING, listed_by_size, page
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import ClientMember
 from rrgate.ids import new_id
@@ -51,7 +51,7 @@ async def list_clients(call: Call) -> Answer:
     elif not acts_as_operator(call.user, call.token):
         raise Refused(403, "Only an operator may list all clients.")
     clients, cursor = page(known, call.query)
-    return listed("clients", (document_of(house, client) for client in clients), cursor)
+    return listed_by_size("clients", clients, (document_of(house, client) for client in clients), cursor)
 
 
 async def create_client(call: Call) -> Answer:

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rrgate.api import ConfigError, Problem
-from rrgate.core.answers import Answer, conflict, deleted, listed, shown
+from rrgate.core.answers import Answer, conflict, deleted, shown
 from rrgate.core.binding import bind
 from rrgate.core.changes import changed
 from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, plugins_say, refuse_if
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page_of
+from rrgate.core.queries import PAGING, listed_by_size, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Client, Credential, Proxy, Side, Target
@@ -100,7 +100,7 @@ def copy_limits(house: CoreHouse, client: Client, values: dict[str, Any]) -> Non
 
 async def list_proxies(call: Call) -> Answer:
     proxies, cursor = page_of(call.house.directory.proxies, call.client.id, call.query)
-    return listed("proxies", (document_of(call.house, proxy) for proxy in proxies), cursor)
+    return listed_by_size("proxies", proxies, (document_of(call.house, proxy) for proxy in proxies), cursor)
 
 
 async def create_proxy(call: Call) -> Answer:

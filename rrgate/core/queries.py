@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -16,7 +16,8 @@ from attrs import field, frozen
 
 from rrgate.api import Problem
 from rrgate.complaints import unknown_field
-from rrgate.core.answers import not_right
+from rrgate.core.answers import Answer, not_right, ready
+from rrgate.json_text import json_text
 from rrgate.model.belonging import Belonging
 from rrgate.model.times import parse_nanoseconds
 
@@ -24,6 +25,9 @@ N = TypeVar("N", bound=Any)
 
 MOST: Final = 1000
 """Objects of one answer; also how many are answered where no `limit` is asked for."""
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Characters of the objects of one answer; an object that has more comes alone."""
 
 PAGING: Final = ("limit", "cursor")
 
@@ -128,6 +132,28 @@ def page_of(
     behind = nouns.behind(owner_id, None if cursor is None else _read_cursor(cursor))
     found = list(islice(filter(wanted, behind), limit + 1))
     return found[:limit], _write_cursor(found[limit - 1]) if len(found) > limit else None
+
+
+def listed_by_size(
+    plural: str, nouns: Iterable[N], documents: Iterable[Mapping[str, Any]], following: str | None
+) -> Answer:
+    """A page of a list, as `listed` answers it, of objects that may be large: with `MOST_BYTES` it ends sooner.
+
+    `documents`: of `nouns`, one by one. `following`: the cursor behind all of them.
+    """
+    texts: list[str] = []
+    size = 0
+    last: Any = None
+    for noun, document in zip(nouns, documents, strict=True):
+        text = json_text(document)
+        size += len(text)
+        if texts and size > MOST_BYTES:
+            following = _write_cursor(last)
+            break
+        texts.append(text)
+        last = noun
+    rest = {"message": "Success"} if following is None else {"message": "Success", "nextCursor": following}
+    return ready(f'{{"{plural}":[{",".join(texts)}],{json_text(rest)[1:]}'.encode())
 
 
 def page_by_id(nouns: Iterable[N], query: Query) -> tuple[Sequence[N], str | None]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from attrs import frozen
 
-from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
+from rrgate.core.answers import Answer, conflict, deleted, missing, shown
 from rrgate.core.belonging import check_by_plugins, routes_below
 from rrgate.core.changes import changed
 from rrgate.core.checking import owned
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import page_of
+from rrgate.core.queries import listed_by_size, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Credential, Proxy, Rule, RuleScope, Target
@@ -87,7 +87,7 @@ class RulesOf:
         """GET …/rules."""
         parent = self.parent(call)
         rules, cursor = page_of(call.house.directory.rules, parent.id, call.query)
-        return listed("rules", self.documents(call, parent, rules), cursor)
+        return listed_by_size("rules", rules, self.documents(call, parent, rules), cursor)
 
     async def create(self, call: Call) -> Answer:
         """POST …/rules."""

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from rrgate.api import Problem
-from rrgate.core.answers import Answer, Refused, conflict, deleted, listed, shown
+from rrgate.core.answers import Answer, Refused, conflict, deleted, shown
 from rrgate.core.binding import check_move
 from rrgate.core.changes import changed
 from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
 from rrgate.core.client_certificates import EXTRAS, FIELD, WARNINGS, check_tls, resealed, sealed, warnings_of
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
-from rrgate.core.queries import PAGING, page_of
+from rrgate.core.queries import PAGING, listed_by_size, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
 from rrgate.model import Target
@@ -49,7 +49,7 @@ def check_proxies(house: CoreHouse, target: Target) -> None:
 
 async def list_targets(call: Call) -> Answer:
     targets, cursor = page_of(call.house.directory.targets, call.client.id, call.query)
-    return listed("targets", (document_of(call.house, each) for each in targets), cursor)
+    return listed_by_size("targets", targets, (document_of(call.house, each) for each in targets), cursor)
 
 
 async def create_target(call: Call) -> Answer:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
 from typing import Any, Final, Literal
 
 from attrs import field, frozen
@@ -20,6 +21,8 @@ from rrgate.store.errors import StoreError
 
 MOST_ENTRIES: Final = 1000
 """Entries of one page."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of what the entries of a page show; one that shows more comes alone."""
 
 Action = Literal["create", "change", "delete", "test", "authorize", "cancel", "replay"]
 
@@ -81,6 +84,8 @@ class AuditPage:
 
 
 _COLUMNS = ("id", "at", "client_id", "user_id", "token_id", "via", "action", "kind", "noun_id", "before", "after")
+_DOCUMENTS = (1 + _COLUMNS.index("before"), 1 + _COLUMNS.index("after"))
+"""Where they are in a row that is read."""
 _NEXT = (
     "SELECT coalesce(max(revision), 0) + 1 FROM audit WHERE client_id = :client_id AND kind = :kind "
     "AND noun_id = :noun_id"
@@ -112,8 +117,8 @@ def read_entries(
     """A page of entries, newest first: the order in which they were written, whatever the clock did.
 
     `client_id`: None is everybody's. `revisions`: those alone; `revision`: the one with this number. `after`,
-    `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ENTRIES`. `cursor`: from the page before,
-    opaque. Raises ValueError for a cursor that is none.
+    `before`: milliseconds since the epoch, exclusive. `limit`: 1 to `MOST_ENTRIES`; where entries are large the page
+    ends sooner. `cursor`: from the page before, opaque. Raises ValueError for a cursor that is none.
     """
     given = (
         ("client_id = ?", client_id),
@@ -133,12 +138,16 @@ def read_entries(
         wanted.append("kind = ?" if indexed else f"+kind IN ({', '.join('?' * len(kinds))})")
         values += kinds
     conditions = " AND ".join(["TRUE", *wanted])
-    rows = connection.execute(
-        f"SELECT number, {', '.join(_COLUMNS)}, revision FROM audit WHERE {conditions} ORDER BY number DESC LIMIT ?",
-        (*values, limit + 1),
-    ).fetchall()
-    following = cursor_of(rows[limit - 1][0]) if len(rows) > limit else None
-    return AuditPage(tuple(_entry(row[1:]) for row in rows[:limit]), following)
+    asked = f"SELECT number, {', '.join(_COLUMNS)}, revision FROM audit WHERE {conditions} ORDER BY number DESC LIMIT ?"
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    with closing(connection.execute(asked, (*values, limit + 1))) as found:
+        for row in found:
+            size += sum(len(row[column] or "") for column in _DOCUMENTS)
+            if rows and (len(rows) == limit or size > MOST_BYTES):
+                return AuditPage(tuple(_entry(row[1:]) for row in rows), cursor_of(rows[-1][0]))
+            rows.append(row)
+    return AuditPage(tuple(_entry(row[1:]) for row in rows), None)
 
 
 def place(cursor: str) -> int:

@@ -10,6 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from rrgate.store import audit
+
 
 def entries(run: Callable[..., Any], *arguments: object) -> list[dict[str, Any]]:
     result = run("audit", *arguments)
@@ -32,6 +36,15 @@ def test_init_is_told(run: Callable[..., Any], first: dict[str, str], data: Path
     assert first["userToken"][2:] not in json.dumps(told)
     assert entries(run, "--data", data, "--client", first["clientId"]) == [by_kind["clients"]]
     assert entries(run, "--data", data, "--client", "another") == []
+
+
+def test_as_many_are_told_as_are_wanted(
+    run: Callable[..., Any], first: dict[str, str], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = entries(run, "--data", data)
+    monkeypatch.setattr(audit, "MOST_BYTES", 1)  # so that each has a page of its own
+    assert entries(run, "--data", data) == everything
+    assert entries(run, "--data", data, "--limit", 2) == everything[:2]
 
 
 def test_tokens_are_told(run: Callable[..., Any], first: dict[str, str], data: Path) -> None:

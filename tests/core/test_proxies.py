@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+from rrgate.core import queries
 from rrgate.store import Conflict
 from tests.core.doubles import CALLER, TARGET, TOWARDS, Core
 
@@ -216,3 +217,23 @@ async def test_a_proxy_with_a_deleted_credential_can_be_changed_and_mended(core:
     towards = await core.make("credentials", TOWARDS)
     told = await core.ask("PUT", f"{PATH}/{made['sKey']}", {"proxyTargetCredentialId": towards["sKey"]})
     assert told.document["proxies"][0]["proxyTargetCredentialId"] == towards["sKey"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_list_of_large_ones_ends_sooner(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = (10, 10, 9_000, 10, 10, 10, 10)
+    parts = await core.make_parts()
+    wanted = []
+    for size in sizes:
+        core.seconds += 1
+        wanted.append((await core.make("proxies", {**parts, "proxyAdditionalHeaders": {"X-A": "x" * size}}))["sKey"])
+    monkeypatch.setattr(queries, "MOST_BYTES", 8_000)
+    pages: list[list[str]] = []
+    cursor = ""
+    while cursor is not None:
+        told = await core.ask("GET", f"/clients/acme/proxies?limit=4{cursor and '&cursor=' + cursor}")
+        assert list(told.document)[:2] == ["proxies", "message"]
+        pages.append([each["sKey"] for each in told.document["proxies"]])
+        cursor = told.document.get("nextCursor")
+    assert [each for page in pages for each in page] == wanted
+    assert list(map(len, pages)) == [2, 1, 4]

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from rrgate.store import AuditEntry, Conflict, Store, StoreError
+from rrgate.store import AuditEntry, Conflict, Store, StoreError, audit
 
 
 def entry(id: str, **more: Any) -> AuditEntry:
@@ -43,6 +43,24 @@ def test_what_is_written_is_read(data: Path, store: Store, nouns: SimpleNamespac
     again = Store.open(data)
     assert again.audit().entries == (gone, made)
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "pages"), [(1000, ["a5 a4", "a3", "a2 a1", "a0"]), (1, ["a5", "a4", "a3", "a2", "a1", "a0"])]
+)
+def test_a_page_of_large_entries_ends_sooner(
+    store: Store, monkeypatch: pytest.MonkeyPatch, limit: int, pages: list[str]
+) -> None:
+    monkeypatch.setattr(audit, "MOST_BYTES", 120)
+    for number, size in enumerate((90, 40, 40, 500, 40, 40)):
+        store.save(audit=[entry(f"a{number}", before={"": "x" * (size // 2)}, after={"": "x" * (size // 2)})])
+    found: list[str] = []
+    cursor = None
+    while not found or cursor is not None:
+        page = store.audit(limit=limit, cursor=cursor)
+        found.append(" ".join(each.id for each in page.entries))
+        cursor = page.next_cursor
+    assert found == pages
 
 
 def test_changes_are_numbered_noun_by_noun(data: Path, store: Store) -> None:
