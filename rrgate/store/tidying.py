@@ -28,6 +28,8 @@ FOLD_SHARE: Final = 50
 """A fold is followed by so many times as long without one."""
 REMOVE_SHARE: Final = 3
 """The same for a step that removes."""
+AHEAD_STEPS: Final = 400
+"""Most steps of a look that find only requests of times to come: they are there if the clock is, or was, wrong."""
 REMOVE_SECONDS: Final = 60.0
 """How often it is looked whether requests are too old."""
 ROUND_SECONDS: Final = 3600.0
@@ -118,8 +120,8 @@ class Tidying:
         """
         before = now - self._keeps("") * _DAY
         connection = self._writer.conn
-        behind, goes_on = 0, True
-        while goes_on:
+        behind, ahead = 0, 0
+        while ahead < AHEAD_STEPS:
             with transaction(self._writer):
                 last, newest = connection.execute(_LOWEST, (behind, STEP_ROWS)).fetchone()
                 if last is None:
@@ -128,8 +130,12 @@ class Tidying:
                     "DELETE FROM requests WHERE id > ? AND id <= ? AND processed_at < ?", (behind, last, before)
                 ).rowcount
                 drop_empty(connection)
-            behind, goes_on = last, removed > 0 or newest > now
+            behind = last
             yield
+            if not removed:
+                if newest <= now:
+                    return
+                ahead += 1
 
     def _remove_of_clients(self, now: int) -> Steps:
         """Of clients that keep them for a shorter time than the others."""

@@ -120,6 +120,14 @@ def test_those_of_a_clock_that_was_ahead_hold_up_none_behind_them(house: House) 
     assert house.rows() == {"ahead": 2 * STEP_ROWS, "p": 5}
 
 
+def test_nobody_looks_through_a_whole_log_of_times_to_come(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AHEAD_STEPS", 2)
+    house.add(3 * STEP_ROWS, days=-400, proxy="ahead")
+    house.add(5, days=91)
+    house.run(REMOVE_SECONDS)
+    assert house.rows() == {"ahead": 3 * STEP_ROWS, "p": 5}
+
+
 def test_after_each_step_there_is_time_for_others(house: House) -> None:
     house.add(4 * STEP_ROWS, days=91)
     waited = [house.tidying.step(NOW) for _ in range(3)]
