@@ -6,6 +6,7 @@ Belongs here: the limit of the system, and what of it is for what. Does not: tur
 from __future__ import annotations
 
 import resource
+from contextlib import suppress
 from typing import Final
 
 from rrgate.settings import Settings
@@ -33,7 +34,9 @@ def ask_for(files: int) -> int:
     """Have as many as possible up to `files`, or as many as there are if that is more; how many these are now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if _number(soft) < files:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, _number(hard)), hard))
+        # Refused where the system allows nobody as many as our own limit says, or a sandbox forbids the call.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, _number(hard)), hard))
     return allowed()
 
 

@@ -64,3 +64,12 @@ def test_the_limit_is_raised_as_far_as_it_may_be_and_never_lowered(
     told = ask_for(wanted)
     assert limits[1:] == ([] if set_to is None else [(set_to, hard)])
     assert told == allowed() >= min(wanted, told)
+
+
+def test_a_system_that_refuses_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int, given: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert ask_for(2000) == 1024
