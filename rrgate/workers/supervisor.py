@@ -23,7 +23,7 @@ from rrgate.workers.sharing import SLOTS
 SOON: Final = 10.0
 """Seconds: who ends within so many after it was told to serve has failed, and the next but one is waited with."""
 READY: Final = 120.0
-"""Seconds until workers that are to take the place of others must be ready."""
+"""Seconds until workers that are to take the place of others, or of one that has ended, must be ready."""
 LINGERING: Final = {"retire": 60.0, "stop": 20.0}
 """Seconds beyond `drain_timeout` that a worker has to end."""
 
@@ -157,15 +157,16 @@ class Supervisor:
     # Starting.
 
     def _open_one(self, generation: Generation) -> None:
-        hand = next(
-            (each for each in self._hands if each.generation is generation and each.stage is Stage.SPARE), None
-        )
-        if hand is None:
-            hand = self._start_one(generation)
+        hand = self._spare_of(generation) or self._start_one(generation)
         taken = {each.slot for each in self._hands}
         hand.slot = min(SLOTS - 1, next(slot for slot in range(len(taken) + 1) if slot not in taken))
         hand.stage = Stage.OPENING
         hand.send("open", slot=hand.slot)
+        if generation.is_complete:
+            hand.timers.append(self._clock.callLater(READY, self._too_late, hand, Stage.OPENING))
+
+    def _spare_of(self, generation: Generation) -> Hand | None:
+        return next((each for each in self._hands if each.generation is generation and each.stage is Stage.SPARE), None)
 
     def _start_one(self, generation: Generation) -> Hand:
         self._numbers += 1
@@ -175,9 +176,7 @@ class Supervisor:
         return hand
 
     def _have_a_spare(self, generation: Generation) -> None:
-        if generation.is_over or self._stopped is not None:
-            return
-        if any(each.generation is generation and each.stage is Stage.SPARE for each in self._hands):
+        if generation.is_over or self._stopped is not None or self._spare_of(generation) is not None:
             return
         try:
             self._start_one(generation)
@@ -288,11 +287,12 @@ class Supervisor:
         hand.stage = Stage.RETIRING
         hand.send(say)
         wait = hand.generation.plan.drain_timeout + LINGERING[say]
-        hand.timers.append(self._clock.callLater(wait, self._too_late, hand))
+        hand.timers.append(self._clock.callLater(wait, self._too_late, hand, Stage.RETIRING))
 
-    def _too_late(self, hand: Hand) -> None:
-        _log.error("{worker} does not end, and is killed", worker=hand.name)
-        hand.kill()
+    def _too_late(self, hand: Hand, stage: Stage) -> None:
+        if hand.stage is stage:
+            _log.error("{worker} takes too long and is killed: it {does}", worker=hand.name, does=stage.value)
+            hand.kill()
 
     def _look_whether_over(self) -> None:
         if self._stopped is not None and not self._hands and not self._stopped.called:

@@ -71,6 +71,20 @@ def test_those_that_die_again_and_again_are_waited_with(parent: Parent) -> None:
     assert parent.at(Stage.OPENING), "it has served for long"
 
 
+def test_one_that_hangs_before_it_is_ready_is_replaced_too(parent: Parent) -> None:
+    parent.end(parent.at(Stage.SERVING)[0])
+    (hangs,) = parent.at(Stage.OPENING)
+    parent.clock.advance(119)
+    assert not parent.process(hangs).killed
+    parent.clock.advance(1)
+    assert parent.process(hangs).killed
+    parent.end(hangs)
+    (fresh,) = parent.at(Stage.OPENING)
+    parent.come_up()
+    parent.clock.advance(120)
+    assert not parent.process(fresh).killed
+
+
 def test_if_one_of_the_first_does_not_start_all_is_over() -> None:
     parent = Parent()
     parent.supervisor.start(parent.plan)
