@@ -58,6 +58,18 @@ KEPT_BYTES = 64 * 1024
 """Of a body whose beginning is kept for the request log."""
 
 
+SMALL = 4 * 1024
+"""Bytes up to which pieces are joined that wait: one of 2 bytes alone takes 56, and that is how some will send."""
+
+
+def add_piece(pieces: list[bytes], data: bytes) -> None:
+    """`data` behind what waits in `pieces`, which take little more than what is in them."""
+    if pieces and len(pieces[-1]) + len(data) <= SMALL:
+        pieces[-1] += data
+    else:
+        pieces.append(data)
+
+
 class Body:
     """One reader takes chunks in order; at most `HIGH_WATER` bytes and one socket read wait here."""
 
@@ -116,7 +128,10 @@ class Body:
             return
         if self.kept is not None:
             self._keep(data)
-        self._chunks.append(data)
+        if self._chunks:
+            add_piece(self._chunks, data)
+        else:
+            self._chunks.append(data)
         self.buffered += len(data)
         if self._reader is not None:
             self._wake()
@@ -253,7 +268,7 @@ class Body:
         while data := await self.read():
             if count is not None:
                 count(len(data))
-            parts.append(data)
+            add_piece(parts, data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def whole_within(self, limit: int, count: Callable[[int], object] | None = None) -> bytes | None:
@@ -268,7 +283,7 @@ class Body:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
             if count is not None:
                 count(len(data))
-            parts.append(data)
+            add_piece(parts, data)
             size += len(data)
         self._chunks[:0] = parts
         self.buffered += size

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from rrgate.answers import GRANTED, AnswerHeaders
-from rrgate.body import Body, BodyBroken
+from rrgate.body import Body, BodyBroken, add_piece
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply, ResponseBound, TargetResponse
 from rrgate.route import Route
@@ -48,8 +48,8 @@ class Held:
         self.pieces: list[bytes] = []
 
     def add(self, data: bytes) -> None:
-        """One more piece."""
-        self.pieces.append(data)
+        """More of it."""
+        add_piece(self.pieces, data)
         self._count(len(data))
 
     def change(self, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -167,6 +169,29 @@ def test_the_rest_of_one_that_is_too_long_is_abandoned_as_long_as_it_comes() -> 
     body.bound(4)
     body.abandon()
     assert source.told == []
+
+
+def test_what_comes_byte_by_byte_and_waits_takes_little_more_than_its_bytes() -> None:
+    sent = [b"%d" % number for number in range(1000, 4000)]
+    body, _ = body_of(*sent)
+    assert sum(map(sys.getsizeof, body._chunks)) < 2 * body.buffered
+    assert Reading(body.read()).result == b"".join(sent)
+
+
+@pytest.mark.parametrize("gather", [Body.whole, Body.whole_within])
+def test_what_is_gathered_byte_by_byte_takes_little_more_than_its_bytes(gather: Any) -> None:
+    sent = [b"%d" % number for number in range(1000, 6000)]
+    body, _ = body_of()
+    tracemalloc.start()
+    try:
+        reading = Reading(gather(body, 100_000))
+        for data in sent:
+            body.feed(data)
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
+    body.end()
+    assert reading.result == b"".join(sent)
 
 
 def test_the_lowest_bound_holds() -> None:

@@ -16,7 +16,7 @@ from tests.wire.memory import MemoryCaller
 from tests.wire.memory_target import Chain, MemoryGateway, request
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-CHUNK = b"3e8\r\n%b\r\n" % bytes(1000)
+CHUNK = b"1388\r\n%b\r\n" % bytes(5000)
 END = b"0\r\n\r\n"
 
 
@@ -45,19 +45,19 @@ def asked(gateway: MemoryGateway, *pieces: bytes, full: bool = False) -> MemoryC
 def test_what_is_held_counts_until_its_caller_has_taken_it() -> None:
     gateway, held = holding()
     caller = asked(gateway, CHUNK, CHUNK, CHUNK, END, full=True)
-    for left in (3000, 2000, 1000):
+    for left in (15_000, 10_000, 5000):
         assert held.now == left
         caller.transport.empty(full=True)
     assert held.now == 0
     answer = caller.answers()[0]
-    assert (answer["Content-Length"], answer.body, answer.whole) == ("3000", bytes(3000), True)
+    assert (answer["Content-Length"], answer.body, answer.whole) == ("15000", bytes(15_000), True)
 
 
 def test_answers_that_nobody_takes_make_others_stream() -> None:
-    gateway, held = holding(most=2500)
+    gateway, held = holding(most=12_500)
     slow = asked(gateway, CHUNK, CHUNK, END, full=True)
     other = asked(gateway, CHUNK)
-    assert (other.answers()[0]["Transfer-Encoding"], other.answers()[0].body) == ("chunked", bytes(1000))
+    assert (other.answers()[0]["Transfer-Encoding"], other.answers()[0].body) == ("chunked", bytes(5000))
     slow.leave()
     gateway.ends[-1].say(END)
     assert held.now == 0
@@ -67,7 +67,7 @@ def test_answers_that_nobody_takes_make_others_stream() -> None:
 ENDS: dict[str, Any] = {
     "its caller leaves while it is held": lambda caller, end: caller.leave(),
     "its target breaks it": lambda caller, end: end.say(b"nonsense\r\n"),
-    "it is too large": lambda caller, end: end.say(*[CHUNK] * 1049),
+    "it is too large": lambda caller, end: end.say(*[CHUNK] * 210),
     "it pauses, and its caller leaves": lambda caller, end: (caller.clock.advance(0.2), caller.leave()),
     "it is whole": lambda caller, end: end.say(END),
 }
@@ -78,7 +78,7 @@ ENDS: dict[str, Any] = {
 def test_nothing_counts_for_ever(hold: str, how: str) -> None:
     gateway, held = holding(hold)
     caller = asked(gateway, CHUNK, CHUNK)
-    assert held.now == 2000
+    assert held.now == 10_000
     ENDS[how](caller, gateway.ends[-1])
     assert held.now == 0
 
