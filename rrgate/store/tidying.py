@@ -107,6 +107,8 @@ class Tidying:
     def _fold(self, began: float) -> None:
         self._fold_due = began + AGAIN_SECONDS
         part = next(iter(self._to_fold))
+        # The last from now on: one that cannot be folded keeps nobody from the others.
+        self._to_fold[part] = self._to_fold.pop(part)
         with transaction(self._writer) as connection:
             fold(connection, part)
         del self._to_fold[part]

@@ -207,6 +207,26 @@ def test_parts_are_folded_in_turn_and_not_at_once(house: House) -> None:
     assert house.tidying.step(NOW) > 10
 
 
+def test_a_part_that_cannot_be_folded_keeps_nobody_from_the_others(house: House) -> None:
+    broken, *others = scopes = ["p1", "p2", "p3"]
+    assert len({part_of(scope) for scope in scopes}) == len(scopes)
+    house.tally(broken)
+    house.tally(*others)
+    with transaction(house.database) as connection:
+        connection.execute("UPDATE telemetry_fresh SET counts = '{' WHERE part = ?", (part_of(broken),))
+    failed = 0
+    for _ in range(60):
+        try:
+            wait = house.tidying.step(NOW)
+        except ValueError:
+            failed += 1
+            wait = 1.0
+        house.now += wait
+    assert failed > 1, "it is tried again"
+    assert house.fresh() == 1
+    assert house.spans() == dict.fromkeys(INTERVALS, len(others))
+
+
 def test_a_dear_fold_is_followed_by_a_long_rest(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(connection: object, part: int) -> int:
         house.now += 1.0
