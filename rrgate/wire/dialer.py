@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,6 +24,9 @@ from rrgate.route import Endpoint
 from rrgate.wire.guard import AddressForbidden, AddressGuard
 from rrgate.wire.tls import TlsConnection
 from rrgate.wire.trust import NotTrusted, Trust, name_to_verify
+
+LEAST_FOR_ONE: Final = 2.0
+"""Seconds for one of several addresses, however many: a lost SYN is sent again after one."""
 
 
 class CannotConnect(Exception):
@@ -150,12 +153,14 @@ class Dialer:
             if not allowed:
                 raise AddressForbidden("secrets go over plain http only to loopback, or with targetAllowPlaintext")
         error: Exception = CannotConnect("the target took no connection in time")
-        for address in allowed:
+        for place, address in enumerate(allowed):
             left = until - self._clock.seconds()
             if left <= 0:
                 break
+            # None of several may take the time of all: an address family often leads nowhere.
+            share = max(left / (len(allowed) - place), min(left, LEAST_FOR_ONE))
             try:
-                await self._dial(endpoint, address, protocol, left)
+                await self._dial(endpoint, address, protocol, share, left)
                 return
             except ConnectError:
                 error = CannotConnect("the target does not take connections")
@@ -164,7 +169,9 @@ class Dialer:
         finally:
             del error  # whose traceback holds this frame
 
-    def _dial(self, endpoint: Endpoint, address: str, protocol: Dialled, seconds: float) -> Deferred[None]:
+    def _dial(
+        self, endpoint: Endpoint, address: str, protocol: Dialled, seconds: float, in_all: float
+    ) -> Deferred[None]:
         factory = _OneConnection(protocol, self._over_tls(protocol, endpoint) if endpoint.tls else protocol)
 
         def give_up(established: Deferred[None]) -> None:
@@ -175,7 +182,7 @@ class Dialer:
         protocol.established = Deferred(give_up)
         connector = self._reactor.connectTCP(address, endpoint.port, factory, timeout=seconds)
         if endpoint.tls:
-            protocol.established.addTimeout(seconds, self._clock, onTimeoutCancel=_too_late)
+            protocol.established.addTimeout(in_all, self._clock, onTimeoutCancel=_too_late)
         return protocol.established
 
     def _over_tls(self, protocol: Dialled, endpoint: Endpoint) -> TlsConnection:

@@ -230,7 +230,28 @@ def test_the_addresses_are_tried_one_after_the_other() -> None:
     world.network.attempts[2].succeeds()
     assert (attempt.over, attempt.error) == (True, None)
     assert [each.address for each in world.network.attempts] == list(PUBLIC)
-    assert [each.timeout for each in world.network.attempts] == [10, 10, 6]
+    assert [each.timeout for each in world.network.attempts] == [10 / 3, 5, 6]
+
+
+def test_of_many_addresses_each_has_time_for_a_second_try_of_the_system() -> None:
+    world = World(*(f"8.8.8.{number}" for number in range(1, 21)))
+    attempt = world.connect()
+    world.threads.end()
+    for number in range(5):
+        world.network.advance(2)
+        world.network.attempts[number].fails(ConnectTimeout())
+    assert isinstance(attempt.error, CannotConnect)
+    assert [each.timeout for each in world.network.attempts] == [2] * 5
+
+
+def test_a_handshake_may_take_what_is_left_of_all_the_time() -> None:
+    world = World("8.8.8.8", "8.8.4.4")
+    attempt = world.connect(tls=True)
+    world.threads.end()
+    world.network.advance(9.9)
+    assert not attempt.over
+    world.network.advance(0.1)
+    assert isinstance(attempt.error, CannotConnect)
 
 
 def test_what_takes_no_connection_anywhere_cannot_be_connected() -> None:
