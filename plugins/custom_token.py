@@ -7,7 +7,6 @@ a request is shown (oauth2/shown.py).
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -27,14 +26,13 @@ from rrgate.api import (
     secret,
 )
 from rrgate_plugins.json_path import MISSING, JsonPath
-from rrgate_plugins.oauth2.answers import LONGEST_LIFE, NoToken, is_token_text
+from rrgate_plugins.oauth2.answers import LONGEST_LIFE, NoToken, is_token_text, life_of, wait_of
 from rrgate_plugins.oauth2.grants import Held
 from rrgate_plugins.oauth2.keeper import TokenKeeper
 from rrgate_plugins.oauth2.shown import ShowsFetchedToken
 
 _SECONDS: Final = 10.0
 _MOST_BYTES: Final = 64 * 1024
-_LONGEST_WAIT: Final = 300.0
 _LONGEST_URL: Final = 2048
 _LONGEST_BODY: Final = 64 * 1024
 
@@ -160,7 +158,7 @@ class ByRequest:
         if 300 <= answer.status < 400:
             raise NoToken("the token's server answered with a redirect, which is not followed")
         if not 200 <= answer.status < 300:
-            raise NoToken(f"the token's server answered {answer.status}", wait=_wait(answer))
+            raise NoToken(f"the token's server answered {answer.status}", wait=wait_of(answer))
         try:
             document = json.loads(answer.body)
         except (ValueError, RecursionError):
@@ -170,23 +168,8 @@ class ByRequest:
             raise NoToken("the token's server answered without anything at tokenPath")
         if not isinstance(token, str) or not is_token_text(token):
             raise NoToken("what is at tokenPath is no token that could be sent")
-        life = None if self.config.life_at is None else _life(self.config.life_at.of(document))
+        life = None if self.config.life_at is None else life_of(self.config.life_at.of(document))
         return Held(token, since, self.config.ttl if life is None else life)
-
-
-def _life(given: object) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, int | float | str):
-        return None
-    try:
-        seconds = float(given)
-    except (ValueError, OverflowError):
-        return None
-    return min(seconds, LONGEST_LIFE) if math.isfinite(seconds) and seconds > 0 else None
-
-
-def _wait(answer: OutsideAnswer) -> float:
-    told = answer.header(b"Retry-After") or b""
-    return min(float(told), _LONGEST_WAIT) if told.isdigit() and len(told) < 10 else 0.0
 
 
 class CustomToken(ShowsFetchedToken):

@@ -64,11 +64,11 @@ def read_answer(answer: OutsideAnswer) -> Granted:
     document = _object(answer.body)
     if document is None:
         if status != 200:
-            raise NoToken(f"the token endpoint answered {status}", wait=_wait(answer))
+            raise NoToken(f"the token endpoint answered {status}", wait=wait_of(answer))
         raise NoToken("the token endpoint's answer is no JSON object")
     error = document.get("error")
     if status >= 500 or (status != 200 and not isinstance(error, str)) or status == 429:
-        raise NoToken(f"the token endpoint answered {status}", wait=_wait(answer))
+        raise NoToken(f"the token endpoint answered {status}", wait=wait_of(answer))
     if isinstance(error, str):
         code = error if error in _KNOWN_ERRORS else "an error"
         raise NoToken(f"the token endpoint refused: {code}", grant_is_over=error == "invalid_grant")
@@ -86,7 +86,7 @@ def _granted(document: dict[str, Any]) -> Granted:
         raise NoToken("the token endpoint gave a token of another type than bearer")
     if refresh is not None and (not isinstance(refresh, str) or not 0 < len(refresh) <= LONGEST_TOKEN):
         raise NoToken("the token endpoint's answer has a refresh_token that could not be kept")
-    return Granted(token, _life(document.get("expires_in")), refresh)
+    return Granted(token, life_of(document.get("expires_in")), refresh)
 
 
 def is_token_text(token: str) -> bool:
@@ -94,7 +94,7 @@ def is_token_text(token: str) -> bool:
     return 0 < len(token) <= LONGEST_TOKEN and all("!" <= letter <= "~" for letter in token)
 
 
-def _life(given: object) -> float | None:
+def life_of(given: object) -> float | None:
     """Seconds. Providers send numbers as texts, and 0 for tokens that do not expire: then nothing is known."""
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         return None
@@ -105,7 +105,8 @@ def _life(given: object) -> float | None:
     return min(seconds, LONGEST_LIFE) if math.isfinite(seconds) and seconds > 0 else None
 
 
-def _wait(answer: OutsideAnswer) -> float:
+def wait_of(answer: OutsideAnswer) -> float:
+    """For how many seconds its server asks to be left alone."""
     told = answer.header(b"Retry-After") or b""
     return min(float(told), _LONGEST_WAIT) if told.isdigit() and len(told) < 10 else 0.0
 
