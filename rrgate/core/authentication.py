@@ -102,6 +102,15 @@ def identify(house: CoreHouse, authorization: list[bytes], address: str) -> tupl
     )
 
 
+def is_known(house: CoreHouse, authorization: list[bytes], address: str) -> bool:
+    """Whether `identify` knows who asks. A wrong token counts: nobody may try more of them by asking in this way."""
+    try:
+        identify(house, authorization, address)
+    except Refused:
+        return False
+    return True
+
+
 def _shown(authorization: list[bytes]) -> str | None:
     """The token as it was shown, if what was shown has the form of one."""
     if len(authorization) != 1:

@@ -18,9 +18,6 @@ DEEPEST: Final = 64
 MOST_VALUES: Final = 10_000
 """Members of objects and elements of arrays, in all: what is wrong with one takes 20 µs to tell, and all wait."""
 
-MOST_OF_STRANGERS: Final = 65_536
-"""Bytes of a body where no token is asked for: to read a megabyte of text takes some 20 ms, and all wait."""
-
 _TOO_MANY: Final = Problem("body", f"must not hold more than {MOST_VALUES} values")
 
 

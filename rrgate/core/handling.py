@@ -12,7 +12,7 @@ from rrgate.api import ConfigError
 from rrgate.careful_log import CarefulLogger
 from rrgate.core.answers import Answer, Refused, conflict, internal_error, not_right
 from rrgate.core.authentication import Admitted, admit
-from rrgate.core.bodies import MOST_OF_STRANGERS, read_object
+from rrgate.core.bodies import read_object
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
@@ -51,8 +51,6 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         query = Query.read("" if route.any_query else raw_query, route.parameters)
         document = {}
         if route.takes_body or (route.bodiless and request.body):
-            if admitted.user is None and len(request.body) > MOST_OF_STRANGERS:
-                raise Refused(413, f"Without a token the body must not have more than {MOST_OF_STRANGERS} bytes.")
             document = read_object(request.content_types, request.content_encodings, request.body)
         if not route.writes:
             return await route.handler(_call(house, route, ids, query, raw_query, document, admitted, request))

@@ -24,6 +24,7 @@ from twisted.web.server import Request, Site
 
 from rrgate.answers import reason_phrase
 from rrgate.core.answers import Answer, Refused, internal_error
+from rrgate.core.authentication import is_known
 from rrgate.core.handling import Incoming, handle
 from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
@@ -32,6 +33,9 @@ from rrgate.core.table import ROUTES
 
 MOST_BODY: Final = 1_000_000
 """Bytes of a request's body: 1 MB."""
+
+MOST_OF_STRANGERS: Final = 65_536
+"""The same of whoever shows no user token: anybody can have a body held, and a megabyte takes 20 ms to read."""
 
 MOST_DISCARDED: Final = 8 * MOST_BODY
 """Bytes of a refused body that are read and thrown away, so that its sender gets to read the 413."""
@@ -82,6 +86,8 @@ class CoreRequest(Request):
     channel: Any
     content: Any
     _size = 0
+    _is_strange: bool | None = None
+    """Whether the head shows no valid user token; None while nobody needs to know."""
     _refused = False
     _gone = False
     _presence: Presence | None = None
@@ -89,7 +95,7 @@ class CoreRequest(Request):
     def gotLength(self, length: int | None) -> None:
         """The head is there. `length`: the Content-Length, or None for a chunked body."""
         self.content = BytesIO()
-        if length is not None and length > MOST_BODY:
+        if length is not None and self._is_too_large(length):
             self._refuse()
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -98,10 +104,19 @@ class CoreRequest(Request):
         if self._refused:
             if self._size > MOST_DISCARDED:
                 self.channel.transport.abortConnection()
-        elif self._size > MOST_BODY:
+        elif self._is_too_large(self._size):
             self._refuse()
         else:
             self.content.write(data)
+
+    def _is_too_large(self, size: int) -> bool:
+        """Whether so many bytes are more than who asks may send."""
+        if size <= MOST_OF_STRANGERS:
+            return False
+        if self._is_strange is None:
+            known = is_known(self.channel.site.house, self._values(b"Authorization"), self._address())
+            self._is_strange = not known
+        return self._is_strange or size > MOST_BODY
 
     def _refuse(self) -> None:
         """Answer 413 now, and read on only to throw away: closing at once could take the answer from its reader."""
@@ -112,7 +127,10 @@ class CoreRequest(Request):
         self.method, self.uri, self.path, self.clientproto = b"POST", b"", b"", b"HTTP/1.1"
         self.channel.persistent = False
         self.channel.setTimeout(DISCARDING_SECONDS)
-        self._write(Refused(413, f"The body must not have more than {MOST_BODY} bytes.").answer(), close=True)
+        message = f"The body must not have more than {MOST_BODY} bytes."
+        if self._is_strange:
+            message = f"Without a valid user token the body must not have more than {MOST_OF_STRANGERS} bytes."
+        self._write(Refused(413, message).answer(), close=True)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The request is whole."""
@@ -149,7 +167,8 @@ class CoreRequest(Request):
 
     def _address(self) -> str:
         peer = str(getattr(self.getClientAddress(), "host", "unix"))
-        return self.site.house.address_of(peer, self._values(b"X-Forwarded-For"))
+        house: CoreHouse = self.channel.site.house
+        return house.address_of(peer, self._values(b"X-Forwarded-For"))
 
     def _failed(self, failure: Failure) -> None:
         self.site.log_.failure("Core API: an answer could not be written", failure)

@@ -12,7 +12,6 @@ import pytest_twisted
 
 from rrgate.core import bodies
 from rrgate.core.access import Or, Role, Who
-from rrgate.core.bodies import MOST_OF_STRANGERS
 from rrgate.core.routes import Route
 from rrgate.core.table import ROUTES
 from tests.core.doubles import Core
@@ -163,16 +162,6 @@ async def test_nor_is_it_read(core: Core, monkeypatch: pytest.MonkeyPatch, text:
 async def test_what_is_in_texts_is_no_value(core: Core, text: str) -> None:
     told = await core.ask("POST", "/clients", body=b'{"clientName": "%s"}' % (text * 20_000).encode(), headers=JSON)
     assert told.problems == {"clientName": "must have 1 to 200 characters, not all of them blank"}
-
-
-@pytest.mark.parametrize("path", ["/users", "/invites/decline"])
-@pytest_twisted.ensureDeferred
-async def test_strangers_may_send_less(core: Core, path: str) -> None:
-    begin, end = b'{"inviteCode": "', b'"}'
-    for size, status in ((MOST_OF_STRANGERS, 400), (MOST_OF_STRANGERS + 1, 413)):
-        text = begin.ljust(size - len(end), b"x") + end
-        assert (await core.ask("POST", path, body=text, headers=JSON, token=None)).status == status
-        assert (await core.ask("POST", "/clients", body=text, headers=JSON)).status == 400
 
 
 @pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE", "DELETE"])

@@ -15,7 +15,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock, deferLater
 
-from rrgate.core.site import MOST_BODY, REQUEST_SECONDS, core_site
+from rrgate.core.attempts import MOST as MOST_WRONG
+from rrgate.core.site import MOST_BODY, MOST_OF_STRANGERS, REQUEST_SECONDS, core_site
 from tests.core.doubles import TARGET, Core
 
 
@@ -121,6 +122,43 @@ async def test_a_refused_sender_who_never_ends_is_cut_off(core: Core) -> None:
         await deferLater(_reactor(), 0.002, lambda: None)
     assert (await wire.until_closed()).startswith(b"HTTP/1.1 413 ")
     assert wire.closed
+
+
+@pytest.mark.parametrize("token", [None, "u-nobody", "u-late", "Basic u-alice"])
+@pytest.mark.parametrize("path", ["/users", "/invites/decline", "/clients"])
+@pytest_twisted.ensureDeferred
+async def test_strangers_may_send_less(core: Core, path: str, token: str | None) -> None:
+    core.add_user("late", expires_at=int(core.seconds * 1000))
+    begin, end, JSON = b'{"inviteCode": "', b'"}', {"Content-Type": "application/json"}
+    for size, less in ((MOST_OF_STRANGERS, True), (MOST_OF_STRANGERS + 1, False)):
+        text = begin.ljust(size - len(end), b"x") + end
+        told = await core.ask("POST", path, body=text, headers=JSON, token=token)
+        assert told.status == ((401 if path == "/clients" else 400) if less else 413)
+        assert (await core.ask("POST", path, body=text, headers=JSON, token="Bearer u-alice")).status == 400
+
+
+@pytest_twisted.ensureDeferred
+async def test_wrong_tokens_are_counted_there_too(core: Core) -> None:
+    text, JSON = b"x" * (MOST_OF_STRANGERS + 1), {"Content-Type": "application/json"}
+    assert (await core.ask("GET", "/users/me", token="u-uma")).status == 200
+    for _ in range(MOST_WRONG):
+        assert (await core.ask("POST", "/users", body=text, headers=JSON, token="u-wrong")).status == 413
+    assert (await core.ask("GET", "/users/me", token="u-adam")).status == 429
+    assert (await core.ask("POST", "/clients", body=text, headers=JSON, token="u-adam")).status == 413
+    assert (await core.ask("POST", "/clients", body=text, headers=JSON, token="u-uma")).status == 403
+
+
+@pytest_twisted.ensureDeferred
+async def test_strangers_may_send_less_in_chunks(core: Core) -> None:
+    wire = await connect(core)
+    wire.send(b"POST /users HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    wire.send(b"10000\r\n" + b"x" * MOST_OF_STRANGERS + b"\r\n")
+    await a_moment()
+    assert wire.received == b""
+    wire.send(b"1\r\nx\r\n")
+    received = await wire.until(b"}")
+    assert received.startswith(b"HTTP/1.1 413 ")
+    assert body_of(received)["message"] == "Without a valid user token the body must not have more than 65536 bytes."
 
 
 @pytest_twisted.ensureDeferred

@@ -32,7 +32,7 @@ REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     403: ("Forbidden", "Your role is too small, your token too narrow, or only operators may."),
     404: ("NotFound", "There is nothing here, or it is not yours: the two are told in the same bytes."),
     409: ("Conflict", "It conflicts with what there is."),
-    413: ("PayloadTooLarge", "The body has more than 1,000,000 bytes, or 65,536 where no token is asked for."),
+    413: ("PayloadTooLarge", "The body has more than 1,000,000 bytes, or 65,536 without a valid user token."),
     415: ("UnsupportedMediaType", "The body is not JSON."),
     421: ("MisdirectedRequest", "The `Host` is none of ours."),
     429: ("TooManyRequests", "Too many wrong tokens, requests of yours, or of these under way; see `Retry-After`."),
