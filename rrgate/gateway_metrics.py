@@ -50,7 +50,7 @@ def gateway_metrics(
                 "Asynchronous requests that have not ended, and callbacks; of the process that delivers.",
                 lambda: queue.depth.requests,
             ),
-            Level("rrgate_async_waiting_bytes", "What their bodies have.", lambda: queue.depth.bytes),
+            Level("rrgate_async_waiting_bytes", "What these have, head and body.", lambda: queue.depth.bytes),
             Level(
                 "rrgate_async_oldest_seconds",
                 "For how long that of them has been due that is due for the longest.",

@@ -74,7 +74,7 @@ def bounds_of(settings: Settings) -> Bounds:
 
 @frozen
 class Depth:
-    """What is under way: requests, bytes of their bodies, and when that was due which has been so for the longest; what
+    """What is under way: requests, bytes of these, and when that was due which has been so for the longest; what
     is kept of requests that are over, and how many these are in all."""
 
     requests: int
@@ -111,7 +111,7 @@ class Room:
         self._counted: dict[str, tuple[int, int]] = {}
 
     def take(self, proxy_id: str, client_id: str, size: int) -> Full | None:
-        """Count one more, with a body of so many bytes; or why that is too much, and then it is not counted."""
+        """Count one more, of so many bytes, head and body; or why that is too much, and then it is not counted."""
         counted, bounds = self._counted, self._bounds
         scopes = ((proxy_id, bounds.proxy, "This proxy"), (client_id, bounds.client, "This client"))
         after = {}

@@ -30,7 +30,7 @@ LONGEST_WAIT: Final = 10 * WINDOW
 MOST_TOLD: Final = 100
 """Requests at a time, so that none of them is long in memory."""
 SMALL: Final = 64 * 1024
-"""Bytes of a body that is read where its attempt is written down; a larger one would hold up whoever waits there."""
+"""Bytes of one that is read where its attempt is written down; a larger one would hold up whoever waits there."""
 UNKNOWN_PROXY: Final = 30.0
 """Seconds after which it is looked again whether a proxy is known by now."""
 

@@ -61,7 +61,8 @@ def _insert_some(connection: sqlite3.Connection, some: Sequence[NewRow], first: 
 
 
 def _values(number: int, row: NewRow) -> tuple[object, ...]:
-    named = (number, row.request_id, row.proxy_id, row.client_id, row.identity, len(row.body), row.accepted_at)
+    size = len(row.head) + len(row.body)  # for the bounds: of heads alone very many could be sent
+    named = (number, row.request_id, row.proxy_id, row.client_id, row.identity, size, row.accepted_at)
     return (*named, *columns(row.progress), row.callback_of)
 
 

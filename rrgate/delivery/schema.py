@@ -91,7 +91,7 @@ def step_0005_callbacks(database: Database) -> None:
 
 @migrations()
 def step_0006_totals(database: Database) -> None:
-    """`totals`: how many requests are under way, and how many bytes their bodies have: of all (''), of each client and
+    """`totals`: how many requests are under way, and how many bytes these have: of all (''), of each client and
     each lane. Triggers keep them, so that they are right whoever changes a row, and after any crash."""
     database.execute(
         "CREATE TABLE totals (scope TEXT PRIMARY KEY, requests INTEGER NOT NULL, bytes INTEGER NOT NULL) "

@@ -58,22 +58,25 @@ class Takes:
         now = self._now()
         room = Room(connection, self._bounds)
         answers: list[str | Full | Refused] = []
-        taken: list[New] = []
+        taken: list[tuple[New, bytes]] = []
         for new in asked:
-            answer = self._answer(connection, new, room, now)
+            head = new.stored.head()
+            answer = self._answer(connection, new, len(head) + len(new.body), room, now)
             if answer is None:
                 answer = new.request_id
-                taken.append(new)
+                taken.append((new, head))
             answers.append(answer)
         if taken:
-            numbers = new_rows.insert_all(connection, (self._row(new, now) for new in taken))
-            for number, new in zip(numbers, taken, strict=True):
+            numbers = new_rows.insert_all(connection, (self._row(new, head, now) for new, head in taken))
+            for number, (new, _) in zip(numbers, taken, strict=True):
                 if new.callback is not None:
                     url = self._seals.seal(new.client_id, callback_row(new.request_id), new.callback.encode())
                     connection.execute("INSERT INTO callbacks VALUES (?, ?)", (number, url))
         return answers
 
-    def _answer(self, connection: sqlite3.Connection, new: New, room: Room, now: int) -> str | Full | Refused | None:
+    def _answer(
+        self, connection: sqlite3.Connection, new: New, size: int, room: Room, now: int
+    ) -> str | Full | Refused | None:
         """Why it is not taken; None if it is."""
         if new.key is not None:
             try:
@@ -83,12 +86,12 @@ class Takes:
             if before is not None:
                 return before
         # Answered, not raised: what is raised takes those that share the commit apart.
-        refused = self._no_room() or room.take(new.proxy_id, new.client_id, len(new.body))
+        refused = self._no_room() or room.take(new.proxy_id, new.client_id, size)
         if refused is None and new.key is not None:
             remember(connection, new.key, new.proxy_id, new.identity, new.request_id, now)
         return refused
 
-    def _row(self, new: New, now: int) -> new_rows.NewRow:
+    def _row(self, new: New, head: bytes, now: int) -> new_rows.NewRow:
         return new_rows.NewRow(
             new.request_id,
             new.proxy_id,
@@ -96,6 +99,6 @@ class Takes:
             new.identity,
             now,
             states.accepted(now, delay=new.delay, window=new.window, repeatable=new.stored.repeatable),
-            self._seals.seal(new.client_id, head_row(new.request_id), new.stored.head()),
+            self._seals.seal(new.client_id, head_row(new.request_id), head),
             self._seals.seal(new.client_id, body_row(new.request_id), new.body),
         )

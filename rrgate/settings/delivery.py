@@ -57,7 +57,7 @@ class DeliverySettings:
         8 * 1024**3,
         unit="bytes",
         where="Async API",
-        help="What the bodies of requests under way may have in all; beyond, new ones are answered 503.",
+        help="What requests under way may have, head and body, in all; beyond, new ones are answered 503.",
     )
     async_queued_bytes_per_client: int = setting(
         values.whole(1, 2**50), 4 * 1024**3, unit="bytes", where="Async API", help="The same of each client."

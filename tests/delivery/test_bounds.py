@@ -46,7 +46,8 @@ def counted(gateway: MemoryGateway) -> dict[str, tuple[int, int]]:
     found = {scope: (requests, held) for scope, requests, held in rows}
     expected: dict[str, tuple[int, int]] = {}
     for size, *scopes in gateway.delivery.rows(
-        "SELECT size, '', client_id, proxy_id FROM requests WHERE ended_at IS NULL"
+        "SELECT length(head) + length(body), '', client_id, proxy_id FROM requests JOIN payloads ON request = id "
+        "WHERE ended_at IS NULL"
     ):
         for scope in scopes:
             requests, held = expected.get(scope, (0, 0))
@@ -59,16 +60,17 @@ def test_they_are_counted_through_all_that_happens(gateway: MemoryGateway) -> No
     proxy = gateway.proxy(caller=CALLER)
     gateway.target.says = answers(404, 200)
     cancelled = send(gateway, proxy, headers=LATER, body=b"12345")
-    assert counted(gateway)[proxy.id] == (1, 5)
+    one = counted(gateway)[proxy.id]
+    assert one[0] == 1
     failed = send(gateway, proxy)
     gateway.clock.settle()
-    assert counted(gateway)[""] == (1, 5)
+    assert counted(gateway)[""] == one
     now(gateway.delivery.managing.cancel(proxy.id, cancelled))
     assert counted(gateway) == {}
     gateway.target.says = Says(after=1)
     now(gateway.delivery.managing.replay(proxy.id, failed))
     gateway.clock.settle()
-    assert counted(gateway)[proxy.client_id] == (1, 4)
+    assert counted(gateway)[proxy.client_id][0] == 1
     gateway.delivery.worker.break_off()
     gateway.delivery.worker = gateway.delivery.new_worker()
     gateway.clock.advance(5)
@@ -105,7 +107,8 @@ def test_what_was_there_before_is_counted_at_the_start(gateway: MemoryGateway) -
 @pytest.mark.parametrize("what", ["requests", "bytes"])
 def test_beyond_a_bound_is_refused_and_below_it_goes_on(setting: str, whose: str, what: str) -> None:
     name = setting if what == "requests" else setting.replace("async_queued", "async_queued_bytes")
-    gateway = MemoryGateway(**{name: 2 if what == "requests" else 8})
+    gateway = MemoryGateway(**{name: 2 if what == "requests" else 8_500})
+    many, few = b"1234" * 1000, b"1" * 500
     proxy = gateway.proxy(caller=CALLER)
     sibling = gateway.proxy(caller=CALLER)
     gateway.directory.put(Client(id="other", user_id=new_id(), name="other", created_at=1, updated_at=1))
@@ -114,15 +117,23 @@ def test_beyond_a_bound_is_refused_and_below_it_goes_on(setting: str, whose: str
         nouns: Any = gateway.directory.targets if part == "target_id" else gateway.directory.credentials
         gateway.directory.put(evolve(nouns[getattr(stranger, part)], client_id="other"))
     gateway.directory.put(stranger)
-    first = ask(gateway, proxy, b"1234")
-    assert ask(gateway, proxy, b"1234").status == 202
-    refused = ask(gateway, proxy, b"1")
+    first = ask(gateway, proxy, many)
+    assert ask(gateway, proxy, many).status == 202
+    refused = ask(gateway, proxy, few)
     assert (refused.status, refused["retry-after"], refused["requestrocket-proxy-code"]) == (503, "30", "unavailable")
     assert whose in refused.document["message"]
-    assert ask(gateway, sibling, b"1").status == (202 if whose == "This proxy" else 503)
-    assert ask(gateway, stranger, b"1").status == (503 if whose == "gateway" else 202)
+    assert ask(gateway, sibling, few).status == (202 if whose == "This proxy" else 503)
+    assert ask(gateway, stranger, few).status == (503 if whose == "gateway" else 202)
     now(gateway.delivery.managing.cancel(proxy.id, first.document["requestId"]))
-    assert ask(gateway, proxy, b"1").status == 202
+    assert ask(gateway, proxy, few).status == 202
+    gateway.stop()
+
+
+def test_heads_have_bytes_too() -> None:
+    gateway = MemoryGateway(async_queued_bytes_per_proxy=8_500)
+    proxy = gateway.proxy(caller=CALLER)
+    told = [ask(gateway, proxy, **{"X-Large": "x" * 4_000}).status for _ in range(3)]
+    assert told == [202, 202, 503]
     gateway.stop()
 
 

@@ -21,6 +21,7 @@ from rrgate.delivery.stored import Stored
 from rrgate.delivery.taking import New, Takes
 
 STORED = Stored("POST", "/work", "", "", [], [], "", "", {}, [], "127.0.0.1", 0, 0.0)
+SIZE = len(STORED.head()) + len(b"load")
 ANY = Bound(1000, 1 << 30)
 
 
@@ -95,8 +96,9 @@ def test_a_number_is_never_given_twice(connection: sqlite3.Connection) -> None:
         (Bounds(Bound(2, 1 << 30), ANY, ANY), ["a", "b", "", "d", ""]),
         (Bounds(ANY, Bound(3, 1 << 30), ANY), ["a", "b", "c", "", ""]),
         (Bounds(ANY, ANY, Bound(1, 1 << 30)), ["a", "", "", "", ""]),
-        (Bounds(Bound(9, 8), ANY, ANY), ["a", "b", "", "d", ""]),
-        (Bounds(ANY, ANY, Bound(9, 4)), ["a", "", "", "", ""]),
+        (Bounds(Bound(9, 2 * SIZE), ANY, ANY), ["a", "b", "", "d", ""]),
+        (Bounds(ANY, ANY, Bound(9, SIZE)), ["a", "", "", "", ""]),
+        (Bounds(ANY, ANY, Bound(9, SIZE - 1)), ["", "", "", "", ""]),
     ],
 )
 def test_bounds_count_those_before_in_the_same_commit(
