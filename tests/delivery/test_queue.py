@@ -165,6 +165,7 @@ class Account(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
+        """What a dead gateway has left is taken over, and tidied up, by one that starts."""
         under_way = {known.id: known for known in self.known.values() if known.state is State.SENDING}
         rows = result(self.queue.recover(1000))
         assert {row.id for row in rows} == set(under_way), "those under way, and no others"
@@ -175,20 +176,25 @@ class Account(RuleBasedStateMachine):
             else:
                 assert state is State.UNKNOWN, "nobody knows whether it has arrived"
             self._now_is(known, row)
-        self._make_room()
+        self._tidy_up()
 
     @rule()
     def purge(self) -> None:
+        self._tidy_up()
+
+    def _tidy_up(self) -> None:
         now = self.queue.now()
         removed = result(self.queue.purge())
         gone = [each for each in self.known.values() if each.state in ENDED and each.kept_until <= now]
         old = [whose for whose, (_, _, until) in self.keys.items() if until <= now]
-        assert removed == len(gone) + len(old), "what was kept for long enough, and nothing else"
         for whose in old:
             del self.keys[whose]
         for known in gone:
             del self.known[known.request_id]
             self.purged.add(known.request_id)
+        too_many = len(self._kept()[: -self.most])
+        assert removed == len(gone) + len(old) + too_many, "what was kept for long enough, and nothing else"
+        self._make_room()
 
     @rule(which=taken)
     def the_log_is_told(self, which: str) -> None:
