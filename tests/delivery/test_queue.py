@@ -241,6 +241,9 @@ class Account(RuleBasedStateMachine):
                 for scope in ("", "client", known.proxy_id):
                     expected[scope] = expected.get(scope, 0) + 1
         assert dict(self.delivery.rows("SELECT scope, requests FROM totals WHERE requests <> 0")) == expected
+        over = sum(known.state in ENDED for known in self.known.values())
+        rows = self.delivery.rows("SELECT scope, ended FROM totals WHERE ended <> 0")
+        assert dict(rows) == ({"": over, "client": over} if over else {})
 
     @invariant()
     def each_is_as_it_was_told(self) -> None:
