@@ -18,6 +18,7 @@ import pytest_twisted
 from attrs import frozen
 from twisted.internet.task import deferLater
 
+from rrgate.gateway import Gateway
 from tests.callers import Caller, call, in_thread
 from tests.certificates import Authority
 from tests.gateway.test_async import comes_to
@@ -124,15 +125,19 @@ async def test_nothing_of_it_is_left(
 ) -> None:
     from twisted.internet import reactor
 
-    for _ in range(TIMES):
-        await WAYS[way](gateway, proxies)
-    while gateway.gateway.listener.connections:
-        await deferLater(reactor, 0.005)  # type: ignore[arg-type]
-    gc.set_debug(gc.DEBUG_SAVEALL)
-    try:
+    garbage: list[Any] = []
+    # A whole gateway among it is that of an earlier module, which has just come to its end: then once more.
+    while not garbage or any(isinstance(each, Gateway) for each in garbage):
+        for _ in range(TIMES):
+            await WAYS[way](gateway, proxies)
+        while gateway.gateway.listener.connections:
+            await deferLater(reactor, 0.005)  # type: ignore[arg-type]
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            gc.collect()
+        finally:
+            gc.set_debug(0)
+        garbage = [None, *gc.garbage]
+        gc.garbage.clear()
         gc.collect()
-    finally:
-        gc.set_debug(0)
-    left = ours(gc.garbage)
-    gc.garbage.clear()
-    assert not left
+    assert not ours(garbage)
