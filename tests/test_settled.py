@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from rrgate.settled import FULL, Settled
+from rrgate.settled import FULL, YOUNG, Settled
 
 
 class Collector:
@@ -16,6 +16,14 @@ class Collector:
     def __init__(self) -> None:
         self.callbacks: list[Callable[[str, dict[str, int]], Any]] = []
         self.asked: list[str] = []
+        self.thresholds = (700, 10, 10)
+
+    def get_threshold(self) -> tuple[int, int, int]:
+        return self.thresholds
+
+    def set_threshold(self, *thresholds: int) -> None:
+        young, older, oldest = thresholds
+        self.thresholds = young, older, oldest
 
     def freeze(self) -> None:
         self.asked.append("freeze")
@@ -38,6 +46,12 @@ def test_what_is_there_stays() -> None:
     collector = Collector()
     Settled(collector, lambda: 100_000).begin()
     assert collector.asked == ["freeze"]
+
+
+def test_the_young_are_looked_through_less_often_and_the_others_in_proportion() -> None:
+    collector = Collector()
+    Settled(collector, lambda: 100_000).begin()
+    assert collector.thresholds == (YOUNG, 10, 10)
 
 
 def test_what_a_full_collection_leaves_stays_and_no_other_does() -> None:
