@@ -194,6 +194,10 @@ class Plugin:
     measures: ClassVar[frozenset[str]] = frozenset()
     """The types of meters (`Meter.type`) that this plugin carries out, of `request_count` and `response_value`. It
     carries out all of a proxy's, or raises ConfigError in `for_proxy`."""
+    listed: ClassVar[bool] = False
+    """Whether it is a proxy's own: it works where a proxy lists it in `proxyPlugins`, with the `Config` given there,
+    and an operator lets proxies list it (`tenant_plugins`). `for_proxy` is not asked then. What is secret in the
+    `Config` is sealed, bound to the target's host, and masked where a request is explained."""
     body_need: ClassVar[BodyNeed] = BodyNeed()
     pure: ClassVar[bool] = False
     """Whether its request methods up to `prepare` change nothing but the Exchange: no counter, cache or state, and
@@ -214,7 +218,8 @@ class Plugin:
         """The `Config` with which this plugin works on the proxy that joins `parts`; None: it has nothing to do there.
 
         Called for every proxy when it is saved and when it is compiled; not for auth types, which are chosen by
-        credentials. Raises ConfigError with published field names if the proxy's settings cannot work.
+        credentials, nor for those that proxies list. Raises ConfigError with published field names if the proxy's
+        settings cannot work.
         """
         return None
 

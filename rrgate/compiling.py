@@ -38,7 +38,8 @@ from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
 from rrgate.patience import ENDLESS, Patience
 from rrgate.places import Loads
-from rrgate.plugin_objects import PluginObjects, UnsealsCredentials
+from rrgate.plugin_objects import PluginObjects, UnsealsConfigurations
+from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.reaching import OpensCertificates, address_of_target
 from rrgate.registry import Registry
 from rrgate.route import Endpoint, Route, pool_key
@@ -46,7 +47,7 @@ from rrgate.shared import Shared
 from rrgate.state_values import NothingKept
 
 
-class Unsealer(OpensCertificates, UnsealsCredentials, Protocol):
+class Unsealer(OpensCertificates, UnsealsConfigurations, Protocol):
     """Whoever can open sealed secrets."""
 
 
@@ -75,6 +76,7 @@ class Compiler:
         prefix: str,
         query_credentials: bool,
         allow_anonymous: bool = False,
+        proxy_plugins: ProxyPlugins | None = None,
         http: Callable[[str, str], CallsOutside] = lambda client_id, plugin: NothingOutside(),
         state: Callable[[Credential], KeepsState] = lambda credential: NothingKept(),
         background: Callable[[str, Coroutine[Any, Any, None]], None] = lambda plugin, work: work.close(),
@@ -87,6 +89,7 @@ class Compiler:
         what plugins have to tell. `patience`: how long they may wait. `shared`, `counters`: closed by whoever gives
         them.
         `allow_anonymous`: whether credentials that let in who shows nothing do; else nobody is let in by them.
+        `proxy_plugins`: those that proxies may list; none if it is None.
         """
         self._registry = registry
         self._unsealer = unsealer
@@ -101,7 +104,10 @@ class Compiler:
             shared=shared or Shared(),
             counters=counters or NothingCounted(),
         )
-        self._objects = PluginObjects(registry, unsealer, context, http=http, state=state, background=background)
+        self.proxy_plugins = ProxyPlugins(registry, ()) if proxy_plugins is None else proxy_plugins
+        self._objects = PluginObjects(
+            registry, self.proxy_plugins, unsealer, context, http=http, state=state, background=background
+        )
         self._steps: KnownSteps = WeakValueDictionary()
         self._loads = Loads()
         self._onward = Onward(wall)  # of all Routes: to build one anew must bring no secret back to life
@@ -161,6 +167,14 @@ class Compiler:
             caller_expires=_seconds(caller_side),
             log_path=None if proxy.log_path_template is None else compiled_template(proxy.log_path_template),
             keeps_bodies=client.configuration.log_bodies,
+            own_secrets=() if parts is None else self._own_secrets(proxy),
+        )
+
+    def _own_secrets(self, proxy: Proxy) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (self.proxy_plugins.plugin(each.name).name, each.fingerprint)
+            for each in proxy.plugins
+            if each.fingerprint is not None
         )
 
     def build_trial(self, client: Client, target: Target, credential: Credential | None) -> Route:
@@ -201,7 +215,7 @@ class Compiler:
             open_scopes=Checks.SCOPES,
             chain=chain,
             endpoint=endpoint,
-            pool_key=_same(pool_key(endpoint, target, target_side, client)),
+            pool_key=_same(pool_key(endpoint, target, target_side, client, proxy.plugins)),
             base_path=_same(base_path),
             authority=_same(authority),
             cut_headers=NEVER_TO_TARGET if crossing else NEVER_TO_TARGET | {b"cookie"},
@@ -213,8 +227,10 @@ class Compiler:
             secret_needs_tls=(
                 target is not None
                 and not target.allow_plaintext
-                and target_side is not None
-                and holds_secrets(self._objects.of_credential(target_side).Config)
+                and (
+                    any(each.fingerprint is not None for each in proxy.plugins)
+                    or (target_side is not None and holds_secrets(self._objects.of_credential(target_side).Config))
+                )
             ),
             caller_expires=None,
             target_expires=_seconds(target_side),
@@ -232,6 +248,7 @@ class Compiler:
                     config = plugin.for_proxy(parts)
                     if config is not None:
                         members.append(Member(self._objects.of_proxy(plugin, config, proxy), plugin.kind))
+            members += [Member(each, each.kind) for each in self._objects.listed(proxy, parts.target)]
             if not all(each.idle for each in parts.scopes) and not any(member.plugin.judges for member in members):
                 raise ConfigError(Problem("proxy", "has rules, or a default that denies, and nothing installed judges"))
             if parts.filters and not any(member.plugin.filters for member in members):

@@ -68,9 +68,29 @@ def undeclared(plugin: type[Plugin]) -> str:
         return "its `pure` must be a bool"
     if not isinstance(plugin.by_config, bool):
         return "its `by_config` must be a bool"
+    if not isinstance(plugin.listed, bool):
+        return "its `listed` must be a bool"
+    if plugin.listed and (wrong := _not_for_a_list(plugin)):
+        return wrong
     if not isinstance(plugin.body_need, BodyNeed):
         return "its `body_need` must be a rrgate.api.BodyNeed"
     return _wrong_methods(plugin)
+
+
+def _not_for_a_list(plugin: type[Plugin]) -> str:
+    if plugin.sides:
+        return "it declares `sides` and is `listed`: credentials choose an auth type, and proxies any other"
+    carried_out = [name for name in ("serves", "judges", "filters", "measures") if getattr(plugin, name)]
+    if carried_out:
+        return f"it is `listed`, and not every proxy lists it: `{carried_out[0]}` is for those that all have"
+    if not _is_plain(plugin):
+        return "it is `listed`, so that its `for_proxy` is never asked: leave that out"
+    return ""
+
+
+def _is_plain(plugin: type[Plugin]) -> bool:
+    """Whether it leaves `for_proxy` as it is."""
+    return plugin.for_proxy.__func__ is Plugin.for_proxy.__func__  # type: ignore[attr-defined]
 
 
 def _wrong_methods(plugin: type[Plugin]) -> str:
@@ -85,6 +105,6 @@ def _wrong_methods(plugin: type[Plugin]) -> str:
                 inspect.signature(function).bind(*_PARAMETERS[phase])
             except TypeError:
                 return f"its `{phase}` must take ({', '.join(_PARAMETERS[phase])})"
-    if there and not plugin.sides and plugin.for_proxy.__func__ is Plugin.for_proxy.__func__:  # type: ignore[attr-defined]
-        return "nothing would ever use it: an auth type declares `sides`, any other plugin has `for_proxy`"
+    if there and not plugin.sides and not plugin.listed and _is_plain(plugin):
+        return "nothing would ever use it: an auth type declares `sides`, any other plugin `listed`, or has `for_proxy`"
     return ""

@@ -1,9 +1,10 @@
-"""`ExplainedRequest`: the request that would go to a target, with whatever its credential wrote masked.
+"""`ExplainedRequest`: the request that would go to a target, with whatever is secret in it masked.
 
 Belongs here: who wrote which part, and masking. Does not: finding out what would be sent (explaining.py).
 
-What is masked is told by origin, not by looking like a secret: whatever was not there when the credential's plugin got
-the request, whoever wrote it then, for who comes after that plugin may have copied what it wrote.
+What is masked is told by origin, not by looking like a secret: whatever was not there when the first plugin that has
+secrets (of the target credential's, or a proxy's own) got the request, whoever wrote it then, for who comes after that
+plugin may have copied what it wrote.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Part:
 
 @frozen
 class ExplainedRequest:
-    """What would be sent, masked. `body`: as it is before the credential's plugin. `body_mask`: what stands for that
-    which it adds, or nothing."""
+    """What would be sent, masked. `body`: as it is before the first plugin that has secrets. `body_mask`: what stands
+    for that which is added then, or nothing."""
 
     method: str
     url: str = field(repr=False)
@@ -51,7 +52,7 @@ class ExplainedRequest:
 
 @frozen
 class Before:
-    """A request as it stood when the credential's plugin got it."""
+    """A request as it stood when the first plugin that has secrets got it."""
 
     path: bytes
     query: bytes
@@ -62,7 +63,16 @@ class Before:
     body_writer: str
 
 
-def before_credential(ex: Exchange, callers: bytes) -> Before:
+def masks_of(route: Route) -> dict[str, str]:
+    """What stands for what a plugin writes, by the name under which it writes: of those that have secrets."""
+    masks = {name: f"[MASKED:{fingerprint}]" for name, fingerprint in route.own_secrets}
+    writer = next((step.plugin for step in route.chain.prepare if step.kind is Kind.CREDENTIAL), None)
+    if writer is not None and route.target_credential is not None:
+        masks[writer] = f"[MASKED:{route.target_credential.fingerprint}]"
+    return masks
+
+
+def before_secrets(ex: Exchange, callers: bytes) -> Before:
     """`ex.to_target` as it stands now. `callers`: the body that the caller describes."""
     request = ex.to_target
     return Before(
@@ -79,19 +89,19 @@ def before_credential(ex: Exchange, callers: bytes) -> Before:
 def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | None) -> ExplainedRequest:
     """What would be sent of `ex`. `hops`: the name of our loop counter. `callers`: the body that the caller describes.
 
-    `before`: None if no credential's plugin ran.
+    `before`: None if no plugin that has secrets ran.
     """
     route, request = ex.route, ex.to_target
     assert route is not None
-    credential = route.target_credential
-    secret_writer = "" if credential is None or before is None else _writer_of(route)
-    mask = "" if credential is None else f"[MASKED:{credential.fingerprint}]"
+    masks = {} if before is None else masks_of(route)
+    # The last of them is the credential's, where there is one.
+    mask = next(reversed(masks.values()), "")
     if before is None:
-        before = before_credential(ex, callers)
+        before = before_secrets(ex, callers)
     # A signer may write it in another spelling.
     same_path = unquote_to_bytes(request.path) == unquote_to_bytes(before.path)
     path = request.path.decode("latin-1") if same_path else f"/{mask}"
-    parameters = _parameters(request, before, secret_writer, mask)
+    parameters = _parameters(request, before, masks)
     query = "&".join(part.raw for part in parameters)
     scheme = "https" if route.endpoint.tls else "http"
     url = f"{scheme}://{route.authority.decode('latin-1')}{path}{request.query_mark.decode()}{query}"
@@ -100,16 +110,11 @@ def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | 
         request.method.decode("latin-1"),
         url,
         parameters,
-        _headers(request, route, before, secret_writer, mask, (hops, str(ex.hops + 1)), ex.handshake is not None),
+        _headers(request, route, before, masks, (hops, str(ex.hops + 1)), ex.handshake is not None),
         before.body,
         before.body_writer or (CALLER if before.body else ""),
         mask if body != before.body else "",
     )
-
-
-def _writer_of(route: Route) -> str:
-    """The name under which the credential's plugin writes."""
-    return next((step.plugin for step in route.chain.prepare if step.kind is Kind.CREDENTIAL), "")
 
 
 def _body(request: TargetRequest, callers: bytes) -> bytes:
@@ -118,7 +123,14 @@ def _body(request: TargetRequest, callers: bytes) -> bytes:
     return b"" if request.stream is None else callers
 
 
-def _parameters(request: TargetRequest, before: Before, secret_writer: str, mask: str) -> tuple[Part, ...]:
+def _mask(masks: dict[str, str], writer: str) -> tuple[str, str]:
+    """(who, what stands for it) of what `writer` wrote; of the last that has secrets if it has none itself."""
+    if writer not in masks:
+        writer = next(reversed(masks))
+    return writer, masks[writer]
+
+
+def _parameters(request: TargetRequest, before: Before, masks: dict[str, str]) -> tuple[Part, ...]:
     known = [_plain(part) for part in before.query.split(b"&")]
     parts = []
     for part in request.query.split(b"&") if request.query else ():
@@ -126,10 +138,11 @@ def _parameters(request: TargetRequest, before: Before, secret_writer: str, mask
         injected = request.injected_query.get(fold_parameter(name))
         shown, writer = name.decode("latin-1"), CALLER if injected is None else injected[1]
         there = _plain(part) in known and (injected is None or injected in before.injected_query)
-        if secret_writer and not there:
+        if masks and not there:
+            who, mask = _mask(masks, writer)
             if injected is None:
                 # Written by none of the methods: nothing says where its name ends.
-                shown, writer = mask, secret_writer
+                shown, writer = mask, who
             parts.append(Part(shown, mask, writer, f"{shown}={mask}"))
         else:
             parts.append(Part(shown, value.decode("latin-1"), writer, part.decode("latin-1")))
@@ -144,8 +157,7 @@ def _headers(
     request: TargetRequest,
     route: Route,
     before: Before,
-    secret_writer: str,
-    mask: str,
+    masks: dict[str, str],
     hops: tuple[str, str],
     handshake: bool,
 ) -> tuple[Part, ...]:
@@ -153,15 +165,18 @@ def _headers(
     for known in request.fields:
         folded, name, value = known
         if folded not in request.injected:
-            there = not secret_writer or known in before.fields
-            shown, writer = (value.decode("latin-1"), CALLER) if there else (mask, secret_writer)
+            if masks and known not in before.fields:
+                writer, shown = _mask(masks, CALLER)
+            else:
+                writer, shown = CALLER, value.decode("latin-1")
             parts.append(Part(name.decode("latin-1"), shown, writer))
     for folded, written in request.injected.items():
         name, value, writer = written
         if handshake and folded in OF_ONE_LEG:
             continue
-        hidden = bool(secret_writer) and written not in before.injected
-        parts.append(Part(name.decode("latin-1"), mask if hidden else value.decode("latin-1"), writer))
+        hidden = bool(masks) and written not in before.injected
+        shown = _mask(masks, writer)[1] if hidden else value.decode("latin-1")
+        parts.append(Part(name.decode("latin-1"), shown, writer))
     parts.append(Part(*hops, GATEWAY))
     if handshake:
         parts += [Part(name.decode(), value.decode(), GATEWAY) for name, value in (*UPGRADE, VERSION)]

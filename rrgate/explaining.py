@@ -23,7 +23,7 @@ from rrgate.chain import Chain, Step
 from rrgate.checks import Checks, as_document
 from rrgate.directory import Directory
 from rrgate.exchange import Exchange
-from rrgate.explained_request import Before, ExplainedRequest, before_credential, explained_request
+from rrgate.explained_request import Before, ExplainedRequest, before_secrets, explained_request, masks_of
 from rrgate.explanation import Described, Explanation, StepTold
 from rrgate.ids import new_id
 from rrgate.model import Proxy
@@ -146,15 +146,21 @@ class _Run:
     request: ExplainedRequest | None = None
     retries_by: str = ""
     _before: Before | None = None
+    _masked: frozenset[str] = frozenset()
+    """The plugins that have secrets."""
 
     # The directory.
 
     def find(self, path: bytes) -> tuple[Route, bytes] | None:
         """The real Route, with steps that tell what they say."""
         found = self._directory.find(path)
-        if found is not None and found[0].chain.next_attempt:
-            self.retries_by = found[0].chain.next_attempt[0].plugin
-        return None if found is None else (evolve(found[0], chain=self._telling(found[0])), found[1])
+        if found is None:
+            return None
+        route, rest = found
+        if route.chain.next_attempt:
+            self.retries_by = route.chain.next_attempt[0].plugin
+        self._masked = frozenset(masks_of(route))
+        return evolve(route, chain=self._telling(route)), rest
 
     def when_ended(self, tell: Callable[[str], None]) -> None:
         """Nothing streams."""
@@ -209,8 +215,8 @@ class _Run:
 
     def _told(self, step: Step, explain: Step | None) -> Step:
         async def told(ex: Exchange) -> Any:
-            if step.kind is Kind.CREDENTIAL and step.phase == "prepare":
-                self._before = before_credential(ex, self._body)
+            if step.phase == "prepare":
+                self._look_before(ex, step)
             notes: tuple[Mapping[str, object], ...] = ()
             answer: Any
             try:
@@ -238,10 +244,15 @@ class _Run:
 
     def _changing(self, step: Step) -> Step:
         def changing(ex: Exchange, chunk: bytes, last: bool) -> Any:
+            self._look_before(ex, step)
             ex.to_target.writer = step.plugin
             return step.call(ex, chunk, last)
 
         return evolve(step, call=changing)
+
+    def _look_before(self, ex: Exchange, step: Step) -> None:
+        if self._before is None and step.plugin in self._masked:
+            self._before = before_secrets(ex, self._body)
 
     def _changes_bodies(self, step: Step) -> bool:
         if not step.pure:

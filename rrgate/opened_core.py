@@ -49,6 +49,7 @@ def open_house(
         store=state.store,
         request_log=state.request_log,
         registry=registry,
+        proxy_plugins=compiler.proxy_plugins,
         trials=trials,
         authorizing=Authorizations(compiler, boot.tell),
         explaining=Explainer(

@@ -19,6 +19,7 @@ from rrgate.model import Credential
 from rrgate.opened_state import OpenedState
 from rrgate.outside import Outside
 from rrgate.patience import Patience
+from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.registry import Registry
 from rrgate.settings import Settings
 from rrgate.shared import Shared
@@ -41,8 +42,10 @@ def open_compiler(
 ) -> Compiler:
     """`outcomes`: where plugins' calls are counted. `show_authorization`: shows whether a credential needs one.
 
-    `closed_by` is given what ends plugins' background work, and then closes what they share.
+    `closed_by` is given what ends plugins' background work, and then closes what they share. Raises SettingsError for
+    `tenant_plugins` that are not installed.
     """
+    proxy_plugins = ProxyPlugins(registry, settings.tenant_plugins)
     shared = Shared()
     closed_by(shared.close)
     background = Background(boot.tell)
@@ -56,6 +59,7 @@ def open_compiler(
         prefix=settings.header_prefix,
         query_credentials=settings.query_credentials,
         allow_anonymous=settings.allow_anonymous_proxies,
+        proxy_plugins=proxy_plugins,
         http=lambda client_id, plugin: CountedCalls(outside.for_tenant(client_id), plugin, outcomes),
         state=partial(CredentialState, state.store, settings.data, reactor, show_authorization),
         background=background.start,

@@ -1,7 +1,7 @@
 """`PluginObjects`: makes plugin objects, each with its context, and keeps those of credentials.
 
-Belongs here: which object works for a credential's secret, and what it is given. Does not: their places in a chain
-(compiling.py), what a context is (plugin_context.py).
+Belongs here: which object works for a credential's secret or for what a proxy lists, and what it is given. Does not:
+their places in a chain (compiling.py), what a context is (plugin_context.py).
 """
 
 from __future__ import annotations
@@ -17,18 +17,23 @@ from rrgate.api import CallsOutside, ConfigError, KeepsState, Plugin, PluginCont
 from rrgate.blaming import named
 from rrgate.configuring import configure
 from rrgate.json_text import read_json
-from rrgate.model import Credential, Proxy
+from rrgate.model import Credential, Proxy, Target
+from rrgate.model.hosts import address_of, allows
+from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.registry import Registry
 
 
-class UnsealsCredentials(Protocol):
-    """Whoever can open the sealed secrets of credentials."""
+class UnsealsConfigurations(Protocol):
+    """Whoever can open the sealed secrets of credentials, and those of the plugins that proxies list."""
 
     def unseal_credential(self, credential: Credential) -> bytes:
         """The secret as JSON bytes. Raises what says that it cannot be opened."""
 
     def unseal_previous(self, credential: Credential) -> bytes:
         """The same for the secret of a `Credential.before`."""
+
+    def unseal_plugin(self, proxy: Proxy, name: str) -> bytes:
+        """The same for the whole configuration of the plugin that `proxy` lists by `name`."""
 
 
 class PluginObjects:
@@ -37,7 +42,8 @@ class PluginObjects:
     def __init__(
         self,
         registry: Registry,
-        unsealer: UnsealsCredentials,
+        proxy_plugins: ProxyPlugins,
+        unsealer: UnsealsConfigurations,
         context: PluginContext,
         *,
         http: Callable[[str, str], CallsOutside],
@@ -48,6 +54,7 @@ class PluginObjects:
         is kept of a credential. `background`: runs what a plugin, by its name, does ahead of need.
         """
         self._registry = registry
+        self._proxy_plugins = proxy_plugins
         self._unsealer = unsealer
         self._context = context
         self._http = http
@@ -68,6 +75,26 @@ class PluginObjects:
         if plugin is None:
             plugin = self._by_config[key] = self._on(plugin_class, config, proxy, None)
         return plugin
+
+    def listed(self, proxy: Proxy, target: Target) -> list[Plugin]:
+        """Those that `proxy`, which leads to `target`, lists, in their order.
+
+        Raises ConfigError, whose text names who and what, and holds no value.
+        """
+        host = proxy.plugins_host
+        has_secrets = any(each.fingerprint is not None for each in proxy.plugins)
+        if has_secrets and (host is None or not allows((host,), address_of(target.base_url))):
+            raise ConfigError(Problem("proxyPlugins", "have secrets that were given for another host: give them again"))
+        plugins = []
+        for place, each in enumerate(proxy.plugins):
+            configuration = each.configuration
+            if each.fingerprint is not None:
+                with named("proxyPlugins", f"the configuration of {each.name!r} cannot be unsealed"):
+                    configuration = read_json(self._unsealer.unseal_plugin(proxy, each.name))
+            with named("proxyPlugins", f"plugin {each.name!r} cannot work on proxy {proxy.id}"):
+                known = self._proxy_plugins.configured(each.name, configuration, f"proxyPlugins.{place}")
+                plugins.append(self.of_proxy(known.plugin, known.config, proxy))
+        return plugins
 
     def _on(self, plugin_class: type[Plugin], config: Any, proxy: Proxy, told: Proxy | None) -> Plugin:
         context = evolve(

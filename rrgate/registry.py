@@ -52,8 +52,12 @@ class Registry:
                 raise PluginLoadError(f"{origin}: {why}") from error
             for plugin in classes:
                 self._add(plugin, origin)
-        self.plugins: tuple[type[Plugin], ...] = tuple(plugin for plugin in self._by_name.values() if not plugin.sides)
-        self.auth_types: tuple[type[Plugin], ...] = tuple(plugin for plugin in self._by_name.values() if plugin.sides)
+        known = tuple(self._by_name.values())
+        self.plugins: tuple[type[Plugin], ...] = tuple(each for each in known if not each.sides and not each.listed)
+        """Those that are asked of every proxy."""
+        self.listed: tuple[type[Plugin], ...] = tuple(each for each in known if each.listed)
+        """Those that work where a proxy lists them."""
+        self.auth_types: tuple[type[Plugin], ...] = tuple(each for each in known if each.sides)
         self.served_settings: frozenset[str] = frozenset().union(*(plugin.serves for plugin in self.plugins))
 
     def hooks(self, hook: Hook) -> list[tuple[str, Callable[..., Any]]]:

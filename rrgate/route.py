@@ -5,6 +5,7 @@ Belongs here: its data, and what they alone say of it. Does not: how it is built
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -15,6 +16,7 @@ from rrgate.checks import Checks
 from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
 from rrgate.model.client_certificate import ClientCertificate
+from rrgate.model.proxy_plugin import ProxyPlugin
 from rrgate.names import crossing
 from rrgate.places import Load
 
@@ -63,7 +65,8 @@ class Route:
     own_prefix: bytes
     """Folded prefix of our own header names, e.g. `requestrocket-`."""
     secret_needs_tls: bool
-    """The target credential is secret, and the target does not allow it in plain text beyond loopback."""
+    """The target credential, or what a plugin of the proxy's own has, is secret, and the target does not allow it in
+    plain text beyond loopback."""
     caller_expires: float | None
     """Seconds since the epoch from when on the caller's credential no longer works, or None."""
     target_expires: float | None
@@ -75,6 +78,8 @@ class Route:
     """Its client's request log holds bodies."""
     allowed_hosts: tuple[str, ...] | None = None
     """The hosts that the target credential may be sent to, or None where it is bound to none."""
+    own_secrets: tuple[tuple[str, str], ...] = ()
+    """(name, fingerprint) of each plugin of the proxy's own that has secrets."""
 
     def crossing_fields(self, fields: Fields, read_from: tuple[bytes, ...]) -> Fields:
         """Those of a caller's `fields` that reach the target. `read_from`: folded names of the headers that its
@@ -111,9 +116,16 @@ def past(moment: float | None, now: float) -> bool:
     return moment is not None and moment <= now
 
 
-def pool_key(endpoint: Endpoint, target: Target | None, credential: Credential | None, client: Client) -> str:
-    """By what connections are kept: requests with different credentials never share one, nor do those from before and
-    after a change of the networks that are opened for the client."""
+def pool_key(
+    endpoint: Endpoint,
+    target: Target | None,
+    credential: Credential | None,
+    client: Client,
+    plugins: Sequence[ProxyPlugin],
+) -> str:
+    """By what connections are kept: requests with different credentials, or different secrets of `plugins` that their
+    proxies list, never share one, nor do those from before and after a change of the networks that are opened for the
+    client."""
     # Text, because it is looked up twice a request and keeps its hash.
     parts: tuple[object, ...] = (attrs.astuple(endpoint),)
     if target is not None:
@@ -121,6 +133,8 @@ def pool_key(endpoint: Endpoint, target: Target | None, credential: Credential |
     if credential is not None:
         # Where it may be sent to is looked at where a connection is made: other hosts, other connections.
         parts += (credential.id, credential.secret_version, credential.allowed_hosts)
+    if secrets := tuple(each.fingerprint for each in plugins if each.fingerprint is not None):
+        parts += (secrets,)
     if client.configuration.allowed_networks:
         parts += (client.configuration.allowed_networks,)
     return repr(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from rich.text import Text
 
 from rrgate.cli.options import config_option, data_option
 from rrgate.cli.ports import address_of, has_open, is_taken, listeners_on, problem_with
-from rrgate.model import Side
+from rrgate.model import Proxy, Side
 from rrgate.open_files import needed, possible, shortage
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.store import GivenKeys, Store, StoreError, given_keys
@@ -127,18 +127,38 @@ def _secrets(data: Path, registry: Registry | None, settings: Settings) -> Itera
         yield Finding(f"the master key opens every secret ({count})")
         yield from _rotation(data, source.read(), given)
         with closing(Store.open(data, given=given)) as store:
-            credentials = store.load().credentials
+            inventory = store.load()
     except StoreError as error:
         yield _of(error)
         return
     yield Finding("every row can be read")
     if registry is not None:
+        credentials = inventory.credentials
         missing = sorted({k.auth_type for k in credentials if registry.auth_type(k.auth_type, k.side) is None})
         for auth_type in missing:
             yield Finding(
                 f"credentials of type {auth_type!r} have no plugin here",
                 "install the plugin that brings this type, or delete these credentials",
             )
+        yield from _listed(registry, settings, inventory.proxies)
+
+
+def _listed(registry: Registry, settings: Settings, proxies: Iterable[Proxy]) -> Iterator[Finding]:
+    """What proxies may list, and do."""
+    from rrgate.proxy_plugins import ProxyPlugins
+
+    try:
+        known = ProxyPlugins(registry, settings.tenant_plugins)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding(problem, "install the plugin that has this name, or take the name away")
+        return
+    may = {name for each in known.all for name in (each.name, *each.aliases)}
+    for name in sorted({each.name for proxy in proxies for each in proxy.plugins} - may):
+        yield Finding(
+            f"proxies list the plugin {name!r}, which they may not, and answer 500",
+            "install it and name it in tenant_plugins, or take it off the proxyPlugins of these proxies",
+        )
 
 
 def _rotation(data: Path, keys: MasterKeys, given: GivenKeys | None) -> Iterator[Finding]:

@@ -178,6 +178,7 @@ MAY: Final[Mapping[str, Needs]] = {
     "GET /clients/{clientId}/notifications": Role.USER,
     "GET /clients/{clientId}/notifications/{notificationId}": Role.USER,
     "GET /auth-types": Who.ANY_USER,
+    "GET /proxy-plugins": Who.ANY_USER,
     "GET /metrics": Who.OPERATOR,
     "GET /healthz": Who.ANYBODY,
     "GET /readyz": Who.ANYBODY,

@@ -19,7 +19,18 @@ from rrgate.messages import Reply
 from rrgate.pages import gateway_takes
 
 _RESERVED: Final = frozenset(
-    ("api", "async", "auth-types", "docs", "invites", "metrics", "notifications", "openapi.json", "users")
+    (
+        "api",
+        "async",
+        "auth-types",
+        "docs",
+        "invites",
+        "metrics",
+        "notifications",
+        "openapi.json",
+        "proxy-plugins",
+        "users",
+    )
 ) | {route.template.split("/")[1] for route in ROUTES}
 """First segments under which the Core API has routes, or will."""
 

@@ -15,6 +15,7 @@ from rrgate.core.changes import changed
 from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, plugins_say, refuse_if
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
+from rrgate.core.listing_plugins import Entry, judged, sealed
 from rrgate.core.queries import PAGING, listed_by_size, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.ids import new_id
@@ -111,16 +112,18 @@ async def create_proxy(call: Call) -> Answer:
         values = read_new(Proxy, document)
     with gathered(problems):
         check_carried_out(house, Proxy, values)
+    plugins: list[Entry] = []
+    with gathered(problems):
+        plugins = judged(house, values.pop("plugins", ()))
     with gathered(problems):
         check_region(call.client, "proxyRegion", call.document.get("proxyRegion"))
     with gathered(problems):
         check_parts(house, call.client, document.get("proxyRegion"), document)
     refuse_if(problems)
     copy_limits(house, call.client, values)
-    now = house.now()
-    proxy = Proxy(
-        id=new_id(), client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values
-    )
+    now, id = house.now(), new_id()
+    values.update(sealed(house, call.client.id, id, values["target_id"], plugins, None))
+    proxy = Proxy(id=id, client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values)
     check_plugins(house, proxy)
     check_alias(house, proxy)
     await call.save(proxy, *bind(house, proxy))
@@ -141,11 +144,15 @@ async def update_proxy(call: Call) -> Answer:
         changes = read_changes(proxy, present, document)
     with gathered(problems):
         check_carried_out(house, Proxy, changes)
+    plugins: list[Entry] = []
+    with gathered(problems):
+        plugins = judged(house, changes.pop("plugins", proxy.plugins), proxy.plugins)
     with gathered(problems):
         # Only what changes: a proxy whose credential was deleted can still be switched off or renamed.
         named = {field: document[field] for field in PARTS if field in document and document[field] != present[field]}
         check_parts(house, call.client, proxy.region, named)
     refuse_if(problems)
+    changes.update(sealed(house, proxy.client_id, proxy.id, changes.get("target_id", proxy.target_id), plugins, proxy))
     before, proxy = proxy, changed(house, proxy, changes)
     check_plugins(house, proxy)
     check_alias(house, proxy)

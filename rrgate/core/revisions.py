@@ -19,6 +19,7 @@ from rrgate.core.binding import HOSTS
 from rrgate.core.changes import CONFIGURATION
 from rrgate.core.changes import KINDS as RESOURCES
 from rrgate.core.checking import owned
+from rrgate.core.listing_plugins import FIELD as PLUGINS
 from rrgate.core.queries import PAGING
 from rrgate.core.rotation import UNTIL
 from rrgate.core.routes import Call, Handler, Route
@@ -86,8 +87,8 @@ async def list_all(call: Call) -> Answer:
 def put_back(noun: Noun, after: Mapping[str, Any]) -> dict[str, Any]:
     """What a PUT would have to say to make `noun` what `after` shows.
 
-    Left out is all about secrets, which stay: when the previous one ends, and that a credential was bound to no host
-    yet. What there was no field for had its default.
+    Left out is all about secrets, which stay: when the previous one ends, that a credential was bound to no host yet,
+    and the fingerprints of a proxy's own plugins. What there was no field for had its default.
     """
     document: dict[str, Any] = {}
     for known in published_fields(type(noun)):
@@ -99,6 +100,8 @@ def put_back(noun: Noun, after: Mapping[str, Any]) -> dict[str, Any]:
             document[known.name] = CONVERTER.unstructure(known.default, unstructure_as=known.type)
     if document.get(HOSTS, "") is None:
         del document[HOSTS]
+    if PLUGINS in document:
+        document[PLUGINS] = [{**each, "fingerprint": None} for each in document[PLUGINS]]
     return document
 
 

@@ -121,6 +121,17 @@ class AuthType:
 
 
 @frozen(kw_only=True)
+class ListablePlugin:
+    """A plugin that proxies may list."""
+
+    name: str = told("What may stand as `name` in `proxyPlugins`.", example="read-only")
+    aliases: tuple[str, ...] = told("What may stand there too.")
+    configuration: Mapping[str, Any] = told("A JSON Schema of its configuration.", example={"type": "object"})
+    distribution: str | None = told("The installed package that brought it.", example="rrgate-read-only")
+    version: str | None = told("That package's version.", example="0.1.0")
+
+
+@frozen(kw_only=True)
 class AuditEntry:
     """A change, who made it and how."""
 

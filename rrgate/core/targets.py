@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rrgate.api import Problem
+from rrgate.core import listing_plugins
 from rrgate.core.answers import Answer, Refused, conflict, deleted, shown
 from rrgate.core.binding import check_move
 from rrgate.core.changes import changed
@@ -94,6 +95,7 @@ async def update_target(call: Call) -> Answer:
     refuse_if(problems)
     if "base_url" in changes:
         check_move(house, target, changes["base_url"])
+        listing_plugins.check_move(house, target, changes["base_url"])
     target = changed(house, target, changes)
     check_tls(target)
     check_proxies(house, target)

@@ -14,6 +14,7 @@ from rrgate.model.configuration import MOST_REQUESTS
 from rrgate.model.cors import CorsPolicy
 from rrgate.model.hosts import callback_hosts
 from rrgate.model.path_template import path_template
+from rrgate.model.proxy_plugin import ProxyPlugin, proxy_plugins
 from rrgate.model.published import Milliseconds, Writable, published
 from rrgate.model.retry_policy import RetryPolicy, retry_policy
 from rrgate.model.values import alias, between, effect, header_names, name, networks, one_of, region, size
@@ -177,6 +178,12 @@ class Proxy:
     callback_body: bool = published(
         "proxyCallbackBody", default=False, help="Callbacks carry the body of the final answer."
     )
+    plugins: tuple[ProxyPlugin, ...] = published(
+        "proxyPlugins",
+        factory=tuple,
+        check=proxy_plugins,
+        help="Plugins of its own, in their order, each once: of those that `GET /proxy-plugins` tells.",
+    )
     callback_secret_fingerprint: str | None = published(
         "proxyCallbackSecretFingerprint",
         default=None,
@@ -193,3 +200,7 @@ class Proxy:
     updated_at: Milliseconds = published("proxyUpdatedAt", writable=Writable.NEVER)
     sealed_callback_secret: bytes | None = field(default=None, repr=False)
     previous_sealed_callback_secret: bytes | None = field(default=None, repr=False)
+    sealed_plugins: bytes | None = field(default=None, repr=False)
+    """The configurations of its plugins that hold secrets, each sealed whole (store/sealed_parts.py)."""
+    plugins_host: str | None = None
+    """The target's host for which those secrets were given, as `credentialAllowedHosts` names one."""

@@ -24,6 +24,12 @@ class ProcessSettings:
         where="plugins",
         help="How long one step of a plugin may wait for what it awaits, bodies aside; 500 beyond, 502 once sent.",
     )
+    tenant_plugins: tuple[str, ...] = setting(
+        values.list_of("a plugin's name", str),
+        (),
+        where="plugins",
+        help="Installed plugins that proxies may list in `proxyPlugins`.",
+    )
     block_warning: float = setting(
         values.seconds(0, 60),
         0.25,

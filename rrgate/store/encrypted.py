@@ -11,6 +11,8 @@ from typing import Final
 
 from attrs import frozen
 
+from rrgate.store.errors import BrokenSecret
+from rrgate.store.sealed_parts import unpack
 from rrgate.store.secrets import (
     WrappedKey,
     callback_row,
@@ -18,6 +20,7 @@ from rrgate.store.secrets import (
     credential_row,
     data_key_identity,
     instance_identity,
+    plugin_row,
     previous_callback_row,
     previous_row,
     state_row,
@@ -68,7 +71,8 @@ class SealedColumn:
     """A column with what a client's data key seals, or NULL.
 
     `row`: under which row it is sealed, told from the columns `key`. `joined`: SQL behind the table's name, where the
-    client's id is that of another table.
+    client's id is that of another table. `parted`: there are several by name (sealed_parts.py), and `row` is told their
+    names besides.
     """
 
     table: str
@@ -76,14 +80,24 @@ class SealedColumn:
     row: Callable[..., str]
     key: tuple[str, ...] = ("id",)
     joined: str = ""
+    parted: bool = False
 
     def every(self, connection: sqlite3.Connection) -> Iterator[tuple[str, str, bytes]]:
         """(client's id, row, what is sealed) of every row that has something."""
         columns = ", ".join(f"{self.table}.{name}" for name in (self.name, *self.key))
         query = f"SELECT client_id, {columns} FROM {self.table} {self.joined} ORDER BY {self.table}.rowid"
         for client_id, sealed, *key in connection.execute(query).fetchall():
-            if sealed is not None:
+            if sealed is None:
+                continue
+            if not self.parted:
                 yield client_id, self.row(*key), sealed
+                continue
+            try:
+                parts = unpack(sealed)
+            except BrokenSecret:
+                parts = {"": sealed}  # which does not open
+            for name, part in parts.items():
+                yield client_id, self.row(*key, name), part
 
 
 WRAPPED: Final = (
@@ -99,6 +113,7 @@ SEALED: Final = (
     SealedColumn("targets", "sealed_client_certificate", client_certificate_row),
     SealedColumn("proxies", "sealed_callback_secret", callback_row),
     SealedColumn("proxies", "previous_sealed_callback_secret", previous_callback_row),
+    SealedColumn("proxies", "sealed_plugins", plugin_row, parted=True),
     SealedColumn("credential_states", "sealed", state_row),
 )
 """All that data keys seal. A rotation leaves it alone: the data keys stay the same."""

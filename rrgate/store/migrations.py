@@ -263,3 +263,9 @@ def step_0017_callback_secrets(database: Database) -> None:
     """The sealed secrets that sign a proxy's callbacks: the present one, and the one before."""
     for name in ("sealed_callback_secret", "previous_sealed_callback_secret"):
         database.table("proxies").add_column(name, bytes)
+
+
+@migrations()
+def step_0018_plugins_of_proxies(database: Database) -> None:
+    """The sealed configurations of the plugins that a proxy lists."""
+    database.table("proxies").add_column("sealed_plugins", bytes)

@@ -104,7 +104,16 @@ TABLES: tuple[NounTable[Any], ...] = (
     NounTable(
         Proxy,
         "proxies",
-        ("id", "client_id", "user_id", "alias", "sealed_callback_secret", "previous_sealed_callback_secret", *_STAMPS),
+        (
+            "id",
+            "client_id",
+            "user_id",
+            "alias",
+            "sealed_callback_secret",
+            "previous_sealed_callback_secret",
+            "sealed_plugins",
+            *_STAMPS,
+        ),
     ),
     NounTable(Invite, "invites", ("id", "client_id", "user_id", "selector", "code_hash", *_STAMPS)),
     NounTable(Rule, "rules", ("id", "client_id", "user_id", "parent_id", *_STAMPS), owner="parent_id"),

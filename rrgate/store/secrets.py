@@ -70,6 +70,11 @@ def previous_callback_row(proxy_id: str) -> str:
     return f"proxies/{proxy_id}/callback/previous"
 
 
+def plugin_row(proxy_id: str, name: str) -> str:
+    """The `row` under which the configuration of a plugin that a proxy lists by `name` is sealed."""
+    return f"proxies/{proxy_id}/plugins/{name}"
+
+
 def bodies_row(request_id: str) -> str:
     """The `row` under which the bodies of a request are sealed."""
     return f"requests/{request_id}/bodies"

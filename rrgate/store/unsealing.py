@@ -9,11 +9,14 @@ from __future__ import annotations
 from attrs import frozen
 
 from rrgate.model import Credential, Proxy, Target
+from rrgate.store.errors import BrokenSecret
+from rrgate.store.sealed_parts import unpack
 from rrgate.store.secrets import (
     Secrets,
     callback_row,
     client_certificate_row,
     credential_row,
+    plugin_row,
     previous_callback_row,
     previous_row,
 )
@@ -38,6 +41,13 @@ class Unsealer:
         sealed = target.sealed_client_certificate
         assert sealed is not None
         return self.secrets.unseal(target.client_id, client_certificate_row(target.id), sealed)
+
+    def unseal_plugin(self, proxy: Proxy, name: str) -> bytes:
+        """The whole configuration of the plugin that a proxy lists by `name`, as JSON bytes."""
+        sealed = unpack(proxy.sealed_plugins).get(name)
+        if sealed is None:
+            raise BrokenSecret(f"the secret of {plugin_row(proxy.id, name)} is not there; set it again")
+        return self.secrets.unseal(proxy.client_id, plugin_row(proxy.id, name), sealed)
 
     def unseal_callback_secrets(self, proxy: Proxy, now: int) -> list[bytes]:
         """What signs the callbacks of a proxy at `now` (milliseconds since the epoch), the present one first."""

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from twisted.web.iweb import IAgent
 
-from rrgate import hookspecs
 from rrgate.agent import Api, GatewayAgent
-from rrgate.api import Event, Exchange, Identity, Plugin, hookimpl
+from rrgate.api import Event, Exchange, Identity, Plugin
 from rrgate.background import Background
 from rrgate.compiling import Compiler
 from rrgate.counters import Counters
@@ -33,16 +31,18 @@ from rrgate.model.documents import read_new
 from rrgate.model.rule_documents import third_spelling
 from rrgate.patience import Patience
 from rrgate.pipeline import Pipeline
+from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.record import encode, snapshot
 from rrgate.record_view import Document, RecordOf, published
-from rrgate.registry import Registry, load_registry
 from rrgate.settings import Settings
 from rrgate.testing.calls import Call
 from rrgate.testing.clock import Clock
 from rrgate.testing.delivery import MemoryDelivery
+from rrgate.testing.installed import registry_with
 from rrgate.testing.messages import Headers, request_bytes
+from rrgate.testing.not_sealed import NotSealed, listed
 from rrgate.testing.outside import StubOutside
-from rrgate.testing.stand_in import STAND_IN, Nobody, StandIn
+from rrgate.testing.stand_in import STAND_IN
 from rrgate.testing.state import MemoryState
 from rrgate.testing.target import MemoryDialer, StubTarget
 from rrgate.wire.hosts import HostNames
@@ -56,43 +56,6 @@ AuthType = tuple[str, Mapping[str, Any]]
 """An auth type's name and a credential's secret, as the Core API takes them."""
 
 
-class _Brought:
-    """A plugin module with these classes."""
-
-    __name__ = "test"
-
-    def __init__(self, classes: list[type[Plugin]]) -> None:
-        self._classes = classes
-
-    @hookimpl
-    def rrgate_plugins(self) -> list[type[Plugin]]:
-        return self._classes
-
-
-def registry_with(classes: Iterable[type[Plugin]], *, installed: bool) -> Registry:
-    """The plugins of this environment, if `installed`, and these, each once. Raises PluginLoadError."""
-    wanted: tuple[type[Plugin], ...] = tuple(dict.fromkeys([StandIn, Nobody, *classes]))
-    return _with_those_installed(wanted) if installed else load_registry([_Brought(list(wanted))], ())
-
-
-@lru_cache(maxsize=16)  # a Registry does not change, and to look through the environment takes 20 ms
-def _with_those_installed(wanted: tuple[type[Plugin], ...]) -> Registry:
-    known = {each for _, call in load_registry().hooks(hookspecs.rrgate_plugins) for each in call()}
-    return load_registry([_Brought([each for each in wanted if each not in known])])
-
-
-class _NotSealed:
-    """Secrets that never were on a disk are not sealed."""
-
-    def unseal_credential(self, credential: Credential) -> bytes:
-        return credential.sealed_secret
-
-    unseal_previous = unseal_credential
-
-    def unseal_client_certificate(self, target: Target) -> bytes:
-        return target.sealed_client_certificate or b""
-
-
 class MemoryGateway:
     """Everything between a caller's bytes and a target's is the real thing, but for sockets, names, TLS and files.
 
@@ -104,10 +67,12 @@ class MemoryGateway:
     def __init__(self, plugins: Iterable[type[Plugin]] = (), *, installed: bool = True, **settings: Any) -> None:
         """`plugins`: classes, besides those of this environment (none of them if `installed` is false).
 
-        `settings`: as in a gateway's configuration. Raises PluginLoadError, SettingsError.
+        `settings`: as in a gateway's configuration, but that proxies may list all plugins that are for that. Raises
+        PluginLoadError, SettingsError.
         """
         self.clock = clock = Clock()
         self.registry = registry_with(plugins, installed=installed)
+        settings.setdefault("tenant_plugins", [each.name for each in self.registry.listed])
         self.settings = Settings(data=Path("nowhere"), **settings)
         self.outside = StubOutside(clock)
         self.records: list[tuple[Document, Document]] = []
@@ -118,14 +83,16 @@ class MemoryGateway:
         self._background = Background(self.events.append)
         self.counters = Counters.alone(clock.wall)
         """What `context.counters` counts in."""
+        self._proxy_plugins = ProxyPlugins(self.registry, self.settings.tenant_plugins)
         compiler = Compiler(
             self.registry,
-            _NotSealed(),
+            NotSealed(),
             clock,
             clock.wall,
             prefix=self.settings.header_prefix,
             query_credentials=self.settings.query_credentials,
             allow_anonymous=self.settings.allow_anonymous_proxies,
+            proxy_plugins=self._proxy_plugins,
             http=lambda client_id, plugin: self.outside,
             state=self.state_of,
             background=self._background.start,
@@ -232,7 +199,9 @@ class MemoryGateway:
             "proxyTargetCredentialId": self.credential(Side.TARGET, *towards).id,
             **settings,
         }
-        proxy = Proxy(id=new_id(), **common, **read_new(Proxy, document))
+        values = read_new(Proxy, document)
+        values.update(listed(self._proxy_plugins, values.pop("plugins", ()), made))
+        proxy = Proxy(id=new_id(), **common, **values)
         self.directory.put(proxy)
         self.directory.find(f"/{proxy.id}".encode())
         return proxy

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from rrgate.cli.ports import Address, address_of, listeners_on, problem_with
-from rrgate.model import Credential, Side
+from rrgate.model import Credential, Proxy, Side
+from rrgate.model.proxy_plugin import ProxyPlugin
 from rrgate.store import Store, credential_row, keyfile
 
 Run = Callable[..., Any]
@@ -170,6 +171,18 @@ def test_a_newer_and_an_older_database(run: Run, first: dict[str, str], data: Pa
 def test_an_auth_type_without_a_plugin(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
     seal(data, first, "carrierPigeon")
     assert "credentials of type 'carrierPigeon' have no plugin here" in found(run, data, config)
+
+
+def test_plugins_that_proxies_may_not_list(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    store = Store.open(data)
+    common = {"client_id": first["clientId"], "user_id": first["userId"], "created_at": 1, "updated_at": 1}
+    parts = {"proxy_credential_id": "k", "target_id": "t", "target_credential_id": "k"}
+    store.save(Proxy(id="p1", name="p", region="r", plugins=(ProxyPlugin("pigeon"),), **common, **parts))
+    store.close()
+    assert "proxies list the plugin 'pigeon', which they may not, and answer 500" in found(run, data, config)
+    config.write_text(f'{config.read_text()}tenant_plugins = ["bearer"]\n')
+    assert "tenant_plugins[0]: 'bearer' is no installed plugin that proxies list" in found(run, data, config)
+
 
 
 def test_wrong_settings(run: Run, first: dict[str, str], data: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from rrgate.explanation import Described, Explanation
 from rrgate.model import Client, Credential, Proxy, Target, Token, User
 from rrgate.model.notification import Notice, Notification
 from rrgate.notifier import Notifier
+from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
 from rrgate.store.audit import read_entries, write_entries
 from rrgate.store.counts import Counts
@@ -348,7 +349,8 @@ class Core:
             directory=self.directory,
             store=self.store,
             request_log=self.log,
-            registry=registry(),
+            registry=(installed := registry()),
+            proxy_plugins=ProxyPlugins(installed, ["stamp", "mark"]),
             trials=self.trials,
             authorizing=self.authorizing,
             explaining=Explaining(),

@@ -149,10 +149,47 @@ class Measuring(Plugin):
             raise ConfigError(Problem("extraction.name", "is bad"))
 
 
+@frozen
+class StampConfig:
+    header: str
+    secret: str | None = secret("What is stamped.", default=None)
+    more: Any = None
+
+    def __attrs_post_init__(self) -> None:
+        if not self.header.isascii():
+            raise ConfigError(Problem("header", "must be ASCII"))
+
+
+class Stamp(Plugin):
+    """Proxies list it."""
+
+    name = "stamp"
+    aliases = ("seal",)
+    listed = True
+    Config = StampConfig
+
+    def prepare(self, ex: Exchange) -> None: ...
+
+
+class Mark(Plugin):
+    """The same, without a configuration."""
+
+    name = "mark"
+    listed = True
+
+    def prepare(self, ex: Exchange) -> None: ...
+
+
+class NotForTenants(Mark):
+    """The operator has not switched it on."""
+
+    name = "not-for-tenants"
+
+
 class MadeUp:
     @hookimpl
     def rrgate_plugins(self) -> Sequence[type[Plugin]]:
-        return (Key, Bearer, Headers, Query, Judging, Measuring, Filtering)
+        return (Key, Bearer, Headers, Query, Judging, Measuring, Filtering, Stamp, Mark, NotForTenants)
 
 
 @cache

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Literal
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
 
 import attrs
 import pytest
 from attrs import frozen
 
 from rrgate.api import ConfigError, Problem, documented, secret
-from rrgate.configuring import configure, holds_secrets
+from rrgate.configuring import configure, holds_secrets, without_secrets
 
 SECRET = "s3cr3t-value"
 
@@ -212,3 +212,54 @@ class Unknown:
 )
 def test_what_is_secret_at_any_depth_makes_all_of_it_so(type_: Any, holds: bool) -> None:
     assert holds_secrets(attrs.make_class("Outer", {"inner": attrs.field(type=type_)})) == holds
+
+
+T = TypeVar("T")
+Named = NewType("Named", Endpoint)
+
+
+@frozen
+class Pair(Generic[T]):
+    one: T
+    other: str = secret("What is shown.", default="")
+
+
+@frozen
+class Login:
+    url: str
+    pass_word: str = secret("What is shown.", default="")
+
+
+SHOWN, GIVEN = {"url": "u"}, {"url": "u", "key": "k3y"}
+LOGIN = {"url": "u", "passWord": "k3y"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "shown"),
+    [
+        (str, "u", "u"),
+        (Endpoint, GIVEN, SHOWN),
+        (Endpoint | None, GIVEN, SHOWN),
+        (Endpoint | None, None, None),
+        (Named, GIVEN, SHOWN),
+        (Annotated[Endpoint, "of ours"], GIVEN, SHOWN),
+        (tuple[Endpoint, ...], [GIVEN, GIVEN], [SHOWN, SHOWN]),
+        (tuple[Endpoint, Login], [GIVEN, LOGIN], [SHOWN, SHOWN]),
+        (list[Endpoint] | None, [GIVEN], [SHOWN]),
+        (list[Endpoint | Login], [GIVEN, LOGIN], [SHOWN, SHOWN]),
+        (Endpoint | list[Login], [LOGIN], [SHOWN]),
+        (Mapping[str, Endpoint], {"key": GIVEN}, {"key": SHOWN}),
+        (Mapping[str, list[Endpoint]], {"a": [GIVEN]}, {"a": [SHOWN]}),
+        (Pair[Login], {"one": LOGIN, "other": "k3y"}, {"one": SHOWN}),
+        (Mapping[str, Any], {"key": "k"}, {"key": "k"}),
+        (Any, GIVEN, GIVEN),
+        (Branch, {"below": [{"below": []}]}, {"below": [{"below": []}]}),
+    ],
+    ids=str,
+)
+def test_what_is_secret_is_left_out_at_any_depth_and_nothing_else(type_: Any, value: Any, shown: Any) -> None:
+    outer = attrs.make_class("Outer", {"inner": attrs.field(type=type_)})
+    document = {"inner": value}
+    configure(outer, document, "")
+    assert without_secrets(outer, document) == {"inner": shown}
+    assert document == {"inner": value}

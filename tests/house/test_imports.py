@@ -81,6 +81,7 @@ FLOORS = (
         "rrgate.model.rule_documents",
         "rrgate.overlap",
         "rrgate.places",
+        "rrgate.proxy_plugins",
         "rrgate.registry",
         "rrgate.route",
         "rrgate.schemas",

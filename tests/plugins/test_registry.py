@@ -250,6 +250,31 @@ class NowhereToWork(Plugin):
     def prepare(self, ex: object) -> None: ...
 
 
+class OddListed(Plugin):
+    name = "no"
+    listed: Any = "yes"
+
+
+class ListedAuthType(Plugin):
+    name = "no"
+    listed = True
+    sides = frozenset({Side.TARGET})
+
+
+class ListedForAll(Plugin):
+    name = "no"
+    listed = True
+    serves = frozenset({"proxyStreaming"})
+
+
+class ListedAndAsked(Plugin):
+    name = "no"
+    listed = True
+
+    @classmethod
+    def for_proxy(cls, parts: object) -> None: ...
+
+
 class NoAuthenticate(Plugin):
     name = "no"
     sides = frozenset({Side.PROXY})
@@ -279,12 +304,16 @@ class NoPrepare(Plugin):
         (OddByConfig, "its `by_config` must be a bool"),
         (AnonymousTowardsTargets, "its `anonymous` is for auth types of the caller's side"),
         (OddServes, "its `serves` must be"),
+        (OddListed, "its `listed` must be a bool"),
+        (ListedAuthType, "it declares `sides` and is `listed`"),
+        (ListedForAll, "`serves` is for those that all have"),
+        (ListedAndAsked, "its `for_proxy` is never asked"),
         (OddNeed, "its `body_need` must be"),
         (AsyncNeed, "its `body_needed` must not be async"),
         (AsyncLog, "its `on_log` must not be async"),
         (TakesNothing, "its `prepare` must take (self, ex)"),
         (TakesNoLast, "its `on_body` must take (self, ex, chunk, last)"),
-        (NowhereToWork, "an auth type declares `sides`, any other plugin has `for_proxy`"),
+        (NowhereToWork, "an auth type declares `sides`, any other plugin `listed`, or has `for_proxy`"),
         (NoAuthenticate, "needs the method `authenticate`"),
         (NoPrepare, "needs the method `prepare`"),
     ],

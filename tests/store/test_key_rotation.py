@@ -27,7 +27,8 @@ from rrgate.store.inspection import check_key
 from rrgate.store.key_rotation import key_uses, rotate
 from rrgate.store.key_source import FileKeys, GivenKeys
 from rrgate.store.keyfile import MasterKeys, new_master_keys
-from rrgate.store.secrets import callback_row, client_certificate_row, previous_callback_row, state_row
+from rrgate.store.sealed_parts import pack
+from rrgate.store.secrets import callback_row, client_certificate_row, plugin_row, previous_callback_row, state_row
 
 Make = Callable[..., Credential]
 CLIENTS = [f"c{number}" for number in range(10)]
@@ -415,7 +416,8 @@ def test_every_sealed_column_is_opened_by_the_check(filled: Path) -> None:
         "previous_sealed_callback_secret": store.secrets.seal("c1", previous_callback_row("p1"), b"whsec_"),
     }
     parts = {"proxy_credential_id": "k-c1", "target_id": "g1", "target_credential_id": "k-c1"}
-    store.save(Proxy(id="p1", name="p1", **parts, **common, **signs))
+    plugins = pack({name: store.secrets.seal("c1", plugin_row("p1", name), b"{}") for name in ("one", "two")})
+    store.save(Proxy(id="p1", name="p1", sealed_plugins=plugins, **parts, **common, **signs))
     store.write_state("k-c1", 1, store.secrets.seal("c1", state_row("k-c1"), b"1\n{}"), 0)
     store.close()
     for column in SEALED:
@@ -431,4 +433,4 @@ def test_every_sealed_column_is_opened_by_the_check(filled: Path) -> None:
             where = " AND ".join(f"{name} = ?" for name in column.key)
             connection.executemany(f"UPDATE {column.table} SET {column.name} = ? WHERE {where}", before)
         connection.close()
-    assert check_key(filled / "rrgate.db", FileKeys(filled / "master.key")) == 14
+    assert check_key(filled / "rrgate.db", FileKeys(filled / "master.key")) == 16

@@ -78,16 +78,18 @@ def check_plugin(
 ) -> None:
     """Try `plugin` out in gateways in memory. Raises BrokenPromises, an AssertionError, naming all that it breaks.
 
-    Auth types are tried on every side that they serve; other plugins on a proxy with `settings`.
+    Auth types are tried on every side that they serve; other plugins on a proxy with `settings`, which lists those that
+    are `listed`.
 
-    - `config`: for auth types, a good `credentialSecret`, its secrets of 16 characters or more.
+    - `config`: for auth types a good `credentialSecret`, for `listed` plugins a good configuration; their secrets of 16
+      characters or more.
     - `settings`: for others, the published settings of a proxy on which it works.
     - `rules`: rules of that proxy, as the Core API takes them, for those that judge by rules.
     - `filters`, `meters`: those of that proxy, in the same way, for plugins that carry them out.
     - `good`: a request that is let through (`Ask`), or several by name: each way in which a credential can be shown.
       Where it depends on the time or the proxy's address, a function that makes it for an `Occasion`.
     - `bad`: requests that are refused, by what is wrong with them.
-    - `bad_configs`: (field, configuration) for each way in which one can be wrong; for others than auth types
+    - `bad_configs`: (field, configuration) for each way in which one can be wrong; for those that have no `config`
       (published setting, settings).
     - `accepted`: whether a target would take what it received (`Received`).
     - `outside`: what servers answer that it calls through `context.http`.

@@ -19,10 +19,9 @@ from rrgate.model.published import published_fields
 from rrgate.testing.canary import Canary
 from rrgate.testing.contract.samples import Samples, secret_fields
 from rrgate.testing.contract.trial import Trial
-from rrgate.testing.gateway import MemoryGateway, registry_with
+from rrgate.testing.gateway import MemoryGateway
+from rrgate.testing.installed import registry_with
 from rrgate.testing.stand_in import NOBODY, STAND_IN
-
-SECRET = "credentialSecret"
 
 
 def loads(samples: Samples) -> Iterator[str]:
@@ -35,7 +34,7 @@ def loads(samples: Samples) -> Iterator[str]:
 
 def is_read(samples: Samples) -> Iterator[str]:
     """The good configuration is taken, cannot be changed afterwards, and an object is made of it."""
-    problems = [] if samples.sides == [None] else list(_config_is_read(samples))
+    problems = list(_config_is_read(samples)) if samples.where else []
     yield from problems
     for side in () if problems else samples.sides:
         try:
@@ -48,11 +47,11 @@ def is_read(samples: Samples) -> Iterator[str]:
 def _config_is_read(samples: Samples) -> Iterator[str]:
     plugin = samples.plugin
     try:
-        config = configure(plugin.Config, dict(samples.config), SECRET)
+        config = configure(plugin.Config, dict(samples.config), samples.where)
     except ConfigError as error:
         yield f"the sample `config` is refused: {error}"
         return
-    # An auth type may have secrets that not every credential of it has.
+    # A plugin may have secrets that not every configuration of it has.
     needed = [each for each in secret_fields(plugin) if each.default is attrs.NOTHING]
     needed += [each for each in secret_fields(plugin) if published_name(each) in samples.config]
     if needed and not any(True for _ in samples.configured_secrets()):
@@ -68,7 +67,7 @@ def _config_is_read(samples: Samples) -> Iterator[str]:
 
 def is_refused(samples: Samples) -> Iterator[str]:
     """Each bad configuration is refused when it is saved; the error names the field, and holds no value."""
-    if samples.sides == [None]:
+    if not samples.where:
         for field, settings in samples.bad_configs:
             yield from _refused_settings(samples, field, settings)
         return
@@ -81,8 +80,9 @@ def is_refused(samples: Samples) -> Iterator[str]:
             yield f"a configuration with a bad `{field}` is accepted: Config itself must refuse it, with ConfigError"
             continue
         named = [each.field for each in problem.problems]
-        if f"{SECRET}.{field}" not in named:
-            yield f"a bad `{field}` is refused as a problem of {', '.join(named)}: it must name {SECRET}.{field}"
+        wanted = f"{samples.where}.{field}"
+        if wanted not in named:
+            yield f"a bad `{field}` is refused as a problem of {', '.join(named)}: it must name {wanted}"
         canary = Canary()
         for name, value in config.items():
             if isinstance(value, str) and len(value) >= 16:
@@ -98,7 +98,7 @@ def is_refused(samples: Samples) -> Iterator[str]:
 
 def _problem_of(samples: Samples, config: Mapping[str, Any]) -> ConfigError | None:
     try:
-        configure(samples.plugin.Config, dict(config), SECRET)
+        configure(samples.plugin.Config, dict(config), samples.where)
     except ConfigError as error:
         return error
     return None
@@ -175,7 +175,7 @@ def parts_with(samples: Samples, settings: Mapping[str, Any]) -> Parts:
 def works_where_it_should(samples: Samples) -> Iterator[str]:
     """`for_proxy` takes the sample settings, says the same twice, and leaves proxies alone that do not set them."""
     plugin = samples.plugin
-    if samples.sides != [None]:
+    if samples.where:
         return
     unserved = [name for name in samples.settings if _by_plugin(name) and name not in plugin.serves]
     if unserved:

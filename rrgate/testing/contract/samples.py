@@ -135,6 +135,14 @@ class Samples:
         """The sides on which it works; None for what is no auth type."""
         return [side for side in Side if side in self.plugin.sides] or [None]
 
+    @property
+    def where(self) -> str:
+        """Where its configuration stands in a document of the Core API; nothing where it works by published settings.
+        """
+        if self.plugin.listed:
+            return "proxyPlugins.0.configuration"
+        return "credentialSecret" if self.plugin.sides else ""
+
     def good_on(self, side: Side | None) -> Mapping[str, Asks]:
         """The good requests for a side. Towards targets those of an auth type of both sides are not: they show what
         nobody would cut there."""

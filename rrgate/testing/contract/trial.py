@@ -87,6 +87,8 @@ class Trial:
         nothing: AuthType = (STAND_IN, {})
         somebody: AuthType = (NOBODY, {}) if samples.anonymous and side is None else nothing
         settings: dict[str, Any] = dict(samples.settings)
+        if samples.plugin.listed:
+            settings["proxyPlugins"] = [{"name": samples.plugin.name, "configuration": dict(samples.config)}]
         self.proxy = self.gateway.proxy(
             caller=mine if side is Side.PROXY else somebody,
             towards=mine if side is Side.TARGET else nothing,
