@@ -56,7 +56,7 @@ from rrgate.wire.listening import listen_now, names_served, url_of
 class Gateway(Service):
     """A whole gateway as a service of the host's application. Several may live in one process; nothing is global.
 
-    `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, PluginLoadError,
+    `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, SettingsError,
     CannotListenError. `stopService` drains: no new requests, those in flight end within `drain_timeout`, the journal is
     flushed; its Deferred fires when all is closed. Then it may be started again. Cancelling that Deferred breaks off
     what is in flight; closing goes on, and `stopService` once more waits for its end.
