@@ -29,7 +29,7 @@ from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
 from rrgate.pipeline_parts import ASYNC, BOUNDLESS, Accepts, Admits, Records, asks_of_requests, leave_place
 from rrgate.record import CALLER_LEFT
-from rrgate.relay import HeldBytes, Relay
+from rrgate.relay import Relay
 from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route, past
 from rrgate.steps import PluginFault, answer_steps, let_go, on_the_way_in, on_the_way_out
@@ -76,7 +76,7 @@ class Pipeline:
         self._headers = AnswerHeaders(prefix, wall)
         self._tell = tell
         streams = OpenStreams(directory, clock)
-        self._relay = Relay(clock, self._headers, HeldBytes(held_bytes), streams, self._report)
+        self._relay = Relay(clock, self._headers, held_bytes, streams, self._report)
         self._log = CarefulLogger("rrgate.pipeline")
 
     async def serve(self, ex: Exchange) -> None:

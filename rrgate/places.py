@@ -26,19 +26,20 @@ from rrgate.exchange import Exchange
 from rrgate.messages import Reply
 from rrgate.settings import Settings
 
-BOUNDS: Final[tuple[str, ...]] = ("gateway", "proxy", "target", "bodies", "connections")
+BOUNDS: Final[tuple[str, ...]] = ("gateway", "proxy", "target", "bodies", "answers", "connections")
 """What keeps somebody out: of requests `max_in_flight`, a proxy's share of it, a target's, and `held_bodies_bytes`; of
-connections `max_connections`."""
+answers `held_answers_bytes`; of connections `max_connections`."""
 
 
 class Load:
-    """What one proxy, or one target, has under way. `held`: bytes of a proxy's requests."""
+    """What one proxy, or one target, has under way. `held`: bytes of a proxy's requests; `answers`: of its answers."""
 
-    __slots__ = ("__weakref__", "held", "now")
+    __slots__ = ("__weakref__", "answers", "held", "now")
 
     def __init__(self) -> None:
         self.now = 0
         self.held = 0
+        self.answers = 0
 
 
 class Gathers(Protocol):
@@ -155,6 +156,12 @@ class Places:
         held = self.holding.pop(ex, 0)
         load.held -= held
         self._held -= held
+
+    def answer_refused(self, ex: Exchange, held: int) -> None:
+        """What `ex` is answered could not be held; `held`: bytes of all answers that are."""
+        assert ex.route is not None
+        proxy_id = ex.route.proxy.id
+        self._refuse("answers", f"answers of {held} bytes are held, too many of the proxy {proxy_id}", proxy_id, "")
 
     def connection_refused(self) -> None:
         """A caller's connection was turned away."""

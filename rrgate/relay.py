@@ -12,8 +12,9 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from rrgate.answers import GRANTED, AnswerHeaders
-from rrgate.body import Body, BodyBroken, add_piece
+from rrgate.body import Body, BodyBroken, NoRoom
 from rrgate.exchange import Exchange
+from rrgate.held_answers import Held, HeldBytes
 from rrgate.messages import Reply, ResponseBound, TargetResponse
 from rrgate.route import Route
 from rrgate.steps import PluginFault, body_steps
@@ -25,53 +26,6 @@ PAUSE = 0.2
 """Seconds without a byte after which a held answer of unknown size streams."""
 MAX_HELD = 8 * 1024 * 1024
 """Bytes held for one answer before it streams."""
-PIECE = 64 * 1024
-"""Bytes of a changed answer that are written at one time."""
-
-
-class HeldBytes:
-    """What is held back for all answers together."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.now = 0
-
-
-class Held:
-    """What is held back of one answer. It counts among all of it until its caller has taken it, or is gone."""
-
-    __slots__ = ("_all", "_counted", "pieces")
-
-    def __init__(self, all: HeldBytes) -> None:
-        self._all = all
-        self._counted = 0
-        self.pieces: list[bytes] = []
-
-    def add(self, data: bytes) -> None:
-        """More of it."""
-        add_piece(self.pieces, data)
-        self._count(len(data))
-
-    def change(self, data: bytes) -> None:
-        """`data` in place of it all, in pieces that a connection takes one by one."""
-        if self._counted:
-            self._count(len(data) - self._counted)
-        self.pieces = [data[place : place + PIECE] for place in range(0, len(data), PIECE)]
-
-    def sent(self, size: int) -> None:
-        """So much has been taken."""
-        if self._counted:
-            self._count(-size)
-
-    def let_go(self) -> None:
-        """It is over."""
-        self._count(-self._counted)
-
-    def _count(self, size: int) -> None:
-        self._counted += size
-        self._all.now += size
-
-
 class Relay:
     """Passes answers on. One object a gateway."""
 
@@ -79,14 +33,14 @@ class Relay:
         self,
         clock: IReactorTime,
         headers: AnswerHeaders,
-        held: HeldBytes,
+        held_bytes: int,
         streams: OpenStreams,
         report: Callable[[Exchange, PluginFault], None],
     ) -> None:
-        """`report` is told of a plugin that fails once an answer has begun."""
+        """`held_bytes`: of answers held back in all. `report`: told of a plugin that fails once an answer has begun."""
         self._clock = clock
         self._headers = headers
-        self._held = held
+        self._held = HeldBytes(held_bytes)
         self._streams = streams
         self._report = report
         self._websockets = WebSockets(clock, headers, streams)
@@ -122,7 +76,7 @@ class Relay:
             self._begin(ex, route, response, None if transforms else response.length, b"", last=True)
             return None
         limit = None if bound is None else bound.limit - response.size_of_head
-        held = Held(self._held)
+        held = Held(self._held, ex)
         try:
             try:
                 if bound is not None and limit is not None and _holds(bound, response, bool(transforms)):
@@ -130,6 +84,9 @@ class Relay:
                 else:
                     held.pieces.append(body.take())
                     ended = body.complete
+            except NoRoom as error:
+                # Without Retry-After: the target has done what it was asked for.
+                return Reply(error.status, str(error), "overloaded")
             except BodyBroken as error:
                 return Reply(502, f"Bad gateway: {error}", "target-unreachable")
             size = sum(map(len, held.pieces))
@@ -166,7 +123,7 @@ class Relay:
             held.let_go()
 
     async def _hold(self, body: Body, bound: ResponseBound, limit: int, held: Held) -> bool:
-        """Gather in `held` what comes until it is decided; whether that is all. Raises BodyBroken."""
+        """Gather in `held` what comes until it is decided; whether that is all. Raises BodyBroken, NoRoom."""
         size = 0
         most = limit if bound.hold == "always" else min(limit, MAX_HELD)
         while size <= most:
@@ -175,7 +132,9 @@ class Relay:
                 return data is not None
             held.add(data)
             size += len(data)
-            if self._held.now > self._held.most and bound.hold != "always":
+            if bound.hold == "always":
+                held.check_room()
+            elif self._held.now > self._held.most:
                 break
         return False
 

@@ -88,7 +88,8 @@ class ProcessSettings:
         unit="bytes",
         where="process",
         help="Answers held back in all until their size is known and their callers have taken them; beyond it they "
-        "stream, but for those that `proxyStreaming: never` holds.",
+        "stream. Of those that `proxyStreaming: never` holds to their end a proxy may hold as much as is left; 503 "
+        "beyond.",
     )
     journal_batch: int = setting(
         values.whole(1, 10_000), 500, unit="rows", where="journal", help="Most rows in one transaction."

@@ -103,6 +103,7 @@ FLOORS = (
         "rrgate.explained_request",
         "rrgate.explaining",
         "rrgate.explanation",
+        "rrgate.held_answers",
         "rrgate.journal",
         "rrgate.outgoing",
         "rrgate.own_request",

@@ -18,7 +18,7 @@ from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply, ResponseBound, TargetRequest
 from rrgate.names import NEVER_TO_CALLER, NEVER_TO_TARGET
-from rrgate.relay import HeldBytes, Relay
+from rrgate.relay import Relay
 from rrgate.upstream import TargetError, TargetTimeout
 from rrgate.wire.pool import Pool
 from tests.wire.memory import MemoryCaller, MemoryTransport, say
@@ -138,7 +138,7 @@ class MemoryGateway:
         self.pool = Pool(self.dialer, self.clock, idle_timeout=idle_timeout, own_prefix=b"requestrocket-")
         headers = AnswerHeaders("requestrocket-", lambda: 0.0)
         streams: Any = EndlessStreams()
-        self.relay = Relay(self.clock, headers, HeldBytes(1 << 20), streams, self._report)
+        self.relay = Relay(self.clock, headers, 1 << 20, streams, self._report)
         self.routes: dict[str, MemoryRoute] = {}
         self.bound: ResponseBound | None = None
         self.ended: list[tuple[str, BaseException | None]] = []

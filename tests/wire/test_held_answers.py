@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from rrgate.held_answers import PIECE, HeldBytes
 from rrgate.messages import Reply, ResponseBound
-from rrgate.relay import PIECE, HeldBytes
 from tests.wire.memory import MemoryCaller
 from tests.wire.memory_target import Chain, MemoryGateway, request
 
