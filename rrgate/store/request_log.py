@@ -146,6 +146,9 @@ class RequestLog:
         """
         path = data / LOG_DATABASE
         writer = open_migrated(path, migrations, synchronous="NORMAL")
+        # Each page that a statement changes is copied first, so that it can be undone: for rows of many proxies more
+        # than what is written. By default the copies go to a file. Only from here on: migrations sort whole tables.
+        writer.conn.execute("PRAGMA temp_store = MEMORY")
         reader = connect(path, synchronous="NORMAL", read_only=True)
         return cls(writer, reader, reactor, published, keeps, opened, listed)
 

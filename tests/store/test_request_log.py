@@ -249,6 +249,20 @@ async def test_batches_of_any_size_are_written_whole_in_order_or_not_at_all(log:
     assert [record["again"] for record in page.requests] == [True] * count
 
 
+def written_by_this_thread() -> int:
+    told = dict(line.split(": ") for line in Path("/proc/thread-self/io").read_text().splitlines())
+    return int(told["wchar"])
+
+
+@pytest.mark.skipif(not Path("/proc/thread-self/io").exists(), reason="the kernel does not say what was written")
+@pytest_twisted.ensureDeferred
+async def test_a_batch_of_many_proxies_writes_nothing_but_what_its_file_keeps(log: RequestLog, data: Path) -> None:
+    log.append([row(number, f"{number:099}") for number in range(500)])
+    kept, written = (data / "log.db-wal").stat().st_size, written_by_this_thread()
+    log.append([row(500 + number, f"{number:099}") for number in range(500)])
+    assert written_by_this_thread() - written == (data / "log.db-wal").stat().st_size - kept
+
+
 @pytest_twisted.ensureDeferred
 async def test_the_log_survives_closing(data: Path) -> None:
     first = opened(data)
