@@ -86,7 +86,7 @@ def _facts(at: float, status: int, user: str) -> tuple[object, ...]:
     return (
         at, 12345.678, 12345.679, 12345.7, 12345.701, timeline, f"/v1/customers/{int(at)}", user, (1 << 18) - 1, 1,
         None if status == 200 else "Refused", None, user, {"sub": "somebody"}, status, None,
-        {**headers, **clear}, {"page": "1", "key": None}, answer, "NZ",
+        {**headers, **clear}, {"page": "1", "key": None}, answer, "NZ", True,
     )  # fmt: skip
 
 

@@ -21,11 +21,11 @@ from rrgate.counters import Counters, open_memory
 from rrgate.countries import Countries
 from rrgate.journal import Journal
 from rrgate.model import Client
-from rrgate.record_view import listed, published
+from rrgate.record_view import Document, checks_written, listing, published
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.inventory import LateInventory
-from rrgate.store.request_log import BodyRow
+from rrgate.store.request_log import BodyRow, ListedRow
 from rrgate.store.secrets import Secrets, bodies_row
 
 
@@ -74,8 +74,16 @@ def open_state(
     def unsealed(bodies: BodyRow) -> dict[str, Any]:
         return bodies_shown(secrets.unseal(bodies.client_id, bodies_row(bodies.request_id), bodies.sealed))
 
+    def listing_of(proxy_id: str, client_id: str) -> Callable[[ListedRow], Document]:
+        return listing(proxy_id, client_id, keeps(client_id), checks_written)
+
     request_log = RequestLog.open(
-        settings.data, reactor, partial(published, keeps=keeps), keeps, unsealed, partial(listed, keeps=keeps)
+        settings.data,
+        reactor,
+        partial(published, keeps=keeps),
+        keeps,
+        unsealed,
+        listing_of,
     )
     closed_by(request_log.close)
     journal = Journal(

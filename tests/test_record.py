@@ -23,7 +23,7 @@ from rrgate.messages import Identity, TargetResponse
 from rrgate.model.path_template import compiled_template
 from rrgate.names import fold
 from rrgate.record import encode, snapshot
-from rrgate.record_view import RecordOf, _seconds, published
+from rrgate.record_view import RecordOf, _seconds, checks_written, listing, published
 from rrgate.redaction import (
     REDACTED,
     Kept,
@@ -486,6 +486,27 @@ def test_durations_are_those_that_round_answers_ties_too() -> None:
     any_size = [chance.random() * 10.0 ** chance.randrange(-9, 12) for _ in range(2000)]
     for duration in (0.0, 1e-9, -1e-9, -1.5, 1e300, *ties, *near, *any_size):
         assert repr(_seconds(duration)) == repr(round(duration, 6)), duration
+    moments = [100.0 + duration for duration in (0.0, 1e-9, -1e-9, -1.5, 1e300, *ties, *near, *any_size)]
+    row = encode(snapshot(forwarded(timeline=[("a step", moment) for moment in moments])))
+    shown_at = [each["at"] for each in published(row)[0]["timeline"]]
+    assert list(map(repr, shown_at)) == [repr(round(moment - 100.0, 6)) for moment in moments]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"sent_at": 0.0, "response_at": 0.0, "answered_at": 100.5, "final_status": 403, "target_status": 0},
+        {"response_at": 0.0, "answered_at": 0.0, "timeline": [], "identity": None},
+        {"answered_at": 100.1, "message": "the answer \"broke\" off", "code": "proxy-error"},
+        {"route": None, "origin_path": b"", "checks": 0},
+        {"query": b"page=1&key=2", "fields": fields((b"Accept", b'":null,"a\\":null \xfc'), (b"Cookie", b"x"))},
+    ],
+)
+def test_a_list_says_what_the_single_view_says_byte_for_byte(changes: dict[str, Any]) -> None:
+    row = encode(snapshot(forwarded(**changes)), "NZ")
+    listed = listing(row.proxy_id, row.client_id, 30, checks_written)((7, *row[1:]))
+    assert orjson.dumps(listed) == orjson.dumps(published(row, lambda client_id: 30)[0])
 
 
 # For plugins.

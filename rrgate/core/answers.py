@@ -5,9 +5,8 @@ Belongs here: the forms of core-api.md 1. Does not: writing them to a connection
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -43,23 +42,21 @@ def ready(content: bytes) -> Answer:
     return Answer(200, {}, (("Content-Type", "application/json"),), content)
 
 
-def written(documents: Iterable[Mapping[str, Any]]) -> tuple[int, list[bytes | memoryview]]:
-    """How many, and what to join for their JSON with commas between. On any thread.
+def written(document: Mapping[str, Any], plural: str, number: int, objects: Iterator[Any]) -> Answer:
+    """Success: `document`, and at its end so many objects. On any thread.
 
-    Some at a time: a thousand results that are kept until the last has come take memory anew from the kernel for each,
-    which takes as long as writing them.
+    Each is made when it is its turn to be written, into the one text that is answered: a thousand at once, or their
+    texts before they are joined, take memory anew from the kernel, which takes longer than writing them.
     """
-    number, coming = 0, iter(documents)
-    pieces: list[bytes | memoryview] = []
-    while some := list(islice(coming, _AT_ONCE)):
-        if number:
-            pieces.append(b",")
-        number += len(some)
-        pieces.append(memoryview(orjson.dumps(some))[1:-1])
-    return number, pieces
+    coming = [_COMING] * number
+    return ready(orjson.dumps({**document, plural: coming}, default=lambda _: next(objects)))
 
 
-_AT_ONCE: Final = 16
+class _Coming:
+    """Stands where an object is to be, so that orjson asks for it."""
+
+
+_COMING: Final = _Coming()
 
 
 def listed(plural: str, documents: Iterable[Mapping[str, Any]], next_cursor: str | None) -> Answer:

@@ -19,10 +19,10 @@ from twisted.internet.interfaces import IReactorFromThreads
 from rrgate.store import telemetry
 from rrgate.store.counts import Tallied
 from rrgate.store.database import connect, open_migrated, transaction
-from rrgate.store.ended import HOW, TELLS_MORE, Ended
+from rrgate.store.ended import TELLS_MORE, Ended
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
-from rrgate.store.searching import Conditions, cursor_of, place_of
+from rrgate.store.searching import Conditions, asked_for, cursor_of
 from rrgate.store.segments import begin_next, by_segment
 from rrgate.store.telemetry import Span, add_fresh
 from rrgate.store.thread import WorkThread
@@ -37,8 +37,9 @@ MOST_ROWS: Final = 1000
 """Rows of one answer."""
 MOST_LOOKED_AT: Final = 20_000
 """Rows that are looked through for one answer: some 20 ms, in which nobody else can read."""
-USUAL_STATUS: Final = 200
-"""Those of any other are in an index."""
+READER_KIB: Final = 8192
+"""Pages that the reading connection keeps. The largest answers look at 5 MB; of SQLite's own 2 MB each page would be
+thrown out before it is looked at again, and a thousand rows would take twice as long."""
 
 
 class LogRow(NamedTuple):
@@ -64,8 +65,11 @@ class BodyRow(NamedTuple):
 Published = Callable[[LogRow], tuple[Document, Document]]
 """Makes of a row the record that lists show, and what the single view adds. Called on the reader's thread."""
 
-Listed = Callable[[tuple[Any, ...]], Document]
-"""Makes the record alone, of a LogRow's columns, which come first."""
+ListedRow = tuple[int, str, str, int, str, int, str]
+"""A LogRow with the row's id in place of `proxy_id`, which all have in common."""
+
+Listing = Callable[[str, str], Callable[[ListedRow], Document]]
+"""Of a proxy's id and its client's, what makes the record alone. Called on the reader's thread."""
 
 Opened = Callable[[BodyRow], Document]
 """Makes of sealed bodies what the single view adds. Called on the reader's thread."""
@@ -75,15 +79,17 @@ Opened = Callable[[BodyRow], Document]
 class RequestPage:
     """Records, newest first; `next_cursor` leads to the next page, and is None on the last."""
 
+    number: int
     requests: Iterable[Document]
     next_cursor: str | None
 
 
 def _whole(page: RequestPage) -> RequestPage:
-    return RequestPage(tuple(page.requests), page.next_cursor)
+    return RequestPage(page.number, tuple(page.requests), page.next_cursor)
 
 
 _COLUMNS = ", ".join(LogRow._fields)
+_LISTED: Final = ", ".join(("id", *LogRow._fields[1:]))
 
 
 def _append(rows: int) -> str:
@@ -116,11 +122,11 @@ class RequestLog:
         published: Published,
         keeps: Callable[[str], int],
         opened: Opened,
-        listed: Listed | None,
+        listing: Listing | None,
     ) -> None:
         """Use `open`."""
         self._opened = opened
-        self._listed = self._first_published if listed is None else listed
+        self._listing = self._first_published if listing is None else listing
         self._published = published
         self._tidying = Tidying(writer, keeps)
         self._writer = writer
@@ -135,13 +141,13 @@ class RequestLog:
         published: Published,
         keeps: Callable[[str], int] = lambda client_id: 90,
         opened: Opened = lambda bodies: {},
-        listed: Listed | None = None,
+        listing: Listing | None = None,
     ) -> RequestLog:
         """The log in the directory `data`, made if it is not there, brought up to date. Blocks.
 
         `published` makes documents of rows; what a row says is nothing to the store. `keeps`: for how
         many days the requests of a client are kept, asked on the writing thread; of `""`, the longest that anybody's
-        are. `opened`: what the single view shows of bodies. `listed`: what `published` answers first, made without the
+        are. `opened`: what the single view shows of bodies. `listing`: what `published` answers first, made without the
         rest. Raises NewerDatabase, StoreError.
         """
         path = data / LOG_DATABASE
@@ -150,7 +156,8 @@ class RequestLog:
         # than what is written. By default the copies go to a file. Only from here on: migrations sort whole tables.
         writer.conn.execute("PRAGMA temp_store = MEMORY")
         reader = connect(path, synchronous="NORMAL", read_only=True)
-        return cls(writer, reader, reactor, published, keeps, opened, listed)
+        reader.conn.execute(f"PRAGMA cache_size = -{READER_KIB}")
+        return cls(writer, reader, reactor, published, keeps, opened, listing)
 
     def append(
         self, rows: Sequence[LogRow], tallied: Sequence[Tallied] = (), bodies: Sequence[BodyRow] = ()
@@ -205,23 +212,8 @@ class RequestLog:
         """
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit: must be from 1 to {MOST_ROWS}")
-        within = Conditions("proxy_id = ?", proxy_id)
-        # Of segments as well, so that others are not looked into.
-        within.add("processed_at > ? AND ends_at > ?", after, after)
-        within.add("processed_at < ? AND begins_at < ?", before, before)
-        if status is not None and status != USUAL_STATUS:
-            # Spelled out, so that SQLite sees that the index of unusual ones has them all.
-            within.add(f"status = {int(status)} AND status <> {USUAL_STATUS}")
-        if cursor is not None:
-            moment, row_id = place_of(cursor)
-            within.add("(processed_at, id) < (?, ?) AND begins_at <= ?", moment, row_id, moment)
-        wanted = Conditions()
-        if status == USUAL_STATUS:
-            wanted.add("status = ?", status)
-        if ended is not None:
-            wanted.add(HOW[ended])
-        wanted.add("method = ?", method)
-        return self._thread.call(self._page, within, wanted, limit, shown)
+        within, wanted = asked_for(proxy_id, after, before, cursor, status, method, ended)
+        return self._thread.call(self._page, proxy_id, within, wanted, limit, shown)
 
     def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[Document | None]:
         """One record with the flat view that the single view adds, or None if there is no such request.
@@ -247,27 +239,32 @@ class RequestLog:
         return self._thread.close(self._close)
 
     def _page(
-        self, within: Conditions, wanted: Conditions, limit: int, shown: Callable[[RequestPage], Any]
+        self,
+        proxy_id: str,
+        within: Conditions,
+        wanted: Conditions,
+        limit: int,
+        shown: Callable[[RequestPage], Any],
     ) -> Any:
         connection = self._reader.conn
         # CROSS JOIN is how SQLite is told what is gone through first; no sorting comes of it.
         source = f"FROM segments CROSS JOIN requests ON segment = number WHERE {within}"
         newest = "ORDER BY number DESC, processed_at DESC, id DESC LIMIT ?"
         if not str(wanted):
-            sql, values = f"SELECT {_COLUMNS}, id {source} {newest}", [*within.values]
+            sql, values = f"SELECT {_LISTED} {source} {newest}", [*within.values]
         else:
             # What is looked at is bounded, whatever is found; only what is found is read whole. No order in between:
             # for that of a subquery with a limit SQLite keeps to, and for its own it would look at all of them.
             looked_at = f"SELECT id, status, method {source} {newest}"
             found = f"SELECT id FROM ({looked_at}) AS looked WHERE {wanted} LIMIT ?"
-            sql = f"SELECT {_COLUMNS}, id FROM requests WHERE id IN ({found}) ORDER BY processed_at DESC, id DESC"
+            sql = f"SELECT {_LISTED} FROM requests WHERE id IN ({found}) ORDER BY processed_at DESC, id DESC"
             values = [*within.values, MOST_LOOKED_AT, *wanted.values]
         rows = connection.execute(sql, (*values, limit + 1)).fetchall()
         following = None
         if len(rows) > limit:
             del rows[limit:]
-            *last, last_id = rows[-1]
-            following = cursor_of(LogRow(*last).processed_at, last_id)
+            last = rows[-1]
+            following = cursor_of(LogRow(*last).processed_at, last[0])
         elif str(wanted):
             # Where the next page goes on, if this one did not see all there is.
             behind = connection.execute(
@@ -275,11 +272,11 @@ class RequestLog:
                 (*within.values, 1, MOST_LOOKED_AT - 1),
             ).fetchone()
             following = None if behind is None else cursor_of(*behind)
-        return shown(RequestPage(map(self._listed, rows), following))
+        records = map(self._listing(proxy_id, LogRow(*rows[0]).client_id), rows) if rows else ()
+        return shown(RequestPage(len(rows), records, following))
 
-    def _first_published(self, row: tuple[Any, ...]) -> Document:
-        *columns, _ = row
-        return self._published(LogRow(*columns))[0]
+    def _first_published(self, proxy_id: str, client_id: str) -> Callable[[ListedRow], Document]:
+        return lambda row: self._published(LogRow(proxy_id, *row[1:]))[0]
 
     def _detail(self, proxy_id: str, request_id: str, bodies: bool) -> Document | None:
         row = self._reader.conn.execute(

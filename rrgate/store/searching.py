@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, Final
+
+from rrgate.store.ended import HOW, Ended
+
+USUAL_STATUS: Final = 200
+"""Those of any other are in an index."""
 
 
 class Conditions:
@@ -25,6 +30,38 @@ class Conditions:
         if None not in values:
             self._conditions.append(condition)
             self.values.extend(values)
+
+
+def asked_for(
+    proxy_id: str,
+    after: int | None,
+    before: int | None,
+    cursor: str | None,
+    status: int | None,
+    method: str | None,
+    ended: Ended | None,
+) -> tuple[Conditions, Conditions]:
+    """What rows are to be gone through, by indexes, and which of them are wanted, which is found by looking at each.
+
+    The arguments are those of `RequestLog.list`. Raises ValueError for a cursor that is none.
+    """
+    within = Conditions("proxy_id = ?", proxy_id)
+    # Of segments as well, so that others are not looked into.
+    within.add("processed_at > ? AND ends_at > ?", after, after)
+    within.add("processed_at < ? AND begins_at < ?", before, before)
+    if status is not None and status != USUAL_STATUS:
+        # Spelled out, so that SQLite sees that the index of unusual ones has them all.
+        within.add(f"status = {int(status)} AND status <> {USUAL_STATUS}")
+    if cursor is not None:
+        moment, row_id = place_of(cursor)
+        within.add("(processed_at, id) < (?, ?) AND begins_at <= ?", moment, row_id, moment)
+    wanted = Conditions()
+    if status == USUAL_STATUS:
+        wanted.add("status = ?", status)
+    if ended is not None:
+        wanted.add(HOW[ended])
+    wanted.add("method = ?", method)
+    return within, wanted
 
 
 def cursor_of(processed_at: int, row_id: int) -> str:

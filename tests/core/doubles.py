@@ -159,8 +159,9 @@ class MemoryLog:
         self.asked = asked
         if asked["cursor"] == "bad":
             raise ValueError("cursor")
-        records = iter(self.records[: asked["limit"]])
-        return succeed(shown(RequestPage(records, "more" if len(self.records) > asked["limit"] else None)))
+        records = self.records[: asked["limit"]]
+        more = "more" if len(self.records) > asked["limit"] else None
+        return succeed(shown(RequestPage(len(records), iter(records), more)))
 
     def detail(self, proxy_id: str, request_id: str, *, bodies: bool = False) -> Deferred[dict[str, Any] | None]:
         wanted = (proxy_id, request_id)

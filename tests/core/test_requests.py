@@ -5,6 +5,7 @@ Belongs here: /clients/{clientId}/proxies/{proxyId}/requests. Does not: what is 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ async def test_list(core: Core) -> None:
         "method": None,
         "ended": None,
     }
+    assert told.raw == json.dumps(told.document, separators=(",", ":")).encode()
     told = await core.ask("GET", f"{where}?limit=2&cursor=more&status=429&method=get")
     assert (told.document["totalRequests"], told.document["limitReached"]) == (2, True)
     assert told.document["nextCursor"] == "more"
