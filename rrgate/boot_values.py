@@ -62,6 +62,7 @@ EventKind = Literal[
     "tokens-unreadable",
     "proxy-broken",
     "keys-unreachable",
+    "names-unanswered",
     "credential-failed",
     "credential-needs-authorization",
     "limit-approached",
@@ -84,7 +85,8 @@ class Event:
     kept it, or else the place), `journal-trouble` (requests are not logged), `tokens-unreadable` (changed tokens on
     disk cannot be read; those in memory stay in force), `proxy-broken` (a proxy cannot be compiled and answers 500;
     `subject` is its id), `keys-unreachable` (keys that callers are verified with cannot be fetched; `subject` is the
-    host and port they come from), `credential-failed` (what a target is to be shown cannot be had; it is tried again;
+    host and port they come from), `names-unanswered` (names of targets cannot be looked up anew; addresses that they
+    had are used for a while), `credential-failed` (what a target is to be shown cannot be had; it is tried again;
     `subject` is the credential's id), `credential-needs-authorization` (the same, and only a person can help),
     `limit-approached`, `limit-reached` (80 % of a limit on requests, or all of it, is used; `subject` is the id of the
     proxy, client or meter that has it), `budget-approached`, `budget-spent` (the same of a client's requests a month),

@@ -124,7 +124,7 @@ class Gateway(Service):
         settings, reactor = self.settings, self.reactor
         state = self._state = open_state(settings, reactor, self.wall, self.boot, self._opened.append, self._client)
         self.store, self.request_log, self.journal = state.store, state.request_log, state.journal
-        out = open_way_out(settings, reactor, self._opened_for, self._opened.append)
+        out = open_way_out(settings, reactor, self._opened_for, self._opened.append, self.boot.tell)
         self.guard, self.pool = out.guard, out.pool
         compiler = self._compiler = open_compiler(
             settings,

@@ -34,6 +34,10 @@ SYSTEM: Final[Mapping[EventKind, tuple[str, str]]] = {
         "Keys cannot be fetched",
         "Keys that callers are verified with cannot be fetched from {subject}.",
     ),
+    "names-unanswered": (
+        "Names cannot be looked up",
+        "The name server does not answer; targets are reached at addresses that their names had, for a while.",
+    ),
     "overloaded": ("There is too much to do", "Requests were refused; the gateway's log says which bound was reached."),
     "proxy-broken": ("A proxy does not work", "The proxy {subject} cannot be compiled, and answers 500."),
 }

@@ -25,8 +25,8 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from rrgate.outside_values import OutsideError
-from rrgate.wire.dialer import CannotConnect, Resolver
 from rrgate.wire.guard import AddressGuard
+from rrgate.wire.resolver import CannotConnect, Resolver
 
 NOT_HTTPS: Final = "http goes only to networks that the operator has opened (`allow_networks`); use https"
 UNKNOWN_NAME: Final = "the server's name does not resolve"

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
+from rrgate.boot_values import Event
 from rrgate.outside import Outside
 from rrgate.outside_way import Reach
 from rrgate.settings import Settings
@@ -36,10 +37,12 @@ def open_way_out(
     reactor: Any,
     opened_for: Callable[[str], tuple[Opened, ...]],
     closed_by: Callable[[Callable[[], Any]], None],
+    tell: Callable[[Event], object],
 ) -> WayOut:
     """`opened_for`: networks that are opened for a client alone, by its id. `closed_by` is given what ends the threads
-    that look names up. The pools are closed by whoever drains them."""
-    resolver, end_resolver = resolver_of(settings, reactor)
+    that look names up. `tell`: the operator, of names that cannot be looked up. The pools are closed by whoever drains
+    them."""
+    resolver, end_resolver = resolver_of(settings, reactor, tell)
     closed_by(end_resolver)
     networks = tuple((entry.network, entry.port) for entry in settings.allow_networks)
     guard = AddressGuard(networks, opened_for)

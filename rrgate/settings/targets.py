@@ -46,6 +46,13 @@ class TargetSettings:
     dns_cache: float = setting(
         values.seconds(0, 86400), 30.0, unit="seconds", where="names of targets", help="How long addresses are kept."
     )
+    dns_stale: float = setting(
+        values.seconds(0, 604800),
+        3600.0,
+        unit="seconds",
+        where="names of targets",
+        help="How much longer addresses may be used where a name cannot be looked up anew; 0: no longer.",
+    )
     dns_failure_cache: float = setting(
         values.seconds(0, 3600), 5.0, unit="seconds", where="names of targets", help="How long a failure is kept."
     )

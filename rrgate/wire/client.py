@@ -18,8 +18,8 @@ from rrgate.messages import TargetResponse
 from rrgate.upstream import TargetBroken
 from rrgate.waiting import Task, Waiter
 from rrgate.wire.answer_head import MAX_FIELDS, MAX_HEAD, AnswerBroken
-from rrgate.wire.dialer import CannotConnect
 from rrgate.wire.framing import CloseFramer, FramingError
+from rrgate.wire.resolver import CannotConnect
 from rrgate.wire.switching import Opening
 from rrgate.wire.target_answer import TargetAnswer
 from rrgate.wire.tls import reason_of

@@ -5,32 +5,23 @@ Belongs here: how a new connection to a target comes about. Does not: keeping it
 
 from __future__ import annotations
 
-import socket
-from collections import defaultdict
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 from rrgate.route import Endpoint
 from rrgate.wire.guard import AddressForbidden, AddressGuard
+from rrgate.wire.resolver import CannotConnect, Resolver
 from rrgate.wire.tls import TlsConnection
 from rrgate.wire.trust import NotTrusted, Trust, name_to_verify
 
 LEAST_FOR_ONE: Final = 2.0
 """Seconds for one of several addresses, however many: a lost SYN is sent again after one."""
-
-
-class CannotConnect(Exception):
-    """No connection to the target; the text says at which step, without its addresses."""
 
 
 class Dialled(TwistedProtocol):
@@ -48,80 +39,6 @@ class Connects(Protocol):
 
     async def connect(self, endpoint: Endpoint, tenant: str, protocol: Dialled, *, secret: bool) -> None:
         """Connect `protocol`. Raises CannotConnect or AddressForbidden; cancelling gives the attempt up."""
-
-
-class Resolver:
-    """Names to addresses in threads of its own: a slow name server holds up neither the reactor nor other tenants."""
-
-    def __init__(
-        self,
-        reactor: Any,
-        pool: ThreadPool,
-        *,
-        timeout: float,
-        keep: float,
-        keep_failure: float,
-        per_tenant: int = 2,
-        look_up: Callable[[str, int], list[str]] | None = None,
-    ) -> None:
-        """`timeout`, `keep`, `keep_failure`: seconds. `per_tenant`: threads that one tenant may hold."""
-        self._reactor = reactor
-        self._pool = pool
-        self._timeout = timeout
-        self._keep = keep
-        self._keep_failure = keep_failure
-        self._gates: dict[str, defer.DeferredSemaphore] = defaultdict(lambda: defer.DeferredSemaphore(per_tenant))
-        self._known: dict[tuple[str, int], tuple[float, list[str] | None]] = {}
-        self._look_up = look_up or _look_up
-
-    async def addresses(self, host: str, port: int, tenant: str) -> list[str]:
-        """The addresses of `host`. Raises CannotConnect. A look-up that nobody waits for runs on in its thread."""
-        key = (host, port)
-        known = self._fresh(key)
-        if known is None:
-            gate = self._gates[tenant]
-            try:
-                await gate.acquire().addTimeout(self._timeout, self._reactor)
-            except defer.TimeoutError:
-                raise CannotConnect("the target's name was not resolved in time") from None
-            known = self._fresh(key)
-            if known is None:
-                known = self._known[key] = await self._ask(host, port, gate)
-                self._forget_old()
-            else:
-                # Not in this call: of a thousand who wait for one name, each would let the next in from its own stack.
-                self._reactor.callLater(0, gate.release)
-        if known[1] is None:
-            raise CannotConnect("the target's name does not resolve")
-        return known[1]
-
-    def _fresh(self, key: tuple[str, int]) -> tuple[float, list[str] | None] | None:
-        known = self._known.get(key)
-        return None if known is None or known[0] < self._reactor.seconds() else known
-
-    async def _ask(self, host: str, port: int, gate: defer.DeferredSemaphore) -> tuple[float, list[str] | None]:
-        """(until when it holds, the addresses). Opens `gate` when the thread is free, however long that takes."""
-        asked: Deferred[list[str]] = Deferred()
-        looking: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._look_up, host, port)
-        # Opened last, so that whoever waits for the same name finds it known.
-        looking.chainDeferred(asked)
-        looking.addBoth(lambda _: gate.release())
-        asked.addTimeout(self._timeout, self._reactor)
-        try:
-            addresses = await asked
-        except (OSError, ValueError, defer.TimeoutError):
-            return self._reactor.seconds() + self._keep_failure, None
-        return self._reactor.seconds() + self._keep, addresses
-
-    def _forget_old(self) -> None:
-        if len(self._known) > 10_000:
-            now = self._reactor.seconds()
-            self._known = {key: value for key, value in self._known.items() if value[0] > now}
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class Dialer:

@@ -15,8 +15,9 @@ from rrgate.route import Route
 from rrgate.upstream import TargetUnreachable
 from rrgate.wire.answer_head import MAX_FIELDS, MAX_HEAD
 from rrgate.wire.client import ConnectionWentAway, TargetConnection
-from rrgate.wire.dialer import CannotConnect, Connects
+from rrgate.wire.dialer import Connects
 from rrgate.wire.guard import AddressForbidden
+from rrgate.wire.resolver import CannotConnect
 from rrgate.wire.switching import Opening
 from rrgate.wire.target_head import target_head
 

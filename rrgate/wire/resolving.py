@@ -1,6 +1,6 @@
 """`resolver_of`: the Resolver of a gateway, with threads of its own.
 
-Belongs here: which settings it has. Does not: resolving (dialer.py).
+Belongs here: which settings it has. Does not: resolving (resolver.py).
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from typing import Any
 
 from twisted.python.threadpool import ThreadPool
 
+from rrgate.boot_values import Event
 from rrgate.settings import Settings
-from rrgate.wire.dialer import Resolver
+from rrgate.wire.resolver import Resolver
 
 
-def resolver_of(settings: Settings, reactor: Any) -> tuple[Resolver, Callable[[], None]]:
+def resolver_of(
+    settings: Settings, reactor: Any, tell: Callable[[Event], object]
+) -> tuple[Resolver, Callable[[], None]]:
     """It, and what ends its threads."""
     threads = ThreadPool(0, settings.dns_threads, "rrgate-names")
     threads.start()
@@ -24,5 +27,7 @@ def resolver_of(settings: Settings, reactor: Any) -> tuple[Resolver, Callable[[]
         timeout=settings.dns_timeout,
         keep=settings.dns_cache,
         keep_failure=settings.dns_failure_cache,
+        keep_stale=settings.dns_stale,
+        tell=tell,
     )
     return resolver, threads.stop

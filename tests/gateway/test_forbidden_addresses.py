@@ -28,8 +28,9 @@ from twisted.python.failure import Failure
 
 from rrgate.api import Exchange, Kind, NoConfig, OutsideError, Parts, Plugin, hookimpl
 from rrgate.route import Endpoint
-from rrgate.wire.dialer import CannotConnect, Dialer
+from rrgate.wire.dialer import Dialer
 from rrgate.wire.guard import AddressForbidden
+from rrgate.wire.resolver import CannotConnect
 from tests.callers import WATCHERS
 from tests.name_server import NameServer, resolving_by
 from tests.running_gateway import MadeProxy, RunningGateway

@@ -23,8 +23,8 @@ from rrgate.outside import Outside
 from rrgate.outside_values import OutsideAnswer, OutsideError
 from rrgate.outside_way import Reach
 from rrgate.waiting import Task, run_deferred
-from rrgate.wire.dialer import Resolver
 from rrgate.wire.guard import AddressGuard
+from rrgate.wire.resolver import Resolver
 from tests.certificates import Authority
 from tests.targets import Connection, Target, closed_port, echo
 

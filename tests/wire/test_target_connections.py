@@ -15,8 +15,8 @@ from twisted.internet.defer import CancelledError
 from rrgate.body import HIGH_WATER, Body, BodyTooLarge
 from rrgate.messages import InjectionError, Reply, ResponseBound, TargetRequest
 from rrgate.waiting import Task, Waiter
-from rrgate.wire.dialer import CannotConnect
 from rrgate.wire.guard import AddressForbidden
+from rrgate.wire.resolver import CannotConnect
 from rrgate.wire.target_head import target_head
 from rrgate.wire.target_transport import CLOSING
 from tests.wire.memory_target import Chain, Endpoint, MemoryGateway, MemoryRoute, Times, request, response
