@@ -68,7 +68,8 @@ class ListenerSettings:
         values.list_of("a network", values.network, made=(IPv4Network, IPv6Network)),
         (),
         where="both listeners",
-        help="Networks whose `X-Forwarded-For` tells the caller's address. Empty: nobody's.",
+        help="Networks whose `X-Forwarded-For`, or PROXY protocol at a `haproxy:` endpoint, tells the "
+        "caller's address. Empty: nobody's.",
     )
     default_client: str = setting(
         values.text_of("the id of a client", values.uuid, optional=True),

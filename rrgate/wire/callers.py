@@ -1,6 +1,6 @@
 """Where a request comes from: the peer's address, or what a trusted proxy says of it (gateway-api.md 1).
 
-Belongs here: `trusted_proxies` and `X-Forwarded-For`. Does not: what the address is used for.
+Belongs here: `trusted_proxies`, `X-Forwarded-For` and the PROXY protocol. Does not: what the address is used for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ UNKNOWN: Final = "unknown"
 
 def peer_host(transport: Any) -> str:
     """The peer's address as text; `unix` for a UNIX socket. An IPv4 one is spelled so on an IPv6 socket too."""
-    return spelled(str(getattr(transport.getPeer(), "host", "unix")))
+    return _host(transport.getPeer())
+
+
+def _host(address: Any) -> str:
+    return spelled(str(getattr(address, "host", "unix")))
 
 
 def spelled(host: str) -> str:
@@ -79,3 +83,12 @@ class TrustedProxies:
             if not self(host):
                 break
         return caller
+
+
+def announced_host(transport: Any, trusted: TrustedProxies) -> str:
+    """Whence the connection comes that a proxy in front has announced by the PROXY protocol; `transport` is Twisted's
+    wrapper, which has read that. `UNKNOWN` where the peer is not trusted, or has named nobody: a proxy's own address
+    would let everyone in who comes through it.
+    """
+    peer, said = transport.transport.getPeer(), transport.getPeer()
+    return _host(said) if said != peer and trusted(_host(peer)) else UNKNOWN

@@ -18,9 +18,11 @@ from rrgate.exchange import Exchange
 from rrgate.ids import id_source
 from rrgate.settings import Settings
 from rrgate.websocket.slots import Slots
+from rrgate.wire.announced import AnnouncedConnection
 from rrgate.wire.callers import TrustedProxies
 from rrgate.wire.crowd import Crowd, TurnedAway
 from rrgate.wire.hosts import HostNames
+from rrgate.wire.listening import speaks_proxy
 from rrgate.wire.server import CallerConnection
 
 BREAKING_OFF = 1.0
@@ -56,6 +58,7 @@ class CallerListener(Factory):
         self._room = room or (lambda: settings.max_connections)
         self._most = self._room()
         self._crowd = Crowd(self, refused)
+        self._connection = AnnouncedConnection if speaks_proxy(settings.listen) else CallerConnection
         self.in_flight = 0
         self.websockets = Slots(settings.max_websockets)
         self.draining = False
@@ -69,7 +72,7 @@ class CallerListener(Factory):
             self._most = self._room()  # a host may have raised its limit of open files
             if len(self.connections) >= self._most and not self._crowd.has_room():
                 return self._crowd.turn_away()
-        return CallerConnection(self)
+        return self._connection(self)
 
     def drain(self) -> None:
         """Close idle connections now, and every other one after its answer."""

@@ -64,13 +64,18 @@ def _parts(endpoint: str) -> list[str]:
     return parts
 
 
+def speaks_proxy(endpoint: str) -> bool:
+    """Whether a proxy in front tells there who calls, by the PROXY protocol: `haproxy:tcp:…`."""
+    return _parts(endpoint)[0] == "haproxy"
+
+
 def url_of(port: IListeningPort, endpoint: str) -> str:
     """The URL under which a listener is reached from its own machine, or `""` if it is not on TCP."""
     address: Any = port.getHost()
     if not hasattr(address, "port"):
         return ""
     host = bound_host(endpoint) or "localhost"
-    scheme = "https" if endpoint.startswith("ssl:") else "http"
+    scheme = "https" if endpoint.removeprefix("haproxy:").startswith("ssl:") else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}"
 
 
