@@ -5,8 +5,10 @@ Belongs here: how a new connection to a target comes about. Does not: keeping it
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, Final, Protocol
 
+from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
@@ -15,6 +17,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 
 from rrgate.route import Endpoint
+from rrgate.waiting import run_deferred
 from rrgate.wire.guard import AddressForbidden, AddressGuard
 from rrgate.wire.resolver import CannotConnect, Resolver
 from rrgate.wire.tls import TlsConnection
@@ -51,7 +54,7 @@ class Dialer:
         self._resolver = resolver
         self._guard = guard
         self._timeout = timeout
-        self._trust = Trust()
+        self._trust = Trust(reactor)
 
     async def connect(self, endpoint: Endpoint, tenant: str, protocol: Dialled, *, secret: bool) -> None:
         """Connect `protocol` to `endpoint`; over TLS the certificate is verified for its host before this returns.
@@ -69,6 +72,7 @@ class Dialer:
             allowed = [address for address in allowed if self._guard.is_loopback(address)]
             if not allowed:
                 raise AddressForbidden("secrets go over plain http only to loopback, or with targetAllowPlaintext")
+        verifying = await self._verifying(endpoint, until) if endpoint.tls else None
         error: Exception = CannotConnect("the target took no connection in time")
         for place, address in enumerate(allowed):
             left = until - self._clock.seconds()
@@ -77,7 +81,7 @@ class Dialer:
             # None of several may take the time of all: an address family often leads nowhere.
             share = max(left / (len(allowed) - place), min(left, LEAST_FOR_ONE))
             try:
-                await self._dial(endpoint, address, protocol, share, left)
+                await self._dial(address, endpoint.port, protocol, verifying, share, left)
                 return
             except ConnectError:
                 error = CannotConnect("the target does not take connections")
@@ -87,9 +91,15 @@ class Dialer:
             del error  # whose traceback holds this frame
 
     def _dial(
-        self, endpoint: Endpoint, address: str, protocol: Dialled, seconds: float, in_all: float
+        self,
+        address: str,
+        port: int,
+        protocol: Dialled,
+        verifying: tuple[ssl.SSLContext, str] | None,
+        seconds: float,
+        in_all: float,
     ) -> Deferred[None]:
-        factory = _OneConnection(protocol, self._over_tls(protocol, endpoint) if endpoint.tls else protocol)
+        factory = _OneConnection(protocol, protocol if verifying is None else TlsConnection(protocol, *verifying))
 
         def give_up(established: Deferred[None]) -> None:
             # First, or the connector's own end would look like a refusal, and the next address would be tried.
@@ -97,16 +107,24 @@ class Dialer:
             connector.disconnect()
 
         protocol.established = Deferred(give_up)
-        connector = self._reactor.connectTCP(address, endpoint.port, factory, timeout=seconds)
-        if endpoint.tls:
+        connector = self._reactor.connectTCP(address, port, factory, timeout=seconds)
+        if verifying is not None:
             protocol.established.addTimeout(in_all, self._clock, onTimeoutCancel=_too_late)
         return protocol.established
 
-    def _over_tls(self, protocol: Dialled, endpoint: Endpoint) -> TlsConnection:
+    async def _verifying(self, endpoint: Endpoint, until: float) -> tuple[ssl.SSLContext, str]:
+        """By what, and for which name, the certificate of `endpoint` is verified. `until`: seconds of the clock."""
         try:
-            return TlsConnection(protocol, self._trust.context_for(endpoint), name_to_verify(endpoint.host))
+            name = name_to_verify(endpoint.host)
+            context = self._trust.kept(endpoint)
+            if context is None:
+                left = max(0.0, until - self._clock.seconds())
+                context = await run_deferred(self._trust.context_for(endpoint)).addTimeout(left, self._clock)
         except NotTrusted as error:
             raise CannotConnect(str(error)) from error
+        except defer.TimeoutError:
+            raise CannotConnect("there was no time to prepare the target's TLS") from None
+        return context, name
 
 
 def _too_late(result: object, seconds: float) -> object:

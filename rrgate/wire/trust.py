@@ -10,10 +10,12 @@ import os
 import ssl
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import idna
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.internet.defer import DeferredLock
+from twisted.internet.threads import deferToThreadPool
 
 from rrgate.model.client_certificate import ClientCertificate
 from rrgate.route import Endpoint
@@ -41,20 +43,44 @@ class NotTrusted(Exception):
     """A target cannot be verified, or not be shown what it is to be shown; the text tells why, and no value."""
 
 
+_Key = tuple[str | None, ClientCertificate | None]
+
+
 class Trust:
     """Contexts by what they trust and show: targets that need nothing of their own share one."""
 
-    def __init__(self) -> None:
-        self._contexts: dict[tuple[str | None, ClientCertificate | None], ssl.SSLContext] = {}
+    def __init__(self, reactor: Any) -> None:
+        """`reactor`: whose threads contexts are made in."""
+        self._reactor = reactor
+        self._contexts: dict[_Key, ssl.SSLContext] = {}
+        self._making = DeferredLock()
 
-    def context_for(self, endpoint: Endpoint) -> ssl.SSLContext:
-        """For connections to `endpoint`. Raises NotTrusted."""
+    def kept(self, endpoint: Endpoint) -> ssl.SSLContext | None:
+        """The context for connections to `endpoint`, if there is one."""
         key = endpoint.ca_bundle, endpoint.client_certificate
-        contexts = self._contexts
-        context = contexts.pop(key, None) or new_context(*key)
-        if len(contexts) >= MOST_CONTEXTS:
-            del contexts[next(iter(contexts))]
-        contexts[key] = context
+        context = self._contexts.pop(key, None)
+        return None if context is None else self._keep(key, context)
+
+    async def context_for(self, endpoint: Endpoint) -> ssl.SSLContext:
+        """The same, made if it is not there: in a thread, and one after the other, so that many of them hold nobody up.
+
+        Raises NotTrusted. Cancelling ends the waiting; what was begun ends in its thread.
+        """
+        await self._making.acquire()
+        try:
+            context = self.kept(endpoint)
+            if context is None:
+                key = endpoint.ca_bundle, endpoint.client_certificate
+                made = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), new_context, *key)
+                context = self._keep(key, await made)
+            return context
+        finally:
+            self._making.release()
+
+    def _keep(self, key: _Key, context: ssl.SSLContext) -> ssl.SSLContext:
+        if len(self._contexts) >= MOST_CONTEXTS:
+            del self._contexts[next(iter(self._contexts))]
+        self._contexts[key] = context
         return context
 
 

@@ -5,7 +5,9 @@ Belongs here: these parts. Does not: any expectation (test_resolver.py, test_dia
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
+from functools import cache
 from ipaddress import ip_network
 from typing import Any
 
@@ -21,6 +23,7 @@ from rrgate.waiting import Task
 from rrgate.wire.dialer import Dialer
 from rrgate.wire.guard import AddressGuard, Network
 from rrgate.wire.resolver import Resolver
+from rrgate.wire.trust import NotTrusted, new_context
 
 
 class Threads:
@@ -37,8 +40,11 @@ class Threads:
         on_result, function, arguments = self.jobs.pop(0)
         if isinstance(result, Exception):
             on_result(False, Failure(result))
-        else:
+            return
+        try:
             on_result(True, function(*arguments) if result is None else result)
+        except NotTrusted:
+            on_result(False, Failure())
 
 
 class Connector:
@@ -68,6 +74,10 @@ class Network_(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.attempts: list[Connector] = []
+        self.threads: Any = Threads()
+
+    def getThreadPool(self) -> Any:
+        return self.threads
 
     def connectTCP(self, address: str, port: int, factory: Any, timeout: float) -> Connector:
         self.attempts.append(Connector(address, port, factory, timeout))
@@ -87,6 +97,12 @@ class Dialled:
             self.established.callback(None)
 
 
+@cache
+def _plain() -> ssl.SSLContext:
+    """What targets share that need nothing of their own."""
+    return new_context(None, None)
+
+
 class World:
     """A dialer for names that resolve to `addresses`."""
 
@@ -100,11 +116,18 @@ class World:
             self.network, self.threads, look_up=lambda host, port: list(addresses), tell=self.told.append, **times
         )
         self.dialer = Dialer(self.network, self.resolver, AddressGuard(networks), timeout=10.0)
+        self.dialer._trust._keep((None, None), _plain())
 
     def connect(
-        self, host: str = "a.test", *, tenant: str = "acme", secret: bool = False, tls: bool = False
+        self,
+        host: str = "a.test",
+        *,
+        tenant: str = "acme",
+        secret: bool = False,
+        tls: bool = False,
+        bundle: str | None = None,
     ) -> Attempt:
-        endpoint = Endpoint(tls, host, 443)
+        endpoint = Endpoint(tls, host, 443, bundle)
         return Attempt(self.dialer.connect(endpoint, tenant, Dialled(), secret=secret))  # type: ignore[arg-type]
 
     def resolve(self, host: str = "a.test", tenant: str = "acme") -> Attempt:
@@ -129,6 +152,3 @@ class Attempt:
 
 
 PUBLIC = ("8.8.8.8", "8.8.4.4", "2606:4700::1111")
-
-
-# Connecting

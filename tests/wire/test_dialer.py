@@ -12,7 +12,11 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 
 from rrgate.wire.guard import AddressForbidden
 from rrgate.wire.resolver import CannotConnect
+from tests.certificates import Authority
 from tests.wire.dialling import PUBLIC, World
+
+OURS, OTHER = Authority("ours"), Authority("another")
+END = "-----END CERTIFICATE-----"
 
 
 def test_the_addresses_are_tried_one_after_the_other() -> None:
@@ -129,3 +133,56 @@ def test_a_name_that_tls_cannot_verify_is_not_dialled() -> None:
     world.threads.end()
     assert isinstance(attempt.error, CannotConnect)
     assert world.network.attempts == []
+
+
+def test_what_a_target_trusts_of_its_own_is_read_in_a_thread_and_once() -> None:
+    world = World(*PUBLIC)
+    asked = [world.connect(tls=True, bundle=OURS.pem) for _ in range(3)]
+    world.threads.end()
+    world.threads.end()
+    world.network.advance(0)
+    assert world.network.attempts == []
+    assert len(world.network.threads.jobs) == 1
+    world.network.threads.end()
+    assert len(world.network.attempts) == 3
+    assert world.network.threads.jobs == []
+    assert not any(attempt.over for attempt in asked)
+    world.connect(tls=True, bundle=OURS.pem)
+    assert len(world.network.attempts) == 4
+
+
+def test_who_needs_nothing_of_his_own_does_not_wait_for_who_does() -> None:
+    world = World("8.8.8.8")
+    world.connect("own.test", tls=True, bundle=OURS.pem)
+    world.threads.end()
+    world.connect("plain.test", tls=True)
+    world.threads.end()
+    assert len(world.network.attempts) == 1
+
+
+def test_one_that_cannot_be_trusted_is_not_dialled() -> None:
+    world = World("8.8.8.8")
+    attempt = world.connect(tls=True, bundle=f"-----BEGIN CERTIFICATE-----\nx\n{END}")
+    world.threads.end()
+    world.network.threads.end()
+    assert "CA bundle does not parse" in str(attempt.error)
+    assert world.network.attempts == []
+
+
+def test_reading_takes_of_the_time_that_there_is_and_a_caller_may_leave_meanwhile() -> None:
+    world = World("8.8.8.8")
+    late, leaving = (world.connect(tls=True, bundle=bundle) for bundle in (OURS.pem, OTHER.pem))
+    world.threads.end()
+    world.threads.end()
+    leaving.task.cancel()
+    world.network.advance(10)
+    assert isinstance(late.error, CannotConnect)
+    assert isinstance(leaving.error, CancelledError)
+    while world.network.threads.jobs:
+        world.network.threads.end()
+    assert world.network.attempts == []
+    assert world.network.getDelayedCalls() == []
+    # And nobody has the lock.
+    world.connect(tls=True, bundle=OURS.pem)
+    world.network.threads.end()
+    assert len(world.network.attempts) == 1

@@ -20,6 +20,7 @@ from rrgate.wire import trust
 from rrgate.wire.tls import reason_of
 from rrgate.wire.trust import NotTrusted, Trust, name_to_verify, new_context
 from tests.certificates import Authority
+from tests.wire.dialling import Attempt, Network_
 from tests.wire.tls_ends import Ends, Server
 
 OURS, OTHER = Authority("ours"), Authority("another")
@@ -138,8 +139,23 @@ def test_a_bundle_that_does_not_parse_is_an_error(inside: str) -> None:
         new_context(bundle, None)
 
 
+class Kept:
+    """A Trust whose thread is this one."""
+
+    def __init__(self) -> None:
+        self.network = Network_()
+        self.trust = Trust(self.network)
+
+    def context_for(self, endpoint: Endpoint) -> ssl.SSLContext:
+        attempt = Attempt(self.trust.context_for(endpoint))
+        if not attempt.over:
+            self.network.threads.end()
+        assert self.trust.kept(endpoint) is attempt.result
+        return attempt.result  # type: ignore[no-any-return]
+
+
 def test_targets_that_need_nothing_of_their_own_share_a_context() -> None:
-    kept = Trust()
+    kept = Kept()
     shown = read_client_certificate(OURS.client("us"))
     plain = kept.context_for(Endpoint(True, "a.test", 443))
     others = [
@@ -156,11 +172,11 @@ def test_targets_that_need_nothing_of_their_own_share_a_context() -> None:
 
 def test_contexts_are_not_kept_without_end_and_those_in_use_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trust, "MOST_CONTEXTS", 2)
-    kept = Trust()
+    kept = Kept()
     in_use = kept.context_for(Endpoint(True, "a.test", 443, ""))
     for bundle in ("1", "2", "3"):
         kept.context_for(Endpoint(True, "a.test", 443, bundle))
-        assert len(kept._contexts) <= 2
+        assert len(kept.trust._contexts) <= 2
         assert kept.context_for(Endpoint(True, "a.test", 443, "")) is in_use
 
 
