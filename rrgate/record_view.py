@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -20,6 +21,10 @@ from rrgate.store.request_log import ListedRow, LogRow
 
 Document = dict[str, Any]
 
+FIRST_BYTE: Final = "first byte"
+"""The step at which the target's answer began."""
+
+_MOMENT: Final = itemgetter(1)
 _FACTS: Final = len(Facts._fields)
 _EXACT: Final = 1e12
 """Millionths of a second, 11 days: of more, a product could be off by a thousandth of one."""
@@ -94,6 +99,11 @@ def listing(
         ended = answered_at
         if not answered_at >= response_at >= sent_at >= started:
             ended = max(answered_at, response_at, sent_at, started)
+        if response_at:
+            # It follows from another fact, and so is not in the row.
+            timeline.append((FIRST_BYTE, response_at))
+            if len(timeline) > 1 and timeline[-2][1] > response_at:
+                timeline.sort(key=_MOMENT)
         if sent_at:
             target_data = {
                 "sentAt": int((wall_started + sent_at - started) * 1000),

@@ -15,7 +15,7 @@ from rrgate.exchange import Exchange
 from rrgate.messages import Reply
 from rrgate.outgoing import begin_target_request, change_body
 from rrgate.patience import RAISED, CallerLeft
-from rrgate.steps import PluginFault, WrongAnswer, let_go, way_in
+from rrgate.steps import PluginFault, WrongAnswer, came, let_go, way_in
 from rrgate.upstream import Upstream
 
 UNAUTHORIZED: Final = 401
@@ -53,6 +53,7 @@ async def _renewed(ex: Exchange, steps: Sequence[Step]) -> bool:
             answer = step.call(ex)
             if step.is_async or hasattr(answer, "__await__"):
                 answer = await step.patience.answer_of(ex, answer)
+                came(ex, step)
             if type(answer) is not bool:
                 raise WrongAnswer(f"{step.plugin}.renew answered a {type(answer).__name__}")
         except CallerLeft:

@@ -93,9 +93,17 @@ async def _way_in_later(ex: Exchange, steps: Sequence[Step], place: int, answer:
         raise
     except RAISED:  # fails closed, with its name
         raise PluginFault(step, Failure()) from None
+    came(ex, step)
     if answer is not None:
         return _decided(ex, step, answer)
     return await way_in(ex, steps[place + 1 :])
+
+
+def came(ex: Exchange, step: Step) -> None:
+    """What a plugin answered later than at once has come, which the record tells. What takes no time is not timed."""
+    clock = step.patience.clock
+    if clock is not None:
+        ex.timeline.append((f"{step.plugin} {step.phase}", clock.seconds()))
 
 
 def _decided(ex: Exchange, step: Step, answer: object) -> Reply | None:
@@ -172,6 +180,7 @@ async def _way_out_later(
         raise
     except RAISED:  # fails closed, with its name
         raise PluginFault(step, Failure()) from None
+    came(ex, step)
     if answer is not None:
         reply = _instead(ex, step, answer)
     return await answer_steps(ex, steps[place + 1 :], reply)

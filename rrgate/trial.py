@@ -221,7 +221,7 @@ class Trials:
 
     def _result(self, ex: Exchange, problem: str | None) -> Trial:
         moments = dict(ex.timeline)
-        sending, connected = moments.get("sending"), moments.get("connect")
+        sending, connected = moments.get("sending"), moments.get("TLS", moments.get("connect"))
         return Trial(
             status=ex.target_status or None,
             problem=problem,

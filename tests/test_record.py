@@ -151,7 +151,7 @@ def test_a_whole_record() -> None:
         "country": "ZZ",
         "tokenClaims": {"sub": "s"},
         "attempts": 1,
-        "timeline": [{"step": "authenticate", "at": 0.0005}],
+        "timeline": [{"step": "authenticate", "at": 0.0005}, {"step": "first byte", "at": 0.251}],
     }
     assert detail == {
         "method": "GET",
@@ -444,7 +444,9 @@ def test_the_facts_of_a_row_are_enough_for_both_documents(changes: dict[str, Any
     assert record["credentialId"] == (ex.identity.credential_id or None if ex.identity else None)
     assert record["tokenClaims"] == ({"sub": "s"} if ex.identity and ex.identity.claims else {})
     assert record["attempts"] == (ex.attempt if ex.sent_at else 0)
-    assert record["timeline"] == [{"step": step, "at": round(when - ex.started, 6)} for step, when in ex.timeline]
+    moments = [*ex.timeline, *([("first byte", ex.response_at)] if ex.response_at else [])]
+    moments.sort(key=lambda moment: moment[1])
+    assert record["timeline"] == [{"step": step, "at": round(when - ex.started, 6)} for step, when in moments]
     assert (target is None) == (not ex.sent_at)
     if target is not None:
         assert (target["sentAt"], target["receivedAt"]) == (at(ex.sent_at), at(ex.response_at))
@@ -487,7 +489,7 @@ def test_durations_are_those_that_round_answers_ties_too() -> None:
     for duration in (0.0, 1e-9, -1e-9, -1.5, 1e300, *ties, *near, *any_size):
         assert repr(_seconds(duration)) == repr(round(duration, 6)), duration
     moments = [100.0 + duration for duration in (0.0, 1e-9, -1e-9, -1.5, 1e300, *ties, *near, *any_size)]
-    row = encode(snapshot(forwarded(timeline=[("a step", moment) for moment in moments])))
+    row = encode(snapshot(forwarded(response_at=0.0, timeline=[("a step", moment) for moment in moments])))
     shown_at = [each["at"] for each in published(row)[0]["timeline"]]
     assert list(map(repr, shown_at)) == [repr(round(moment - 100.0, 6)) for moment in moments]
 

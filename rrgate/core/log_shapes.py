@@ -87,10 +87,10 @@ class TargetData:
 
 @frozen
 class Step:
-    """A moment of a request. `at`: seconds from its beginning."""
+    """A moment of a request."""
 
-    step: str
-    at: float
+    step: str = told("`connect`, `TLS`, `first byte`, or a plugin and its phase.", example="connect")
+    at: float = told("Seconds from the request's beginning.", example=0.031)
 
 
 @frozen(kw_only=True)

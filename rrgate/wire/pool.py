@@ -155,5 +155,7 @@ class Pool:
             raise TargetUnreachable(str(error)) from error
         except ConnectError as error:
             raise TargetUnreachable("the target does not take connections") from error
-        ex.timeline.append(("connect", self._clock.seconds()))
+        ex.timeline.append(("connect", connection.reached_at))
+        if endpoint.tls:
+            ex.timeline.append(("TLS", self._clock.seconds()))
         return connection

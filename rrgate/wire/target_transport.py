@@ -40,9 +40,12 @@ class TargetTransport(Dialled):
         self._clock = clock
         self.established: Deferred[None] = Deferred()
         self.lost = False
+        self.reached_at = 0.0
+        """When the target took the connection, TLS not included."""
         self._closing = False
 
     def connectionMade(self) -> None:
+        self.reached_at = self._clock.seconds()
         self._deadline = Deadline(self._clock, self._too_slow)
         self._gate = WriteGate(self.transport)
         if not self._tls and not self.established.called:

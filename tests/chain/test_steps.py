@@ -18,6 +18,7 @@ from twisted.logger import globalLogPublisher
 
 from rrgate.api import BodyNeed, Denied, Exchange, Identity, InjectionError, Kind, Plugin, Reply, ResponseBound
 from rrgate.body import Body, BodyBroken
+from rrgate.record_view import RecordOf
 from rrgate.upstream import TargetTimeout, TargetUnreachable
 from rrgate.waiting import Waiter
 from tests.chain.house import Caller, House, letting_in, plugin, response, whole
@@ -620,6 +621,33 @@ def test_what_a_method_adds_counts_to_the_bound(grown: str) -> None:
     assert request.door.aborted
     assert not request.door.ended
     assert len(request.door.body) == request.ex.bytes_sent == 100
+
+
+# How long it took.
+
+
+def test_the_record_tells_which_plugins_were_waited_for_and_until_when() -> None:
+    waits: list[Deferred[None]] = []
+
+    def later(ex: Exchange) -> Deferred[None]:
+        waits.append(Deferred())
+        return waits[-1]
+
+    house = House(
+        letting_in(),
+        plugin("slow", prepare=later),
+        plugin("quick", prepare=lambda ex: None),
+        plugin("slower", on_response=later),
+    )
+    request = house.start()
+    house.clock.advance(2)
+    waits[0].callback(None)
+    house.clock.advance(3)
+    waits[1].callback(None)
+    assert request.ended
+    timeline: Any = RecordOf(request.ex)["timeline"]
+    steps = [(each["step"], each["at"]) for each in timeline]
+    assert steps == [("slow prepare", 2.0), ("first byte", 3.0), ("slower on_response", 6.0)]
 
 
 # Cancelling.

@@ -176,6 +176,18 @@ async def test_a_record_tells_what_happened(
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_timeline_tells_how_long_each_step_took(gateway: RunningGateway, target: Target) -> None:
+    proxy = await gateway.proxy(target.url)
+    for _ in range(2):
+        assert (await gateway.call(proxy, "GET", "/200")).status == 200
+    again, first = await gateway.records(proxy)
+    assert [each["step"] for each in first["timeline"]] == ["connect", "first byte"]
+    assert [each["step"] for each in again["timeline"]] == ["first byte"]
+    connected, began = (each["at"] for each in first["timeline"])
+    assert 0 < connected <= began <= first["proxyData"]["duration"]
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_dead_target_was_sent_nothing(gateway: RunningGateway) -> None:
     proxy = await gateway.proxy(f"http://127.0.0.1:{closed_port()}")
     assert (await gateway.call(proxy)).status == 502

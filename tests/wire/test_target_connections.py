@@ -13,13 +13,14 @@ import pytest
 from twisted.internet.defer import CancelledError
 
 from rrgate.body import HIGH_WATER, Body, BodyTooLarge
+from rrgate.exchange import Exchange
 from rrgate.messages import InjectionError, Reply, ResponseBound, TargetRequest
 from rrgate.waiting import Task, Waiter
 from rrgate.wire.guard import AddressForbidden
 from rrgate.wire.resolver import CannotConnect
 from rrgate.wire.target_head import target_head
 from rrgate.wire.target_transport import CLOSING
-from tests.wire.memory_target import Chain, Endpoint, MemoryGateway, MemoryRoute, Times, request, response
+from tests.wire.memory_target import Chain, Endpoint, MemoryGateway, MemoryRoute, TargetEnd, Times, request, response
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -279,6 +280,42 @@ def test_a_target_that_cannot_be_reached_is_an_error(error: Exception) -> None:
     caller = gateway.caller().send(request())
     assert [answer.status for answer in caller.answers()] == [502]
     assert not caller.transport.ended
+
+
+@pytest.mark.parametrize(
+    ("tls", "told"), [(False, [("connect", 1.0)]), (True, [("connect", 1.0), ("TLS", 3.0)])], ids=["tcp", "tls"]
+)
+def test_the_timeline_tells_of_a_new_connection_and_of_nothing_where_there_is_one(
+    tls: bool, told: list[tuple[str, float]]
+) -> None:
+    gateway = MemoryGateway()
+    seen: list[Exchange] = []
+    send = gateway.pool.send
+
+    async def seen_and_sent(ex: Exchange) -> None:
+        seen.append(ex)
+        await send(ex)
+
+    async def connect(endpoint: Any, tenant: str, protocol: Any, *, secret: bool) -> None:
+        end = TargetEnd(endpoint.host, protocol)
+        gateway.ends.append(end)
+        gateway.clock.advance(1)
+        protocol.makeConnection(end.transport)
+        gateway.clock.advance(2)
+        if endpoint.tls:
+            protocol.handshakeCompleted()
+
+    gateway.pool.send = seen_and_sent  # type: ignore[method-assign]
+    gateway.dialer.connect = connect  # type: ignore[method-assign]
+    gateway.route("a", endpoint=Endpoint("a", tls=tls))
+    caller = gateway.caller()
+    for _ in range(2):
+        caller.send(request())
+        gateway.ends[0].say(response(b"ok"))
+    assert [answer.body for answer in caller.answers()] == [b"ok", b"ok"]
+    first, again = seen
+    assert [(step, at - first.started) for step, at in first.timeline] == told
+    assert again.timeline == []
 
 
 def test_over_tls_nothing_is_sent_before_the_handshake() -> None:
