@@ -150,7 +150,7 @@ def _workers(options: Options, reactor: Any) -> IService:
         def startService(self) -> None:
             try:
                 super().startService()
-            except (CannotListenError, OSError) as error:
+            except (SettingsError, CannotListenError, OSError) as error:
                 _exit(error)
 
     module = type(reactor).__module__

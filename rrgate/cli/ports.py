@@ -32,7 +32,7 @@ class Listener:
 
 def address_of(endpoint: str) -> Address | None:
     """Where a Twisted endpoint string listens, or None for what is not TCP or has no fixed port."""
-    match = re.match(r"(tcp6?|ssl):(?:port=)?(\d+)(?:\Z|:)", endpoint)
+    match = re.match(r"(?:haproxy:)?(tcp6?|ssl):(?:port=)?(\d+)(?:\Z|:)", endpoint)
     if match is None or not 0 < int(match[2]) < 65536:
         return None
     interface = re.search(r":interface=((?:[^:\\]|\\.)*)", endpoint)

@@ -12,7 +12,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
-from rrgate.settings import Settings
+from rrgate.settings import Settings, SettingsError
 from rrgate.wire.gone_peers import notice_gone
 
 BACKLOG = 1024
@@ -21,14 +21,18 @@ that come at once most wait a second for their system to try again."""
 
 
 def listen_now(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
-    """Listen at `endpoint`; callers that are gone are noticed. Raises what listening raises, `CannotListenError` for a
-    taken port.
+    """Listen at `endpoint`; callers that are gone are noticed. Raises CannotListenError for a taken port, SettingsError
+    for an endpoint that there cannot be, and whatever else listening raises.
     """
     result: list[Any] = []
-    serverFromString(reactor, _with_backlog(endpoint)).listen(factory).addBoth(result.append)
+    try:
+        opened = serverFromString(reactor, _with_backlog(endpoint))
+    except Exception as error:  # each kind reads its own arguments, and files that they name
+        raise SettingsError([f"{endpoint!r} is no endpoint to listen at: {error or type(error).__name__}"]) from error
+    opened.listen(factory).addBoth(result.append)
     if not result:
         kind = endpoint.partition(":")[0]
-        raise RuntimeError(f"an endpoint of the kind {kind!r} does not listen at once; rrgate needs one that does")
+        raise SettingsError([f"an endpoint of the kind {kind!r} does not listen at once; rrgate needs one that does"])
     if isinstance(result[0], Failure):
         result[0].raiseException()
     port: IListeningPort = result[0]

@@ -20,7 +20,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rrgate.settings import Settings
+from rrgate.settings import Settings, SettingsError
 from rrgate.workers.channel import Message
 from rrgate.workers.crew import Hand, Plan
 from rrgate.workers.launching import Invocation, Launcher
@@ -33,8 +33,8 @@ _log = Logger("rrgate.workers")
 
 
 class WorkersService(Service):
-    """Raises CannotListenError when it is started and a port is taken. Ends, with a status that is not 0, if its first
-    workers do not start."""
+    """Raises CannotListenError or SettingsError when it is started and cannot listen. Ends, with a status other than 0,
+    if its first workers do not start."""
 
     def __init__(self, settings: Settings, reactor: Any, invocation: Invocation, config: Path | None) -> None:
         """`config`: the settings' file, which is read anew at SIGHUP."""
@@ -120,9 +120,10 @@ class WorkersService(Service):
 
     def _not_right(self, failure: Failure) -> None:
         self._looking = False
-        if failure.check(ValueError, CannotListenError) is None:
+        known = failure.check(ValueError, SettingsError, CannotListenError)
+        if known is None:
             _log.failure("new workers cannot be started", failure)
-        self._wrong(str(failure.value) if failure.check(ValueError, CannotListenError) else "see above")
+        self._wrong(str(failure.value) if known else "see above")
         self._looks_again()
 
     def _looks_again(self) -> bool:

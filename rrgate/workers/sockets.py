@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
@@ -21,6 +22,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from rrgate.transports import adopt_unix_port
 from rrgate.wire.listening import listen_now
+
+_HANDED_OVER: Final = re.compile(r"(\A|(?<=:))systemd:.*", re.DOTALL)
+"""An endpoint whose socket the system has handed over: to the parent, so that workers would look for it in vain."""
 
 Adopt = Callable[[int, socket.AddressFamily, Any], Any]
 """A port for a descriptor, its family and a factory."""
@@ -113,7 +117,7 @@ def adopt_paused(
     listen: Callable[[Any, str, Any], IListeningPort],
 ) -> IListeningPort:
     """The port of `endpoint` on the socket `descriptor`. It accepts nothing until its `startReading` is called."""
-    port: Any = listen(AdoptingReactor(reactor, descriptor, adopt), endpoint, factory)
+    port: Any = listen(AdoptingReactor(reactor, descriptor, adopt), _HANDED_OVER.sub("tcp:0", endpoint), factory)
     port.stopReading()
     listening: IListeningPort = port
     return listening

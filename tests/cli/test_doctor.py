@@ -235,6 +235,7 @@ def test_an_address_that_is_not_ours(run: Run, first: dict[str, str], data: Path
         ("tcp6:8080", Address("::", 8080)),
         (r"tcp6:8080:interface=\:\:1", Address("::1", 8080)),
         ("ssl:443:privateKey=k.pem:interface=127.0.0.1", Address("127.0.0.1", 443)),
+        ("haproxy:tcp:8080:interface=127.0.0.1", Address("127.0.0.1", 8080)),
         ("tcp:0", None),
         ("tcp:99999", None),
         ("unix:/run/x", None),

@@ -73,6 +73,7 @@ def test_a_taken_port_stops_the_start(data: Path, which: str) -> None:
         (["--set", "drain_timeout=soon", "--set", "regions=EU!"], {}, ["--set drain_timeout: 'soon'", "--set regions"]),
         (["--set", "drain_timeout"], {}, ["NAME=VALUE"]),
         (["--config", "/nowhere/rrgate.toml"], {}, ["/nowhere/rrgate.toml"]),
+        (["--listen", "ssl:0:certKey=/nowhere/gw.pem:privateKey=/nowhere/gw.pem"], {}, ["is wrong", "/nowhere/gw.pem"]),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_what_would_be_right(

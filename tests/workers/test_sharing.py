@@ -19,6 +19,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 
 from rrgate.reactor import GatewayReactor
+from rrgate.settings import SettingsError
 from rrgate.wire.listening import listen_now
 from rrgate.workers.metrics import together
 from rrgate.workers.sharing import AHEAD, AT_ONCE, Shares, adopt_fairly, new_memory
@@ -148,6 +149,21 @@ async def test_a_unix_socket_is_left_in_its_place_with_its_mode(tmp_path: Any) -
     await until(lambda: not path.exists())
 
 
+@pytest.mark.parametrize("endpoint", ["systemd:domain=INET:index=7", "haproxy:systemd:domain=INET:index=7"])
+@pytest_twisted.ensureDeferred
+async def test_a_worker_adopts_what_the_system_has_handed_to_the_parent(endpoint: str) -> None:
+    """Its own environment names no such socket."""
+    from twisted.internet import reactor
+
+    served: Any = reactor
+    with socket.create_server(("127.0.0.1", 0)) as handed_over:
+        port: Any = adopt_paused(
+            reactor, endpoint, silent(), handed_over.fileno(), served.adoptStreamPort, listen_now
+        )
+        assert port.getHost().port == handed_over.getsockname()[1]
+        await port.stopListening()
+
+
 def test_a_socket_that_cannot_be_had_leaves_those_that_are() -> None:
     from twisted.internet import reactor
 
@@ -207,3 +223,21 @@ def test_every_figure_says_which_worker_it_is_of() -> None:
         ("c_total", ("of", "y z{}"), ("worker", "3")): 5,
     }
     assert text.count("# TYPE a_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        ("carrier:pigeon", "Unknown endpoint type: 'carrier'"),
+        ("tcp:8080:interfac=127.0.0.1", "interfac"),
+        ("ssl:0:certKey=/nowhere/gw.pem:privateKey=/nowhere/gw.pem", "/nowhere/gw.pem"),
+        ("systemd:domain=INET:index=0", "list index out of range"),
+    ],
+)
+def test_an_endpoint_that_there_cannot_be_is_a_wrong_setting(endpoint: str, why: str) -> None:
+    from twisted.internet import reactor
+
+    with pytest.raises(SettingsError) as raised:
+        listen_now(reactor, endpoint, silent())
+    assert endpoint in str(raised.value)
+    assert why in str(raised.value)
