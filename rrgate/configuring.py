@@ -5,12 +5,11 @@ Belongs here: what holds for the configuration of every plugin. Does not: how si
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
-from cattrs.cols import is_mapping
 
 from rrgate.complaints import published_name
 from rrgate.structuring import structure
@@ -33,65 +32,91 @@ def configure(config_class: type[C], document: object, path: str) -> C:
 
 def holds_secrets(config_class: type[Any]) -> bool:
     """Whether anything in a `config_class` is secret: one of its fields, or one of a class within it, at any depth."""
-    return _secret_in(config_class, set())
+    return _secret_in([config_class], [])
 
 
-def _secret_in(type_: Any, seen: set[Any]) -> bool:
-    class_, arguments = _taken_apart(type_)
-    if any(_secret_in(each, seen) for each in arguments):
-        return True
-    if class_ is None or class_ in seen:
-        return False
-    seen.add(class_)
-    try:
-        fields = attrs.fields(attrs.resolve_types(class_))
-    except NameError:  # nobody can tell what is in it: then it is not shown
-        return True
-    return any(each.metadata.get("secret") or _secret_in(each.type, seen) for each in fields)
-
-
-def _taken_apart(type_: Any) -> tuple[type[Any] | None, tuple[Any, ...]]:
-    """(the attrs class that a type is, what it is made of)."""
-    while hasattr(type_, "__supertype__"):  # a NewType
-        type_ = type_.__supertype__
-    class_ = get_origin(type_) or type_
-    return class_ if isinstance(class_, type) and attrs.has(class_) else None, get_args(type_)
+def _secret_in(types: Iterable[Any], seen: list[Any]) -> bool:
+    for type_ in _told(types):
+        if type_ in seen:
+            continue
+        seen.append(type_)
+        try:
+            fields, within = _taken_apart(type_)
+        except _Untold:
+            return True
+        if any(each.metadata.get("secret") for each in fields.values()):
+            return True
+        if _secret_in([*within, *(each.type for each in fields.values())], seen):
+            return True
+    return False
 
 
 def without_secrets(config_class: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
     """`document`, which `configure` takes for a `config_class`, without the fields that are secret, at any depth.
 
-    Where a value may be of several classes, what is secret in any of them is left out.
+    Where a value may be of several classes, what is secret in any of them is left out. Of a class whose annotations
+    nobody can tell nothing is shown.
     """
-    left: dict[str, Any] = _without(config_class, dict(document))
+    left: dict[str, Any] = _without([config_class], dict(document))
     return left
 
 
-def _without(type_: Any, value: Any) -> Any:
-    class_, arguments = _taken_apart(type_)
-    if class_ is not None and isinstance(value, Mapping):
+def _without(types: Iterable[Any], value: Any) -> Any:
+    # Of all types in one pass: one after the other, at each depth, would take twice as long with every depth.
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    hidden: set[str] = set()
+    known: dict[str, list[Any]] = {}
+    anywhere: list[Any] = []
+    for type_ in _told(types):
         try:
-            known = {published_name(each): each for each in attrs.fields(attrs.resolve_types(class_))}
-        except NameError:  # see `_secret_in`
-            return {}
-        return {
-            # What a generic class is made of may be in any of its fields.
-            name: _by_all((known[name].type, *arguments), each) if name in known else each
-            for name, each in value.items()
-            if name not in known or not known[name].metadata.get("secret")
-        }
-    if isinstance(value, Mapping) and is_mapping(type_):
-        return {name: _by_all(arguments[1:], each) for name, each in value.items()}
-    if isinstance(value, list | tuple) and not _is_union(type_):
-        return [_by_all(arguments, each) for each in value]
-    return _by_all(arguments, value)
+            fields, within = _taken_apart(type_)
+        except _Untold:
+            return {} if isinstance(value, Mapping) else []
+        anywhere += (each for each in within if each not in anywhere)
+        for name, each in fields.items():
+            if each.metadata.get("secret"):
+                hidden.add(name)
+            known.setdefault(name, []).append(each.type)
+    if not isinstance(value, Mapping):
+        return [_without(anywhere, each) for each in value]
+    return {
+        name: _without([*known.get(name, ()), *anywhere], each) for name, each in value.items() if name not in hidden
+    }
 
 
-def _by_all(types: tuple[Any, ...], value: Any) -> Any:
+def _told(types: Iterable[Any]) -> list[Any]:
+    """`types`, each once, with the members of a union in its place, and what a type is another name of in its."""
+    found: list[Any] = []
     for type_ in types:
-        value = _without(type_, value)
-    return value
+        while hasattr(type_, "__supertype__"):  # a NewType
+            type_ = type_.__supertype__
+        origin = get_origin(type_)
+        same_value = origin in (Union, UnionType, Annotated) or not isinstance(origin, type | None)
+        found += (each for each in (_told(get_args(type_)) if same_value else [type_]) if each not in found)
+    return found
 
 
-def _is_union(type_: Any) -> bool:
-    return get_origin(type_) in (Union, UnionType, Annotated)
+class _Untold(Exception):
+    """A class has annotations that name nothing: nobody can tell what is in it, and so it is not shown."""
+
+
+def _taken_apart(type_: Any) -> tuple[Mapping[str, attrs.Attribute[Any]], tuple[Any, ...]]:
+    """(the fields of an attrs class by their names in JSON, the types of what else a value of this type holds).
+
+    Raises _Untold.
+    """
+    class_, within = get_origin(type_) or type_, get_args(type_)
+    if not isinstance(class_, type):
+        return {}, within
+    # What a generic class is made of, or one that it derives from, may be in any of its fields.
+    for base in class_.__mro__:
+        for each in vars(base).get("__orig_bases__", ()):
+            within += get_args(each)
+    try:
+        if attrs.has(class_):
+            return {published_name(each): each for each in attrs.fields(attrs.resolve_types(class_))}, within
+        # A dataclass, TypedDict or NamedTuple; of any other class this is nothing.
+        return {}, (*within, *get_type_hints(class_).values())
+    except Exception as error:  # annotations are code, which may raise anything
+        raise _Untold(class_.__name__) from error

@@ -7,10 +7,11 @@ Belongs here: the converter. Does not: what is said of values that it refuses (c
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from enum import Enum
 from math import isfinite
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
 from cattrs import BaseConverter, Converter
@@ -32,10 +33,13 @@ Hook = Callable[[Any, Any], Any]
 
 def structure(value: object, type_: Any, path: str) -> Any:
     """`value`, as read from JSON, as a `type_`. Raises ConfigError with every problem found, `path` in front."""
+    begun = _TRIED.set({})
     try:
         return CONVERTER.structure(value, type_)
     except Exception as error:  # noqa: BLE001 - a Config's own code may raise anything: it is refused all the same
         problems = problems_of(error, path, type_)
+    finally:
+        _TRIED.reset(begun)
     # Raised out here, so that no context with a validator's text, and the value in it, hangs on the error.
     raise ConfigError(*problems)
 
@@ -84,6 +88,12 @@ def _chosen(value: Any, type_: Any) -> Any:
     raise WrongValue(f"must be {expected(type_)}")
 
 
+_Tried = dict[tuple[int, int], tuple[Any, Any, Any]]
+_TRIED: ContextVar[_Tried | None] = ContextVar("what came of values that a union was asked of", default=None)
+"""By the ids of a value and a union: both, so that these stay their ids, and what it came to, or _NONE_TAKES_IT."""
+_NONE_TAKES_IT: Final = object()
+
+
 def _either(value: Any, type_: Any) -> Any:
     """A member of a union: the first that takes the value; an only candidate's own complaint is passed on."""
     members = get_args(type_)
@@ -92,12 +102,28 @@ def _either(value: Any, type_: Any) -> Any:
     candidates = [member for member in members if member is not type(None)]
     if len(candidates) == 1:
         return CONVERTER.structure(value, candidates[0])
-    for member in candidates:
+    # What is in a value is asked again for each member that reads it; where unions hold themselves, and nobody
+    # remembered the answers, that would take twice as long with each depth.
+    tried = _TRIED.get()
+    if tried is None or not isinstance(value, dict | list):
+        taken = _first_that_takes(value, candidates)
+    elif (known := tried.get((id(value), id(type_)))) is not None:
+        taken = known[2]
+    else:
+        taken = _first_that_takes(value, candidates)
+        tried[id(value), id(type_)] = value, type_, taken
+    if taken is _NONE_TAKES_IT:
+        raise WrongValue(f"must be {expected(type_)}")
+    return taken
+
+
+def _first_that_takes(value: Any, members: Sequence[Any]) -> Any:
+    for member in members:
         try:
             return CONVERTER.structure(value, member)
         except Exception:  # noqa: BLE001 - whatever one member refuses, the next may take
             continue
-    raise WrongValue(f"must be {expected(type_)}")
+    return _NONE_TAKES_IT
 
 
 def _only(json_type: type, text: str, hook: Hook) -> Hook:

@@ -5,9 +5,12 @@ Belongs here: configurations of made-up plugins. Does not: those of real ones (t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
+from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar
 
 import attrs
 import pytest
@@ -196,22 +199,8 @@ class Unknown:
     what: NobodyKnowsThis  # type: ignore[name-defined]  # noqa: F821
 
 
-@pytest.mark.parametrize(
-    ("type_", "holds"),
-    [
-        (str, False),
-        (Endpoint, True),
-        (Endpoint | None, True),
-        (tuple[Endpoint, ...], True),
-        (Mapping[str, list[Endpoint]], True),
-        (Mapping[str, Any], False),
-        (Inner, False),
-        (Branch, False),
-        (Unknown, True),
-    ],
-)
-def test_what_is_secret_at_any_depth_makes_all_of_it_so(type_: Any, holds: bool) -> None:
-    assert holds_secrets(attrs.make_class("Outer", {"inner": attrs.field(type=type_)})) == holds
+class OfUnknown(TypedDict):
+    what: NobodyKnowsThis  # type: ignore[name-defined]  # noqa: F821
 
 
 T = TypeVar("T")
@@ -228,6 +217,69 @@ class Pair(Generic[T]):
 class Login:
     url: str
     pass_word: str = secret("What is shown.", default="")
+
+
+@frozen
+class OfLogins(Pair[Login]):
+    """`one` is a Login: only what the class is made of says so."""
+
+
+@dataclass(frozen=True)
+class Data:
+    login: Login
+
+
+class Typed(TypedDict):
+    login: Login
+
+
+@frozen
+class Not:
+    of: tuple[Either | str, ...]
+    op: Literal["not"]
+    key: str = secret("What is shown.", default="")
+
+
+@frozen
+class Never:
+    of: tuple[Either | str, ...]
+    op: Literal["never"]
+
+
+@frozen
+class Again(Never):
+    """Nothing in JSON tells it from the one before."""
+
+
+Either = Not | Never | Again
+
+
+@frozen
+class Outermost:
+    of: Either
+
+
+@pytest.mark.parametrize(
+    ("type_", "holds"),
+    [
+        (str, False),
+        (Endpoint, True),
+        (Endpoint | None, True),
+        (tuple[Endpoint, ...], True),
+        (Mapping[str, list[Endpoint]], True),
+        (Mapping[str, Any], False),
+        (Inner, False),
+        (Branch, False),
+        (Unknown, True),
+        (OfUnknown, True),
+        (OfLogins, True),
+        (Data, True),
+        (Typed, True),
+        (Either, True),
+    ],
+)
+def test_what_is_secret_at_any_depth_makes_all_of_it_so(type_: Any, holds: bool) -> None:
+    assert holds_secrets(attrs.make_class("Outer", {"inner": attrs.field(type=type_)})) == holds
 
 
 SHOWN, GIVEN = {"url": "u"}, {"url": "u", "key": "k3y"}
@@ -251,6 +303,15 @@ LOGIN = {"url": "u", "passWord": "k3y"}
         (Mapping[str, Endpoint], {"key": GIVEN}, {"key": SHOWN}),
         (Mapping[str, list[Endpoint]], {"a": [GIVEN]}, {"a": [SHOWN]}),
         (Pair[Login], {"one": LOGIN, "other": "k3y"}, {"one": SHOWN}),
+        (OfLogins, {"one": LOGIN, "other": "k3y"}, {"one": SHOWN}),
+        (Data, {"login": LOGIN}, {"login": SHOWN}),
+        (Typed, {"login": LOGIN}, {"login": SHOWN}),
+        (list[Typed] | None, [{"login": LOGIN}], [{"login": SHOWN}]),
+        (
+            Either,
+            {"of": [{"of": ["u"], "op": "not", "key": "k3y"}], "op": "never"},
+            {"of": [{"of": ["u"], "op": "not"}], "op": "never"},
+        ),
         (Mapping[str, Any], {"key": "k"}, {"key": "k"}),
         (Any, GIVEN, GIVEN),
         (Branch, {"below": [{"below": []}]}, {"below": [{"below": []}]}),
@@ -263,3 +324,33 @@ def test_what_is_secret_is_left_out_at_any_depth_and_nothing_else(type_: Any, va
     configure(outer, document, "")
     assert without_secrets(outer, document) == {"inner": shown}
     assert document == {"inner": value}
+
+
+@pytest.mark.parametrize("class_", [Unknown, OfUnknown])
+def test_of_what_nobody_can_tell_nothing_is_shown(class_: type) -> None:
+    outer = attrs.make_class("Outer", {"inner": attrs.field(type=class_)})
+    assert without_secrets(outer, {"inner": {"what": "k3y"}}) == {"inner": {}}
+
+
+def calls(depth: int, innermost: Any, read: Any) -> int:
+    """How many functions are called to read what may be of three classes at each depth."""
+    value = innermost
+    for _ in range(depth):
+        value = {"of": [value], "op": "never"}
+    events: list[str] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, argument: events.append(event))
+    try:
+        with suppress(ConfigError):
+            read(Outermost, {"of": value}, "")
+    finally:
+        sys.setprofile(before)
+    return events.count("call")
+
+
+@pytest.mark.parametrize("innermost", ["u", 5], ids=["right", "wrong"])
+@pytest.mark.parametrize("read", [configure, lambda class_, document, _: without_secrets(class_, document)])
+def test_what_may_be_of_several_classes_takes_no_longer_with_each_depth(read: Any, innermost: Any) -> None:
+    calls(1, innermost, read)  # what is made once
+    two, four, six = (calls(depth, innermost, read) for depth in (2, 4, 6))
+    assert six - four <= 1.1 * (four - two)
