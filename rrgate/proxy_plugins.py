@@ -35,21 +35,22 @@ class ProxyPlugins:
     def __init__(self, registry: Registry, switched_on: Sequence[str]) -> None:
         """`switched_on`: names or aliases of installed plugins that proxies may list. Raises SettingsError for others.
         """
-        self._installed = {name: each for each in registry.listed for name in (each.name, *each.aliases)}
+        self.installed = {name: each for each in registry.listed for name in (each.name, *each.aliases)}
+        """By name and alias, whether proxies may list them or not."""
         problems = [
-            f"{SETTING}[{place}]: {name!r} is no installed plugin that proxies list; " + self._choice(self._installed)
+            f"{SETTING}[{place}]: {name!r} is no installed plugin that proxies list; " + self._choice(self.installed)
             for place, name in enumerate(switched_on)
-            if name not in self._installed
+            if name not in self.installed
         ]
         if problems:
             raise SettingsError(problems)
-        on = {self._installed[name] for name in switched_on}
+        on = {self.installed[name] for name in switched_on}
         self.all: tuple[type[Plugin], ...] = tuple(each for each in registry.listed if each in on)
         """Those that proxies may list."""
 
     def plugin(self, name: str) -> type[Plugin]:
         """The class that a proxy lists by `name`. Raises ConfigError, with `name` for its field, if none may be."""
-        plugin = self._installed.get(name)
+        plugin = self.installed.get(name)
         if plugin in self.all and plugin is not None:
             return plugin
         if plugin is not None:

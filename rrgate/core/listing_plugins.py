@@ -9,7 +9,7 @@ a configuration that has some, or of the target's host, they are to be given aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -56,11 +56,11 @@ def judged(house: CoreHouse, wanted: Sequence[ProxyPlugin], present: Sequence[Pr
                 configured = house.proxy_plugins.configured(each.name, each.configuration, f"{FIELD}.{place}")
             except ConfigError as error:
                 problems += error.problems
-        # By its class, where that is known: it may have several names.
-        identity = each.name if configured is None else configured.plugin
-        if identity in seen or each.name in seen:
+        # By its class, where that is installed: it may have several names.
+        identity = house.proxy_plugins.installed.get(each.name, each.name)
+        if identity in seen:
             problems.append(Problem(f"{FIELD}.{place}.name", "is listed already: each plugin once"))
-        seen |= {identity, each.name}
+        seen.add(identity)
         entries.append(Entry(each, configured, before))
     if problems:
         raise ConfigError(*problems)
@@ -119,6 +119,22 @@ def _sealed(
     if present is not None and secrets.holds(client_id, row, present, plaintext):
         return shown, present
     return shown, secrets.seal(client_id, row, plaintext)
+
+
+def put_back(present: Iterable[ProxyPlugin], after: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a PUT would have to say to make `present` the list that a revision shows, with the secrets that it has now.
+
+    Raises Refused with 409 for a plugin that had secrets then, and has none now: without them it may do less.
+    """
+    has_secrets = {each.name for each in present if each.fingerprint is not None}
+    document = []
+    for place, each in enumerate(after):
+        if each["fingerprint"] is not None and each["name"] not in has_secrets:
+            raise conflict(
+                f"{FIELD}.{place}.configuration", "had secrets, which are gone: list it by PUT, secrets included"
+            )
+        document.append({**each, "fingerprint": None})
+    return document
 
 
 def check_move(house: CoreHouse, target: Target, base_url: str) -> None:

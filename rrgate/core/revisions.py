@@ -20,6 +20,7 @@ from rrgate.core.changes import CONFIGURATION
 from rrgate.core.changes import KINDS as RESOURCES
 from rrgate.core.checking import owned
 from rrgate.core.listing_plugins import FIELD as PLUGINS
+from rrgate.core.listing_plugins import put_back as plugins_put_back
 from rrgate.core.queries import PAGING
 from rrgate.core.rotation import UNTIL
 from rrgate.core.routes import Call, Handler, Route
@@ -88,7 +89,8 @@ def put_back(noun: Noun, after: Mapping[str, Any]) -> dict[str, Any]:
     """What a PUT would have to say to make `noun` what `after` shows.
 
     Left out is all about secrets, which stay: when the previous one ends, that a credential was bound to no host yet,
-    and the fingerprints of a proxy's own plugins. What there was no field for had its default.
+    and the fingerprints of a proxy's own plugins. What there was no field for had its default. Raises Refused with 409
+    for plugins whose secrets are gone.
     """
     document: dict[str, Any] = {}
     for known in published_fields(type(noun)):
@@ -100,8 +102,8 @@ def put_back(noun: Noun, after: Mapping[str, Any]) -> dict[str, Any]:
             document[known.name] = CONVERTER.unstructure(known.default, unstructure_as=known.type)
     if document.get(HOSTS, "") is None:
         del document[HOSTS]
-    if PLUGINS in document:
-        document[PLUGINS] = [{**each, "fingerprint": None} for each in document[PLUGINS]]
+    if isinstance(noun, Proxy):
+        document[PLUGINS] = plugins_put_back(noun.plugins, document[PLUGINS])
     return document
 
 

@@ -158,6 +158,14 @@ async def test_what_cannot_be_listed_is_refused_by_field_and_without_its_values(
     assert kept(core, known).plugins == ()
 
 
+@pytest_twisted.ensureDeferred
+async def test_the_other_name_of_one_that_stays_is_refused_too(core: Core) -> None:
+    made = await proxy_with(core, {**STAMP, "name": "seal"})
+    for list in ([made[FIELD][0], STAMP], [STAMP, made[FIELD][0]]):
+        told = await put(core, made, **{FIELD: list})
+        assert (told.status, set(told.problems)) == (400, {f"{FIELD}.1.name"})
+
+
 @pytest.mark.parametrize(
     "configuration",
     [{"header": "X-Other"}, {}, {"header": "X-Stamp", "secret": None}, {"header": "X-Stamp", "more": 1}],
@@ -262,6 +270,19 @@ async def test_one_whose_secrets_are_gone_is_not_put_back(core: Core) -> None:
     told = await core.ask("POST", f"{PATH}/{made['sKey']}/revisions/1/restore")
     assert told.status == 409
     assert f"{FIELD}.1.configuration" in told.problems
+    assert kept(core, made) is before
+
+
+@pytest.mark.parametrize("since", [[], [MARK], [{"name": "stamp", "configuration": {"header": "X-Stamp"}}]], ids=str)
+@pytest_twisted.ensureDeferred
+async def test_one_that_had_secrets_is_not_put_back_without_them(core: Core, since: Any) -> None:
+    made = await proxy_with(core, MARK, STAMP)
+    assert (await put(core, made, **{FIELD: []})).status == 200
+    assert (await put(core, made, **{FIELD: since})).status == 200
+    before = kept(core, made)
+    told = await core.ask("POST", f"{PATH}/{made['sKey']}/revisions/1/restore")
+    assert told.status == 409
+    assert "list it by PUT, secrets included" in told.problems[f"{FIELD}.1.configuration"]
     assert kept(core, made) is before
 
 
