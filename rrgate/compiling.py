@@ -6,7 +6,8 @@ Belongs here: what is worked out once a change, so that a request need not. Does
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -153,17 +154,19 @@ class Compiler:
         elif caller_side is not None:
             caller, consumes = self._caller(caller_side)
         parts = directory.parts(proxy)
-        route = self._towards(client, proxy, target, target_side, self._chain(proxy, parts, caller, target_side))
+        chain, others = self._chain(proxy, parts, caller, target_side)
+        route = self._towards(client, proxy, target, target_side, chain)
         passed = {fold(name.encode()) for name in proxy.pass_headers}
+        # Where nothing is read nothing was used, so that what may pass does.
+        consumed = consumes.headers - passed if anonymous else consumes.headers
         return evolve(
             route,
             proxy_credential=caller_side,
             checks=_same(checks),
             open_scopes=_same(_open_scopes(parts)),
-            # Where nothing is read nothing was used, so that what may pass does.
-            cut_headers=_same(route.cut_headers | (consumes.headers - passed if anonymous else consumes.headers)),
+            cut_headers=_same(route.cut_headers | others.headers | consumed),
             passed_headers=_same(consumes.headers & passed),
-            cut_parameters=_same(consumes.parameters) if caller is not None else None,
+            cut_parameters=_same(consumes.parameters | others.parameters) if caller is not None else None,
             caller_expires=_seconds(caller_side),
             log_path=None if proxy.log_path_template is None else compiled_template(proxy.log_path_template),
             keeps_bodies=client.configuration.log_bodies,
@@ -194,7 +197,8 @@ class Compiler:
                 created_at=0,
                 updated_at=0,
             )
-            return self._towards(client, proxy, target, credential, self._chain(proxy, None, None, credential))
+            chain, _ = self._chain(proxy, None, None, credential)
+            return self._towards(client, proxy, target, credential, chain)
 
     def _towards(
         self, client: Client, proxy: Proxy, target: Target | None, target_side: Credential | None, chain: Chain
@@ -240,8 +244,9 @@ class Compiler:
 
     def _chain(
         self, proxy: Proxy, parts: Parts | None, caller: Member | None, target_side: Credential | None
-    ) -> Chain:
-        members: list[Member] = [] if caller is None else [caller]
+    ) -> tuple[Chain, Consumes]:
+        """The chain, and what plugins that are no auth types read credentials from."""
+        members: list[Member] = []
         if parts is not None:
             for plugin in self._registry.plugins:
                 with named("proxy", f"plugin {plugin.name!r} cannot work on proxy {proxy.id}"):
@@ -256,10 +261,12 @@ class Compiler:
             measured = frozenset[str]().union(*(member.plugin.measures for member in members))
             if any(meter.type not in measured for meter in parts.meters):
                 raise ConfigError(Problem("proxy", "has meters, and nothing installed carries them out"))
+        others = reduce(or_, (member.plugin.consumes for member in members), Consumes())
+        members = members if caller is None else [caller, *members]
         if target_side is not None:
             signer = self._objects.of_credential(target_side)
             members.append(Member(signer, Kind.CREDENTIAL, without=frozenset({"authenticate"})))
-        return compile_chain(members, self._patience, self._steps)
+        return compile_chain(members, self._patience, self._steps), others
 
     def _caller(self, credential: Credential) -> tuple[Member, Consumes]:
         """Who authenticates by `credential`, and from where; by either secret while two are in force."""

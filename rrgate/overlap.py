@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from rrgate.api import Consumes, Denied, Exchange, Identity, Plugin, Reply
+from rrgate.api import Denied, Exchange, Identity, Plugin, Reply
 from rrgate.chain import PHASES
 from rrgate.model.times import format_milliseconds
 
@@ -42,10 +42,7 @@ class EitherSecret:
     def __init__(self, present: Plugin, previous: Plugin, until: int, wall: Callable[[], float]) -> None:
         """`until`: milliseconds since the epoch, from when on `previous` is not asked any more. `wall`: seconds; if
         it goes back it brings `previous` to life again, so give it an `Onward`."""
-        self.consumes = Consumes(
-            headers=present.consumes.headers | previous.consumes.headers,
-            parameters=present.consumes.parameters | previous.consumes.parameters,
-        )
+        self.consumes = present.consumes | previous.consumes
         self._present = present
         self._previous = previous
         self._until = until

@@ -57,3 +57,7 @@ class Consumes:
 
     headers: frozenset[bytes] = field(factory=frozenset, converter=_folded)
     parameters: frozenset[bytes] = field(factory=frozenset, converter=_folded)
+
+    def __or__(self, other: Consumes) -> Consumes:
+        """What either of the two has."""
+        return Consumes(self.headers | other.headers, self.parameters | other.parameters)
