@@ -19,6 +19,7 @@ from rrgate.ids import id_source
 from rrgate.store import LogRow, RequestLog
 from rrgate.store.counts import Counts, span_of
 from rrgate.store.database import transaction
+from rrgate.store.span_maps import stored
 
 DAYS = 90
 """Rows are spread evenly over so many days, and telemetry's minutes and hours over what is kept of them."""
@@ -101,10 +102,14 @@ def _telemetry(log: RequestLog, scope: str, chance: random.Random) -> None:
 
 
 def _counts(chance: random.Random) -> str:
-    codes = {f"{code}:{leg}": [chance.randrange(9000), 1] for code in (200, 404, 401, 429, 502) for leg in _LEGS}
+    def some(most: int) -> list[int]:
+        many = chance.randrange(1, most)
+        return [many, int(many * chance.uniform(20_000, 90_000))]
+
+    codes = {f"{code}:{leg}": some(9000) for code in (200, 404, 401, 429, 502) for leg in _LEGS}
     number = sum(many for key, (many, _) in codes.items() if key.endswith("proxy"))
-    countries = {f"{country}:{leg}": [number // 20, 1] for country in _COUNTRIES for leg in _LEGS}
-    return orjson.dumps(Counts(number, 0.2, 0.2, codes, countries).as_list()).decode()
+    countries = {f"{country}:{leg}": some(max(2, number // 10)) for country in _COUNTRIES for leg in _LEGS}
+    return stored(Counts(number, 0.2, chance.uniform(0.02, 0.09), codes, countries))
 
 
 _LEGS = ("proxy", "target")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from random import Random
 
 from rrgate.store.counts import INTERVALS, moment_of
-from rrgate.telemetry_view import _average, _key
+from rrgate.store.span_maps import _average
+from rrgate.telemetry_view import _key
 
 
 def test_averages_are_those_that_round_answers_ties_too() -> None:

@@ -5,7 +5,7 @@ Belongs here: these interfaces. Does not: the parts together (core/house.py), an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -141,7 +141,7 @@ class ReadingLog(Protocol):
         self, proxy_id: str, request_id: str, *, bodies: bool = False
     ) -> Deferred[dict[str, Any] | None]: ...
     def telemetry(
-        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Iterable[Span]], T]
+        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
     ) -> Deferred[T]: ...
 
 

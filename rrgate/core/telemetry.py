@@ -5,12 +5,14 @@ Belongs here: which spans are asked for. Does not: what is in them (telemetry_vi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+import orjson
+
 from rrgate.api import Problem
-from rrgate.core.answers import Answer, not_right, ready
+from rrgate.core.answers import Answer, not_right, written
 from rrgate.core.checking import owned
 from rrgate.core.log_shapes import Span as ShownSpan
 from rrgate.core.log_shapes import Spans
@@ -50,16 +52,12 @@ async def _shown(call: Call, scope: str, proxy_id: str | None) -> Answer:
     last = _FOREVER if end is None else end
     limit = query.number("limit", 1, MOST) or USUALLY
 
-    def shown(spans: Iterable[Span]) -> bytes:
-        # On the reader's thread: a thousand spans are some MB. One after the other, see `read`.
-        pieces = [b'{"message":"Success","interval":"%b","telemetry":[' % name.encode()]
-        for document in telemetry_shown(scope, name, spans, proxy_id):
-            pieces += (document, b",")
-        if len(pieces) > 1:
-            del pieces[-1]
-        return b"".join([*pieces, b"]}"])
+    def shown(spans: Sequence[Span]) -> Answer:
+        # On the reader's thread: a thousand spans are some MB.
+        documents = map(orjson.Fragment, telemetry_shown(scope, name, spans, proxy_id))
+        return written({"message": "Success", "interval": name}, "telemetry", len(spans), documents)
 
-    return ready(await call.house.request_log.telemetry(scope, interval, first, last, limit, shown))
+    return await call.house.request_log.telemetry(scope, interval, first, last, limit, shown)
 
 
 _route = partial(

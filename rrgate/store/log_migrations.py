@@ -116,3 +116,9 @@ def step_0006_segments(database: Database) -> None:
         "CREATE INDEX requests_unusual_status ON requests (segment, proxy_id, status, processed_at, id) "
         "WHERE status <> 200"
     )
+
+
+@migrations()
+def step_0007_maps_of_spans(database: Database) -> None:
+    """Long counts of telemetry are written with their maps from now on (rrgate/store/span_maps.py), which an earlier
+    version cannot add to: it is to refuse the file. Those that are there stay as they are until they are added to."""

@@ -223,7 +223,7 @@ class RequestLog:
         return self._thread.call(self._detail, proxy_id, request_id, bodies)
 
     def telemetry(
-        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Iterable[Span]], T]
+        self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
     ) -> Deferred[T]:
         """What `shown` makes of the newest `limit` spans of a proxy or client that begin from `first` to `last`.
 

@@ -151,7 +151,7 @@ def test_what_became_of_counts_is_remembered_within_a_bound() -> None:
     for number in range(1, 200):
         codes = {"200:proxy": [number, number * 10]}
         counts = Counts(number, 0.5, 0.5, codes, {"NZ:proxy": [number, number * 10]})
-        stored = json.dumps(counts.as_list())
+        stored = json.dumps(counts.as_list()).encode()
         (plain,) = telemetry_shown("p", "day", [(0, counts)], None)
         assert plain.endswith(written(stored))
         assert written(stored) is written(stored)

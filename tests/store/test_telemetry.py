@@ -12,16 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from itertools import islice, product
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import orjson
 import pytest
 import pytest_twisted
 
 from rrgate.store import LogRow, RequestLog
 from rrgate.store.counts import INTERVALS, Counts, Tallied
 from rrgate.store.database import transaction
+from rrgate.store.span_maps import counts_of
 from rrgate.store.telemetry import Span, fold, part_of, parts_with_fresh
+from rrgate.telemetry_view import telemetry_shown
 
 DAY = 1440
 ALL = (-(1 << 40), 1 << 40, 1000)
@@ -47,7 +52,7 @@ def fold_all(log: RequestLog) -> None:
 
 async def read(log: RequestLog, interval: str, scope: str = "p", where: tuple[int, int, int] = ALL) -> Any:
     def shown(spans: Iterable[Span]) -> list[tuple[int, int]]:
-        there = [(span, Counts.stored(each) if isinstance(each, str) else each) for span, each in spans]
+        there = [(span, counts_of(orjson.loads(each)) if isinstance(each, bytes) else each) for span, each in spans]
         for _, counts in there:
             assert counts.codes["200:proxy"][0] == counts.requests
         return [(span, counts.requests) for span, counts in there]
@@ -153,4 +158,50 @@ async def test_after_sigkill_the_sums_are_those_of_the_rows(data: Path, after: f
             assert sum(number for _, number in await read(log, interval, scope)) == rows
     fold_all(log)
     assert sum(number for _, number in await read(log, "month")) == rows
+    await log.close()
+
+
+# Of many statuses and countries, the maps are stored too.
+
+
+def many_groups(number: int, chance: Random) -> Tallied:
+    """Of one minute: `number` countries, each with four statuses."""
+    groups = {
+        (status, status, first + second): [chance.randrange(1, 50), chance.randrange(10**7), chance.randrange(10**7)]
+        for status in (101, 200, 404, 503)
+        for first, second in islice(product("ABCDEFGHIJ", "KLMNOPQRST"), number)
+    }
+    return {("p", 0): [sum(many for many, _, _ in groups.values()), 0.25, chance.random(), groups]}
+
+
+@pytest.mark.parametrize("folds", ["once", "often", "plain before"])
+@pytest.mark.parametrize("number", [1, 20, 100])
+@pytest_twisted.ensureDeferred
+async def test_stored_maps_are_those_of_the_counts(data: Path, number: int, folds: str) -> None:
+    log, chance = opened(data), Random(number)
+    batches = [many_groups(number, chance) for _ in range(3)]
+    for batch in batches:
+        log.append([], [batch])
+        if folds == "once":
+            continue
+        fold_all(log)
+        if folds == "plain before":  # as versions without maps wrote it
+            with transaction(log._writer) as connection:
+                ((text,),) = connection.execute("SELECT DISTINCT counts FROM telemetry").fetchall()
+                plain = orjson.dumps(counts_of(orjson.loads(text)).as_list()).decode()
+                connection.execute("UPDATE telemetry SET counts = ?", (plain,))
+    fold_all(log)
+    expected = Counts.of(batches[0]["p", 0])
+    for batch in batches[1:]:
+        expected.add(Counts.of(batch["p", 0]))
+    for interval in range(4):
+        ((span, text),) = await log.telemetry("p", interval, *ALL, list)
+        assert span == 0
+        assert counts_of(orjson.loads(text)).as_list() == expected.as_list()
+        assert text.startswith(b"[{") == (number > 1 and folds != "plain before")
+        shown = [list(telemetry_shown("p", "hour", [(0, each)], None)) for each in (text, expected)]
+        assert shown[0] == shown[1]
+    log.append([], [many_groups(number, chance)])
+    ((_, counted),) = await log.telemetry("p", 0, *ALL, list)
+    assert counted.requests > expected.requests
     await log.close()
