@@ -21,7 +21,8 @@ from rrgate.api import (
     ResponseBound,
 )
 
-MEGABYTE = 1024 * 1024
+KILOBYTE = 1024
+MEGABYTE = 1024 * KILOBYTE
 DEFAULT = 6 * MEGABYTE
 MAX_HELD = 64 * MEGABYTE
 
@@ -85,12 +86,12 @@ class ResponseSize(Plugin):
         return None
 
     def _too_large(self, seen: int, known: bool) -> Reply:
-        limit = _megabytes(self._limit)
+        limit = _size(self._limit, exact=True)
         shortest = limit.replace(" ", "")
         document = {
             "error": "Payload Too Large",
             "message": "The response from the target API is too large to return directly.",
-            "responseSize": f"{seen / MEGABYTE:.2f} MB" if known else f"> {self._limit / MEGABYTE:.2f} MB",
+            "responseSize": _size(seen) if known else f"> {_size(self._limit)}",
             "limit": limit,
             "suggestion": "Consider using pagination or requesting smaller data sets.",
         }
@@ -109,5 +110,10 @@ def _streams(content_type: bytes | None, buffering: bytes | None) -> bool:
     return content_type is not None and content_type.strip().lower().startswith(_STREAMS)
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / MEGABYTE:.2f}".rstrip("0").rstrip(".") + " MB"
+def _size(size: int, exact: bool = False) -> str:
+    """As published, in MB; what is less than one, in units of which there are some. `exact`: without zeros behind."""
+    if size < KILOBYTE:
+        return f"{size} B"
+    unit, name = (KILOBYTE, "KB") if size < MEGABYTE else (MEGABYTE, "MB")
+    number = f"{size / unit:.2f}"
+    return f"{number.rstrip('0').rstrip('.') if exact else number} {name}"

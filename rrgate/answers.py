@@ -5,6 +5,7 @@ Belongs here: what they say. Does not: when they are given (pipeline.py), their 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from functools import lru_cache
@@ -36,7 +37,8 @@ CHALLENGES: Final = (
 fields, since many clients read only one challenge of each (RFC 9110 11.6.1)."""
 
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus} | {413: "Payload Too Large"}
-_LOCATIONS: Final = frozenset({b"location", b"content-location"})
+_LOCATIONS: Final = frozenset({b"location", b"content-location", b"refresh"})
+_IN_ANGLES: Final = re.compile(rb"<[^>]*")
 _SOON: Final = ((b"Retry-After", b"1"),)
 _JSON: Final = (b"Content-Type", b"application/json")
 
@@ -95,7 +97,7 @@ class AnswerHeaders:
         fields = [(name, value) for folded, name, value in response.fields if crosses[folded]]
         request = ex.target_request
         if request is not None and request.injected_query:
-            fields = cut_from_location(fields, request.injected_query)
+            fields = cut_from_urls(fields, request.injected_query)
         fields += ex.extra_answer_fields
         fields += self._granted
         fields.append((self._id, ex.id.encode()))
@@ -134,17 +136,24 @@ def _one_line(text: str) -> bytes:
     return text.replace("\r", " ").replace("\n", " ").replace("\0", " ").encode("latin-1", "replace")
 
 
-def cut_from_location(
+def cut_from_urls(
     fields: list[tuple[bytes, bytes]], injected: dict[bytes, tuple[bytes, str]]
 ) -> list[tuple[bytes, bytes]]:
-    """`fields` with the parameters that we injected cut from `Location` and `Content-Location`.
+    """`fields` with the parameters that we injected cut from the URLs in `Location`, `Content-Location`, `Refresh` and
+    `Link` (RFC 8288).
 
-    A target that redirects to its own URL would otherwise show the caller the credential in it.
+    A target that redirects to its own URL, or says where its next page is, would otherwise show the caller the
+    credential in it.
     """
-    return [
-        (name, _cut_parameters(value, injected)) if name.lower() in _LOCATIONS else (name, value)
-        for name, value in fields
-    ]
+    cut = []
+    for name, value in fields:
+        known = name.lower()
+        if known in _LOCATIONS:
+            value = _cut_parameters(value, injected)
+        elif known == b"link":
+            value = _IN_ANGLES.sub(lambda url: _cut_parameters(url[0], injected), value)
+        cut.append((name, value))
+    return cut
 
 
 def _cut_parameters(value: bytes, injected: dict[bytes, tuple[bytes, str]]) -> bytes:

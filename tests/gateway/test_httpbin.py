@@ -405,6 +405,8 @@ async def test_the_default_limit_is_six_megabytes_with_the_head(gateway: Running
         (2 * MEGABYTE, False, 3 * MEGABYTE // 2, "2.00 MB", "1.5 MB"),
         (7 * MEGABYTE, True, None, "> 6.00 MB", "6 MB"),
         (3 * MEGABYTE, True, 2 * MEGABYTE, "> 2.00 MB", "2 MB"),
+        (MEGABYTE, True, 1536, "> 1.50 KB", "1.5 KB"),
+        (MEGABYTE, True, 1000, "> 1000 B", "1000 B"),
     ],
 )
 @pytest_twisted.ensureDeferred

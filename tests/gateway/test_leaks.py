@@ -167,7 +167,14 @@ def serve(connection: Connection) -> None:
         what = seen.path.split("?")[0].rpartition("/")[2]
         shown = " ".join(value for _, value in seen.headers)
         if what == "moved":
-            connection.answer(b"", "302 Found", f"Location: http://127.0.0.1{seen.path}")
+            connection.answer(
+                b"",
+                "302 Found",
+                f"Location: http://127.0.0.1{seen.path}",
+                f"Content-Location: {seen.path}",
+                f"Refresh: 1; url={seen.path}",
+                f'Link: <{seen.path}>; rel="self", <http://127.0.0.1{seen.path}&page=2>; rel="next"',
+            )
         elif what == "echo":
             connection.answer(seen.path.encode(), "200 OK", f"X-Echo: {shown}", f"Set-Cookie: {shown}")
         elif what == "status-line":

@@ -1,0 +1,35 @@
+"""What we put into the query does not come back to the caller in the URLs of an answer's fields."""
+
+from __future__ import annotations
+
+import pytest
+
+from rrgate.answers import cut_from_urls
+
+OURS = {b"api-key": (b"SECRET", "api-key"), b"version": (b"1", "query-injection")}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        (b"Location", b"/there?page=2&api_key=SECRET", b"/there?page=2"),
+        (b"location", b"/there?api%5Fkey=SECRET&Version=1#part", b"/there#part"),
+        (b"Location", b"https://a.test/there?key=SECRET", b"https://a.test/there?key=SECRET"),
+        (b"Location", b"/there", b"/there"),
+        (b"Content-Location", b"/there?api_key=SECRET", b"/there"),
+        (b"Refresh", b"5; url=/there?api_key=SECRET&page=2", b"5; url=/there?page=2"),
+        (b"Refresh", b"5", b"5"),
+        (
+            b"Link",
+            b'</a?api_key=SECRET>; rel="self", <https://a.test/a?page=2&api_key=SECRET>; rel="next"; title="why?"',
+            b'</a>; rel="self", <https://a.test/a?page=2>; rel="next"; title="why?"',
+        ),
+        (b"LINK", b"</a?api_key=SECRET", b"</a"),
+        (b"X-Next", b"/there?api_key=kept", b"/there?api_key=kept"),
+    ],
+)
+def test_our_parameters_are_cut_from_urls(name: bytes, value: bytes, shown: bytes) -> None:
+    assert cut_from_urls([(b"Server", b"a?api_key=b"), (name, value)], OURS) == [
+        (b"Server", b"a?api_key=b"),
+        (name, shown),
+    ]
