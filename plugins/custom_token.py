@@ -27,7 +27,7 @@ from rrgate.api import (
 )
 from rrgate_plugins.json_path import MISSING, JsonPath
 from rrgate_plugins.oauth2.answers import LONGEST_LIFE, NoToken, is_token_text, life_of, wait_of
-from rrgate_plugins.oauth2.grants import Held
+from rrgate_plugins.oauth2.grants import Held, OneForAll
 from rrgate_plugins.oauth2.keeper import TokenKeeper
 from rrgate_plugins.oauth2.shown import ShowsFetchedToken
 
@@ -179,5 +179,6 @@ class CustomToken(ShowsFetchedToken):
     Config = CustomTokenConfig
 
     def __init__(self, config: CustomTokenConfig, context: PluginContext) -> None:
-        keeper = TokenKeeper(ByRequest(config, context), context, config.prefix.encode())
+        grant = OneForAll(ByRequest(config, context), context.state, context.wall)
+        keeper = TokenKeeper(grant, context, config.prefix.encode())
         super().__init__(config, context, keeper, config.header.encode())

@@ -12,7 +12,7 @@ from rrgate_plugins.oauth2.answers import NoToken
 from rrgate_plugins.oauth2.config import CLIENT, CODE, OAuth2Config
 from rrgate_plugins.oauth2.consent import code_in, request_for
 from rrgate_plugins.oauth2.endpoint import TokenEndpoint
-from rrgate_plugins.oauth2.grants import ByClient, ByRefreshToken, Grant
+from rrgate_plugins.oauth2.grants import ByClient, ByRefreshToken, Grant, OneForAll
 from rrgate_plugins.oauth2.keeper import TokenKeeper
 from rrgate_plugins.oauth2.shown import ShowsFetchedToken
 
@@ -26,7 +26,9 @@ class OAuth2(ShowsFetchedToken):
     def __init__(self, config: OAuth2Config, context: PluginContext) -> None:
         self._endpoint = endpoint = TokenEndpoint(config, context.http)
         self._consented = ByRefreshToken(config, endpoint, context.state, context.wall)
-        grant: Grant = ByClient(endpoint, context.wall) if config.grant_type == CLIENT else self._consented
+        grant: Grant = self._consented
+        if config.grant_type == CLIENT:
+            grant = OneForAll(ByClient(endpoint, context.wall), context.state, context.wall)
         super().__init__(config, context, TokenKeeper(grant, context), b"Authorization")
 
     @classmethod

@@ -46,7 +46,7 @@ class Grant(Protocol):
 
 @frozen(eq=False)
 class ByClient:
-    """`client_credentials`: nothing is kept, a token can always be asked for."""
+    """`client_credentials`: a token can always be asked for."""
 
     endpoint: TokenEndpoint
     wall: Callable[[], float]
@@ -92,6 +92,43 @@ class Record:
         return cls(held, refresh_token, document["over"])
 
 
+def serves(held: Held, now: float) -> bool:
+    """For a good while; one that no other can follow, to its end."""
+    if not held.renewable:
+        return held.life is None or now < held.since + held.life
+    return now < held.since + (UNKNOWN_LIFE if held.life is None else held.life) * 0.8
+
+
+@frozen(eq=False)
+class OneForAll:
+    """Another grant that keeps nothing itself: all processes of the node have the token that one of them has got.
+
+    There are APIs for which a new token ends the one before it. The disk is only for sharing: without it each process
+    has a token of its own.
+    """
+
+    grant: Grant
+    state: KeepsState
+    wall: Callable[[], float]
+
+    async def next(self, old: str | None) -> Held:
+        """See `Grant`."""
+        held: Held | None = None
+        try:
+            async with self.state.locked(LOCK_SECONDS):
+                kept = await self.state.read()
+                found = None if kept is None else Record.read(kept.value).held
+                if found is not None and found.access_token != old:
+                    found = evolve(found, renewable=True)
+                    if serves(found, self.wall()):
+                        return found
+                held = await self.grant.next(old)
+                await self.state.write(Record(held).written(), 0 if kept is None else kept.revision)
+        except StateError:
+            pass
+        return await self.grant.next(old) if held is None else held
+
+
 class ByRefreshToken:
     """`refresh_token` and `authorization_code`: a refresh token that the provider may replace at every use.
 
@@ -123,7 +160,7 @@ class ByRefreshToken:
 
     async def _next(self, old: str | None) -> Held:
         record, revision = await self._present()
-        if record.held is not None and record.held.access_token != old and self._serves(record.held):
+        if record.held is not None and record.held.access_token != old and serves(record.held, self._wall()):
             return record.held
         if record.over or record.refresh_token is None:
             if not record.over:
@@ -147,12 +184,6 @@ class ByRefreshToken:
                 return await self._keep(granted, since, None, revision)
             finally:
                 self._unwritten = None
-
-    def _serves(self, held: Held) -> bool:
-        """For a good while; one that no other can follow, to its end."""
-        if not held.renewable:
-            return held.life is None or self._wall() < held.since + held.life
-        return self._wall() < held.since + (UNKNOWN_LIFE if held.life is None else held.life) * 0.8
 
     async def _present(self) -> tuple[Record, int]:
         """What is kept. What could not be written before is written now, unless there is something newer."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from rrgate.api import ConfigError, OutsideAnswer, OutsideError
+from rrgate.api import ConfigError, Kept, OutsideAnswer, OutsideError, StateError
 from rrgate.background import Background
 from rrgate.configuring import configure
 from rrgate.model import Proxy
@@ -427,7 +427,74 @@ def test_without_a_new_token_the_401_is_the_answer() -> None:
     assert (scene.call().status, scene.events) == (401, ["credential-failed"])
 
 
+# One token for all processes.
+
+
+@pytest.mark.parametrize("expires_in", [600, ...])
+def test_a_token_of_the_client_is_that_of_all_processes_and_of_the_next_one(expires_in: object) -> None:
+    scene = Scene()
+    scene.endpoint.more = {"expires_in": expires_in}
+    assert scene.shown() == "token-1"
+    restarted(scene)
+    assert (scene.shown(), len(scene.endpoint.calls)) == ("token-1", 1)
+    scene.advance(4000)
+    restarted(scene)
+    assert scene.shown() == "token-2"
+
+
+def test_a_target_that_refuses_a_token_is_shown_the_one_that_another_process_has_got_since() -> None:
+    scene = Scene()
+    assert scene.shown() == "token-1"
+    another = put_on_disk(scene, accessToken="theirs", since=2e9)
+    scene.gateway.target.says = lambda received: Says(200 if "theirs" in received.every("Authorization")[0] else 401)
+    assert scene.call().status == 200
+    assert (scene.shown(), len(scene.endpoint.calls), scene.state.kept) == ("theirs", 1, another)
+    scene.gateway.target.says = lambda received: Says(401 if "theirs" in received.every("Authorization")[0] else 200)
+    scene.advance(31)
+    assert (scene.call().status, scene.shown(), len(scene.endpoint.calls)) == (200, "token-2", 2)
+
+
+def test_processes_ask_for_a_token_one_after_the_other() -> None:
+    scene = Scene()
+    scene.state.busy = True
+    call = scene.gateway.call("GET", scene.proxy)
+    scene.advance(5)
+    assert not call.ended
+    put_on_disk(scene, accessToken="theirs", since=2e9, life=600, refreshToken=None, over=False)
+    scene.state.busy = False
+    scene.advance(1)
+    assert call.answer.status == 200
+    assert (scene.shown(), scene.endpoint.calls) == ("theirs", [])
+
+
+@pytest.mark.parametrize("trouble", ["the disk does not work", "the other does not come to an end", "it is not taken"])
+def test_where_a_token_cannot_be_shared_each_process_has_its_own(trouble: str) -> None:
+    scene = Scene()
+    if trouble == "it is not taken":
+
+        async def full(value: bytes, revision: int) -> int:
+            raise StateError("the disk is full")
+
+        scene.state.write = full  # type: ignore[method-assign]
+    elif trouble == "the disk does not work":
+        scene.state.fails = True
+    else:
+        scene.state.busy = True
+    call = scene.gateway.call("GET", scene.proxy)
+    scene.advance(13)
+    assert call.answer.status == 200
+    assert (scene.shown(), len(scene.endpoint.calls), scene.events) == ("token-1", 1, [])
+
+
 # Refresh tokens.
+
+
+def put_on_disk(scene: Scene, **changes: object) -> Any:
+    """What another process has written."""
+    before = scene.state.kept
+    document = {**({} if before is None else kept(scene)), **changes}
+    scene.state.kept = Kept(json.dumps(document).encode(), 1 if before is None else before.revision + 1)
+    return scene.state.kept
 
 
 def kept(scene: Scene) -> Any:
@@ -480,9 +547,7 @@ def test_after_a_restart_the_token_serves_on() -> None:
 def test_what_another_process_has_got_is_taken() -> None:
     scene = Scene(**WITH_REFRESH)
     assert scene.shown() == "token-1"
-    assert scene.state.kept is not None
-    document = {**kept(scene), "accessToken": "theirs", "refreshToken": "refresh-theirs", "since": 2e9}
-    scene.state.kept = type(scene.state.kept)(json.dumps(document).encode(), scene.state.kept.revision + 1)
+    put_on_disk(scene, accessToken="theirs", refreshToken="refresh-theirs", since=2e9)
     scene.advance(700)
     assert (scene.shown(), len(scene.endpoint.calls)) == ("theirs", 1)
 
