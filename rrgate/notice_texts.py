@@ -53,10 +53,10 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
         "A credential needs authorization",
         "{noun} works again only once somebody has authorized it, or has given it a new secret.",
     ),
-    "limit-approached": ("A limit is near", "{noun} has used 80 % of its limit for a {window}."),
+    "limit-approached": ("A limit is near", "{noun} has used 80 % of its limit for {window}."),
     "limit-reached": (
         "A limit is reached",
-        "{noun} has used up its limit for a {window}; further requests are refused until the next begins.",
+        "{noun} has used up its limit for {window}; further requests are refused until the next begins.",
     ),
     "budget-approached": ("The budget is nearly spent", "{noun} has used 80 % of its requests of this month."),
     "budget-spent": (
@@ -82,7 +82,7 @@ CLIENT: Final[Mapping[EventKind, tuple[str, str]]] = {
     ),
 }
 """By event: what the members of a client are told. `{noun}` is what the event's subject is the id of;
-`{window}` is the event's."""
+`{window}` is the event's, with its article."""
 
 
 class Known(Protocol):
@@ -114,7 +114,8 @@ def of_event(event: Event, known: Known) -> list[Notice]:
     noun = _find(event.subject, known) if event.kind in CLIENT else None
     if noun is not None:
         title, message = CLIENT[event.kind]
-        text = message.format(noun=_named(noun), window=event.window or "window")
+        window = event.window or "window"
+        text = message.format(noun=_named(noun), window=f"{'an' if window == 'hour' else 'a'} {window}")
         notices.append(_to_client(noun, cause, title, text))
     return notices
 

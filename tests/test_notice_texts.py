@@ -90,10 +90,11 @@ def test_names(known: Directory, kind: EventKind, subject: str, named: str) -> N
 
 
 def test_limits_of_two_windows_are_two_causes(known: Directory) -> None:
-    found = [of_event(Event("limit-reached", "a sentence", "p1", window), known)[0] for window in ("minute", "day", "")]
-    assert [each.cause for each in found] == ["limit-reached p1 minute", "limit-reached p1 day", "limit-reached p1"]
-    for each, window in zip(found, ("minute", "day", "window"), strict=True):
-        assert f"its limit for a {window};" in each.message
+    windows = ("minute", "hour", "day", "")
+    found = [of_event(Event("limit-reached", "a sentence", "p1", window), known)[0] for window in windows]
+    assert [each.cause for each in found] == [f"limit-reached p1 {window}".rstrip() for window in windows]
+    for each, window in zip(found, ("a minute", "an hour", "a day", "a window"), strict=True):
+        assert f"its limit for {window};" in each.message
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CLIENT if kind not in SYSTEM])

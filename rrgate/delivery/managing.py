@@ -49,7 +49,7 @@ class Managing:
         except WrongState as error:
             raise NotNow(_not_now(error)) from None
         for stored in kept.values():
-            self._telling.end(row, stored, None, CANCELLED)
+            self._telling.end(row, stored, None, CANCELLED, shown.attempts[-1] if shown.attempts else None)
         self._wake()  # somebody may want to be told
         return await self.told(proxy_id, request_id)
 

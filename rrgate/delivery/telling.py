@@ -15,10 +15,11 @@ from twisted.logger import Logger
 from rrgate.answers import GRANTED, GRANTED_MESSAGE
 from rrgate.api import ConfigError, Event
 from rrgate.boot_values import EventKind
+from rrgate.checks import Checks
 from rrgate.delivery.kept import Untold
 from rrgate.delivery.states import State
 from rrgate.delivery.stored import Stored
-from rrgate.delivery.table import Row
+from rrgate.delivery.table import Attempt, Row
 from rrgate.directory import Directory
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply
@@ -74,8 +75,11 @@ class Telling:
         started = self._clock.seconds() - (self._now() - row.accepted_at) / 1000
         return stored.exchange(row.request_id, row.proxy_id, body, started, row.progress.attempts)
 
-    def end(self, row: Row, stored: Stored, ex: Exchange | None, instead: Reply | None) -> None:
-        """A request has come to its end. `ex`: its last attempt. `instead`: what the log tells where there is none."""
+    def end(
+        self, row: Row, stored: Stored, ex: Exchange | None, instead: Reply | None, last: Attempt | None = None
+    ) -> None:
+        """A request has come to its end. `ex`: its last attempt. `instead`: what the log tells where there is none, and
+        `last`: what is known of the last one then."""
         state = row.progress.state
         if state not in (State.SUCCEEDED, State.CANCELLED):
             self._log.warn("request {id} is {state}", id=row.request_id, state=state.value)
@@ -85,6 +89,8 @@ class Telling:
         if ex is None:
             ex = self.exchange(row, stored)
             ex.route = self.route(row.proxy_id)
+            if last is not None:
+                _was_answered(ex, row, last)
         if instead is not None:
             ex.final_status, ex.code, ex.message = instead.status, instead.code, instead.message
             ex.answered_at = self._clock.seconds()
@@ -114,7 +120,7 @@ class Telling:
             reply = Reply(last.status, GRANTED_MESSAGE, GRANTED)
         else:
             reply = Reply(last.status, last.problem, OVER.code if last.status == OVER.status else UNKNOWN.code)
-        self.end(row, stored, None, reply)
+        self.end(row, stored, None, reply, last)
 
     def again(self, row: Row, stored: Stored) -> None:
         """One that was over is under way once more."""
@@ -125,3 +131,13 @@ class Telling:
         ex.story = "again"
         if ex.route is not None:
             self._put(ex)
+
+
+def _was_answered(ex: Exchange, row: Row, last: Attempt) -> None:
+    """The record tells what the target answered to the `last` attempt, if it did; of the answer, when it was over."""
+    if last.ended_at is None or last.status is None or last.problem is not None:
+        return
+    ex.sent_at = ex.started + (last.started_at - row.accepted_at) / 1000
+    ex.response_at = ex.started + (last.ended_at - row.accepted_at) / 1000
+    ex.target_status = last.status
+    ex.checks |= Checks.REQUEST_VALID | Checks.REQUEST_SENT | Checks.RESPONSE_RECEIVED

@@ -96,6 +96,7 @@ def test_what_is_cancelled_is_not_sent_any_more(gateway: MemoryGateway, waits: s
     proxy = gateway.proxy(caller=CALLER)
     gateway.target.says = Says(status=503, headers={"Retry-After": "60"})
     first = waits == "for its first attempt"
+    gateway.clock.advance(1)
     request_id = send(gateway, proxy, headers={"requestrocket-delay": "60"} if first else {})
     gateway.clock.advance(1)
     sent = len(gateway.target.received)
@@ -107,6 +108,10 @@ def test_what_is_cancelled_is_not_sent_any_more(gateway: MemoryGateway, waits: s
     assert gateway.delivery.rows("SELECT * FROM payloads") == []
     assert records_of(gateway, request_id) == [(False, 202), (True, 499)]
     assert gateway.events == []
+    record: Any = gateway.records[-1][0]
+    assert record["attempts"] == sent == (0 if first else 1)
+    assert (record["targetData"] or {}).get("status") == (None if first else 503)
+    assert record["validationData"]["requestSent"] is record["validationData"]["responseReceived"] is not first
 
 
 def test_what_is_being_sent_or_over_is_not_cancelled(gateway: MemoryGateway) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -24,6 +25,7 @@ def test_the_log_is_given_no_more_than_it_takes_and_delivery_goes_on_meanwhile(
     gateway: MemoryGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(courier, "MOST_TOLD", 2)
+    gateway.clock.advance(1)
     proxy = gateway.proxy(caller=CALLER)
     left = [send(gateway, proxy) for _ in range(5)]
     gateway.clock.settle()
@@ -48,6 +50,10 @@ def test_the_log_is_given_no_more_than_it_takes_and_delivery_goes_on_meanwhile(
     assert flushes == []
     ended = [record["sKey"] for record, _ in gateway.records if record["processed"]]
     assert sorted(ended) == sorted([*left, meanwhile]), "each once"
+    for record, _ in gateway.records:
+        if record["processed"]:
+            seen: Any = record["targetData"]
+            assert (record["attempts"], seen["status"], seen["duration"]) == (1, 200, 0.0)
 
 
 def test_what_is_sent_again_meanwhile_is_told_at_its_new_end_alone(gateway: MemoryGateway) -> None:
