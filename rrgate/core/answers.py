@@ -120,6 +120,12 @@ def conflict(field: str, problem: str) -> Refused:
     return Refused(409, f"{field}: {problem}.", (Problem(field, problem),))
 
 
+def disk_full() -> Refused:
+    """503: what was to be written down has no room."""
+    text = "The disk of the gateway is full; nothing was changed. Changes are taken again as soon as there is room."
+    return Refused(503, text, headers=(("Retry-After", "5"),))
+
+
 def internal_error() -> Refused:
     """500; what happened is in the gateway's log and nowhere else."""
     return Refused(500, "Something went wrong here. The gateway's log says what; nothing is known to be changed.")

@@ -164,7 +164,7 @@ ROUTES = (
         template="/clients/{clientId}/credentials/{credentialId}/authorize",
         handler=authorize,
         success=Success(name="authorize", of=Link, listed=False),
-        statuses=(409, 429),
+        statuses=(409, 429, 503),
         tries=True,
         bodiless=True,
         help="A link by which a person authorizes the credential at its provider.",

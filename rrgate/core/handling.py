@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError
 
 from rrgate.api import ConfigError
 from rrgate.careful_log import CarefulLogger
-from rrgate.core.answers import Answer, Refused, conflict, internal_error, not_right
+from rrgate.core.answers import Answer, Refused, conflict, disk_full, internal_error, not_right
 from rrgate.core.authentication import Admitted, admit
 from rrgate.core.bodies import read_object
 from rrgate.core.house import CoreHouse
@@ -41,7 +41,7 @@ class Incoming:
 
 async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
     """The answer to `request`. Never raises; what was not foreseen is logged without the body and answers 500."""
-    template = ""
+    template, route = "", None
     try:
         check_host(house, request.hosts)
         path, _, raw_query = request.target.partition("?")
@@ -71,7 +71,10 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         if not request.presence.gone:
             log.failure("Core API: {method} {template} was cancelled", method=request.method, template=template)
         return internal_error().answer()
-    except Exception:  # noqa: BLE001 - whatever it is, the caller gets our form of answer and no text of it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets our form of answer and no text of it
+        if route is not None and route.may_find_disk_full and house.store.is_full(error):
+            log.error("Core API: {method} {template}: the disk is full", method=request.method, template=template)
+            return disk_full().answer()
         log.failure("Core API: {method} {template} failed", method=request.method, template=template)
         return internal_error().answer()
 

@@ -168,6 +168,11 @@ class Route:
         return self.method != "GET" and not self.tries
 
     @property
+    def may_find_disk_full(self) -> bool:
+        """Whether it answers 503 where what it writes down has no room."""
+        return self.writes or 503 in self.statuses
+
+    @property
     def takes_body(self) -> bool:
         """Whether it reads a JSON object from the body."""
         return self.method in ("POST", "PUT") and not self.bodiless

@@ -5,9 +5,7 @@ Belongs here: looking at the disk, the ballast file. Does not: what is written (
 
 from __future__ import annotations
 
-import errno
 import os
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ from twisted.logger import Logger
 
 from rrgate.delivery.bounds import Full
 from rrgate.store.folder import open_private
+from rrgate.store.full_disk import is_full
 
 BALLAST: Final = 16 * 1024 * 1024
 """Bytes: enough for the ends of some hundred attempts that are under way, answers included."""
@@ -53,7 +52,7 @@ class Space:
 
     def failed(self, error: BaseException) -> None:
         """Something could not be written. If the disk is full, the ballast makes room: for what is under way alone."""
-        if not _is_full(error) or not self._ballast.exists():
+        if not is_full(error) or not self._ballast.exists():
             return
         self._log.error("the queue's disk is full: {file} is removed to make room", file=self._ballast.name)
         try:
@@ -85,9 +84,3 @@ class Space:
         finally:
             os.close(handle)
         return True
-
-
-def _is_full(error: BaseException) -> bool:
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

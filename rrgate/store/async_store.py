@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from rrgate.model import Token, User
 from rrgate.model.notification import Notice, Notification
 from rrgate.store.audit import AuditEntry, AuditPage
+from rrgate.store.full_disk import is_full
 from rrgate.store.inventory import Inventory, Noun
 from rrgate.store.notifications import NotificationPage
 from rrgate.store.secrets import Secrets
@@ -40,6 +41,7 @@ class AsyncStore:
     def __init__(self, store: Store, reactor: IReactorFromThreads) -> None:
         """`store` is used by nobody else from now on; it may have been loaded before, while nothing ran yet."""
         self._store = store
+        self._folder = Path(store.file).parent
         self.everywhere: Everywhere | None = None
         self._thread = WorkThread(reactor, "rrgate-store")
 
@@ -52,6 +54,10 @@ class AsyncStore:
     def secrets(self) -> Secrets:
         """Seals and unseals in memory, on any thread."""
         return self._store.secrets
+
+    def is_full(self, error: Exception) -> bool:
+        """Whether what was not written failed because the disk is full."""
+        return is_full(error, self._folder)
 
     def load(self) -> Deferred[Inventory]:
         """See `Store.load`."""

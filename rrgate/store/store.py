@@ -49,6 +49,7 @@ class Store:
         self._database = database
         self._connection = database.conn
         self._data_version = self._read_data_version()
+        self.file = str(database.conn.execute("PRAGMA database_list").fetchone()[2])
         self.secrets = secrets
 
     @classmethod

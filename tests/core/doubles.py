@@ -32,6 +32,7 @@ from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
 from rrgate.store.audit import read_entries, write_entries
 from rrgate.store.counts import Counts
+from rrgate.store.full_disk import is_full
 from rrgate.store.migrations import migrations
 from rrgate.store.notifications import (
     NotificationPage,
@@ -95,6 +96,9 @@ class MemoryStore:
 
     def delete(self, *nouns: Any, audit: Iterable[AuditEntry]) -> Deferred[None]:
         return self._then(lambda: [self.kept.pop(_key(noun), None) for noun in nouns], audit)
+
+    def is_full(self, error: Exception) -> bool:
+        return is_full(error)
 
     def audit(self, **wanted: Any) -> Deferred[AuditPage]:
         return succeed(read_entries(self._rows.conn, **wanted))

@@ -37,7 +37,7 @@ REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     421: ("MisdirectedRequest", "The `Host` is none of ours."),
     429: ("TooManyRequests", "Too many wrong tokens, requests of yours, or of these under way; see `Retry-After`."),
     500: ("InternalServerError", "Something went wrong here; the gateway's log says what."),
-    503: ("ServiceUnavailable", "The gateway starts or drains."),
+    503: ("ServiceUnavailable", "The gateway's disk is full, and nothing was changed; or it starts or drains."),
 }
 """The name of each in the document, and when it is answered."""
 
@@ -187,7 +187,7 @@ def statuses_of(route: Route) -> set[int]:
     if route.takes_body or route.bodiless:
         found.add(415)
     if route.writes:
-        found.add(409)
+        found |= {409, 503}
     return found
 
 
