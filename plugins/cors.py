@@ -21,6 +21,7 @@ _ANY = "*"
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?")
 _METHOD = re.compile(r"[A-Z][A-Z-]*")
+_LIMITS = ("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -53,7 +54,7 @@ class Cors(Plugin):
         self._headers = None if _ANY in config.headers else _joined(config.headers)
         prefix = context.prefix
         ours = ("proxy-code", "proxy-message", "proxy-warning", "request-id")
-        self._exposed = _joined((*(prefix + name for name in ours), "Retry-After", *config.expose_headers))
+        self._exposed = _joined((*(prefix + name for name in ours), *_LIMITS, *config.expose_headers))
         self._max_age = b"%d" % config.max_age
 
     @classmethod

@@ -76,6 +76,10 @@ class Acceptance:
                 raise NotCallable("is given, and the proxy has no secret to sign callbacks with")
         except NotCallable as error:
             return Reply(400, f"{self._callback.decode()} {error}", BAD_REQUEST)
+        keys = ex.headers(IDEMPOTENCY_KEY)
+        if keys and not any(keys):
+            # All that have none would be one request, and the second not taken.
+            return Reply(400, "Idempotency-Key must not be empty: leave it out where there is none", BAD_REQUEST)
         limit = route.proxy.max_request_bytes
         body = await ex.whole_body(MOST_BODY if limit is None else min(limit, LARGEST_BODY))
         policy = route.proxy.retry_policy
@@ -92,7 +96,7 @@ class Acceptance:
                 body,
                 delay=delay * 1000,
                 window=window,
-                key=Key.of(ex.headers(IDEMPOTENCY_KEY), ex.method, ex.origin_path, ex.crossing_query(), body),
+                key=Key.of(keys, ex.method, ex.origin_path, ex.crossing_query(), body),
                 callback=callback,
             )
             taken = await self._queue.add(new)

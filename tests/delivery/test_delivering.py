@@ -294,6 +294,14 @@ def test_a_delay_that_is_none_is_refused(gateway: MemoryGateway, wrong: str) -> 
     assert gateway.delivery.rows("SELECT * FROM requests") == []
 
 
+def test_an_empty_idempotency_key_is_refused(gateway: MemoryGateway) -> None:
+    """As a key it would make one request of all that have it."""
+    proxy = gateway.proxy(caller=CALLER)
+    told = gateway.call("POST", proxy, "/", {"X-Api-Key": KEY, "Idempotency-Key": ""}, b"", api="async").answer
+    assert told.status == 400
+    assert gateway.delivery.rows("SELECT * FROM requests") == []
+
+
 def test_what_is_refused_is_not_taken(gateway: MemoryGateway) -> None:
     proxy = gateway.proxy(caller=CALLER)
     gateway.rule(proxy, {"effect": "deny", "path": "^/no"})

@@ -26,7 +26,7 @@ CORS_FIELDS = (
 )  # fmt: skip
 EXPOSED = (
     "requestrocket-proxy-code, requestrocket-proxy-message, requestrocket-proxy-warning, requestrocket-request-id, "
-    "Retry-After"
+    "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining"
 )
 
 
