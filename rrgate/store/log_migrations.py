@@ -122,3 +122,15 @@ def step_0006_segments(database: Database) -> None:
 def step_0007_maps_of_spans(database: Database) -> None:
     """Long counts of telemetry are written with their maps from now on (rrgate/store/span_maps.py), which an earlier
     version cannot add to: it is to refuse the file. Those that are there stay as they are until they are added to."""
+
+
+@migrations()
+def step_0008_fresh_by_batch(database: Database) -> None:
+    """What is fresh of telemetry is found without an index: `id` is 64 times the number of the batch, and the part.
+
+    An index by part was written at as many places as there are parts, for every batch.
+    """
+    database.execute("CREATE TABLE fresh (id INTEGER PRIMARY KEY, counts TEXT NOT NULL) STRICT")
+    database.execute("INSERT INTO fresh SELECT id * 64 + part, counts FROM telemetry_fresh ORDER BY id")
+    database.execute("DROP TABLE telemetry_fresh")
+    database.execute("ALTER TABLE fresh RENAME TO telemetry_fresh")

@@ -5,8 +5,10 @@ Belongs here: writing, folding, reading, removing old spans. Does not: what is c
 
 A batch adds one row to `telemetry_fresh` for each of `PARTS` that it has anything of, in the transaction of its log
 rows. Adding to the spans themselves at once would cost four rows read and written for every proxy of a batch; folded
-later it costs four for all that a proxy had since. Whoever reads adds what is fresh. Each statement that writes handles
-any number of rows in one step of SQLite's: for every step Python gives the GIL away and takes it back.
+later it costs four for all that a proxy had since. Whoever reads adds what is fresh. The row's id is the number of its
+batch times `PARTS`, and the part: so those of a part are found without an index, to which a batch would add one entry
+in each of as many places. Each statement that writes handles any number of rows in one step of SQLite's: for every step
+Python gives the GIL away and takes it back.
 """
 
 from __future__ import annotations
@@ -44,29 +46,43 @@ def add_fresh(connection: sqlite3.Connection, tallied: Iterable[Tallied]) -> set
             flat = [(*group, *sums) for group, sums in groups.items()]
             entries.append((minute, requests, first, average, flat))
     if parts:
-        values = [value for part, scopes in parts.items() for value in (part, orjson.dumps(scopes).decode())]
+        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM telemetry_fresh").fetchone()
+        batch = (last // PARTS + 1) * PARTS
+        values = [value for part in sorted(parts) for value in (batch + part, orjson.dumps(parts[part]).decode())]
         connection.execute(_insert(len(parts)), values)
     return set(parts)
 
 
 @lru_cache(maxsize=PARTS)
 def _insert(rows: int) -> str:
-    return f"INSERT INTO telemetry_fresh (part, counts) VALUES {', '.join(['(?, ?)'] * rows)}"
+    return f"INSERT INTO telemetry_fresh VALUES {', '.join(['(?, ?)'] * rows)}"
+
+
+_OF_PART: Final = f"""
+    WITH RECURSIVE of_part (id) AS (
+        SELECT (SELECT min(id) FROM telemetry_fresh) / {PARTS} * {PARTS} + :part
+        UNION ALL
+        SELECT id + {PARTS} FROM of_part WHERE id + {PARTS} <= (SELECT max(id) FROM telemetry_fresh)
+    )
+"""
+"""The ids that rows of a part may have, up from the oldest batch."""
 
 
 def parts_with_fresh(connection: sqlite3.Connection) -> set[int]:
     """The parts that have something to fold."""
-    return {part for (part,) in connection.execute("SELECT DISTINCT part FROM telemetry_fresh").fetchall()}
+    some = f"{_OF_PART} SELECT EXISTS (SELECT 1 FROM of_part CROSS JOIN telemetry_fresh USING (id))"
+    return {part for part in range(PARTS) if connection.execute(some, {"part": part}).fetchone()[0]}
 
 
-def _fresh(connection: sqlite3.Connection, part: int) -> tuple[int, list[dict[str, list[Any]]]]:
-    """The last id of what is fresh in `part`, 0 for nothing; and all of it in the order of writing."""
-    last, text = connection.execute(
-        "SELECT coalesce(max(id), 0), '[' || coalesce(group_concat(counts, ','), '') || ']' FROM "
-        "(SELECT id, counts FROM telemetry_fresh WHERE part = ? ORDER BY id)",
-        (part,),
+def _fresh(connection: sqlite3.Connection, part: int) -> list[dict[str, list[Any]]]:
+    """All of what is fresh in `part`, in the order of writing."""
+    (text,) = connection.execute(
+        f"{_OF_PART} SELECT '[' || coalesce(group_concat(counts, ','), '') || ']' FROM "
+        "(SELECT counts FROM telemetry_fresh WHERE id IN of_part ORDER BY id)",
+        {"part": part},
     ).fetchone()
-    return last, orjson.loads(text)
+    found: list[dict[str, list[Any]]] = orjson.loads(text)
+    return found
 
 
 _WANTED: Final = """
@@ -89,9 +105,8 @@ def fold(connection: sqlite3.Connection, part: int) -> int:
 
     It does not matter which process wrote it, or whether that still lives.
     """
-    last, batches = _fresh(connection, part)
     minutes: dict[tuple[str, int], list[Any]] = {}
-    for batch in batches:
+    for batch in _fresh(connection, part):
         for scope, entries in batch.items():
             for minute, *moment in entries:
                 minutes.setdefault((scope, minute), []).append(moment)
@@ -110,7 +125,7 @@ def fold(connection: sqlite3.Connection, part: int) -> int:
         spans[scope, interval, span] = counts
     rows = [(*key, stored(counts)) for key, counts in spans.items()]
     connection.execute(_REPLACE, (orjson.dumps(rows).decode(),))
-    connection.execute("DELETE FROM telemetry_fresh WHERE part = ? AND id <= ?", (part, last))
+    connection.execute(f"{_OF_PART} DELETE FROM telemetry_fresh WHERE id IN of_part", {"part": part})
     return len(spans)
 
 
@@ -124,7 +139,7 @@ def read(
     """
     connection.execute("BEGIN")
     try:
-        _, batches = _fresh(connection, part_of(scope))
+        batches = _fresh(connection, part_of(scope))
         # One step for each: in one text of all, which is 3 MB, a thousand take 12 ms in place of one. As bytes, which
         # are not looked through for what they hold.
         rows = connection.execute(

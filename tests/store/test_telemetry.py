@@ -23,9 +23,11 @@ import pytest_twisted
 
 from rrgate.store import LogRow, RequestLog
 from rrgate.store.counts import INTERVALS, Counts, Tallied
-from rrgate.store.database import transaction
+from rrgate.store.database import connect, transaction
+from rrgate.store.folder import create_private_file
+from rrgate.store.log_migrations import migrations
 from rrgate.store.span_maps import counts_of
-from rrgate.store.telemetry import Span, fold, part_of, parts_with_fresh
+from rrgate.store.telemetry import PARTS, Span, fold, part_of, parts_with_fresh
 from rrgate.telemetry_view import telemetry_shown
 
 DAY = 1440
@@ -88,6 +90,43 @@ async def test_the_newest_are_found_among_fresh_and_folded_ones(data: Path) -> N
     fold_all(log)
     log.append([], [tallied(minute=minute) for minute in range(1, 21, 3)])
     assert [span for span, _ in await read(log, "minute", where=(0, 100, 5))] == [19, 18, 16, 14, 13]
+    await log.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_other_parts_have_is_neither_read_nor_folded(data: Path) -> None:
+    log = opened(data)
+    scopes = list({part_of(name): name for name in (f"p{number}" for number in range(1000))}.values())
+    assert len(scopes) == PARTS
+    for number, scope in enumerate(scopes):
+        log.append([], [tallied(scope, number=number), tallied(scopes[0], 1)])
+    for number, scope in enumerate(scopes[1:], 1):
+        assert await read(log, "minute", scope) == [(0, number)]
+        with transaction(log._writer) as connection:
+            assert fold(connection, part_of(scope)) == len(INTERVALS)
+            assert fold(connection, part_of(scope)) == 0
+        assert await read(log, "minute", scope) == [(0, number)]
+    assert await read(log, "hour", scopes[0]) == [(0, PARTS)]
+    await log.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_fresh_before_its_index_went(data: Path) -> None:
+    create_private_file(data / "log.db")
+    old = connect(data / "log.db", synchronous="NORMAL")
+    migrations.apply(old, stop_before="step_0008_fresh_by_batch")
+    for id, (scope, number) in enumerate([("p", 1), ("other", 2), ("p", 3)], 7):
+        entry = [0, number, number, number, [[200, 200, "NZ", number, number, number]]]
+        counts = orjson.dumps({scope: [entry]}).decode()
+        old.execute("INSERT INTO telemetry_fresh VALUES (?, ?, ?)", (id, part_of(scope), counts))
+    old.close()
+    log = opened(data)
+    log.append([], [tallied(number=5)])
+    assert (await read(log, "minute"), await read(log, "minute", "other")) == ([(0, 9)], [(0, 2)])
+    fold_all(log)
+    assert (await read(log, "minute"), await read(log, "minute", "other")) == ([(0, 9)], [(0, 2)])
+    (counts,) = log._writer.conn.execute("SELECT counts FROM telemetry WHERE scope_id = 'p'").fetchone()
+    assert counts_of(orjson.loads(counts)).first == 1, "they are in the order in which they were written"
     await log.close()
 
 

@@ -17,7 +17,7 @@ from rrgate.store.counts import INTERVALS
 from rrgate.store.database import open_migrated, transaction
 from rrgate.store.log_migrations import migrations
 from rrgate.store.segments import begin_next, by_segment
-from rrgate.store.telemetry import add_fresh, part_of
+from rrgate.store.telemetry import PARTS, add_fresh, part_of
 from rrgate.store.tidying import FOLD_SECONDS, REMOVE_SECONDS, ROUND_SECONDS, STEP_ROWS, Tidying
 
 DAY = 86_400_000
@@ -213,7 +213,7 @@ def test_a_part_that_cannot_be_folded_keeps_nobody_from_the_others(house: House)
     house.tally(broken)
     house.tally(*others)
     with transaction(house.database) as connection:
-        connection.execute("UPDATE telemetry_fresh SET counts = '{' WHERE part = ?", (part_of(broken),))
+        connection.execute("UPDATE telemetry_fresh SET counts = '{' WHERE id % ? = ?", (PARTS, part_of(broken)))
     failed = 0
     for _ in range(60):
         try:
