@@ -62,8 +62,8 @@ class PluginObjects:
         self._background = background
         self._by_config: WeakValueDictionary[tuple[type[Plugin], str, Any], Plugin] = WeakValueDictionary()
         """While a Route has them: by class, client and configuration."""
-        self.kept: dict[str, dict[int, Plugin]] = {}
-        """By the credential's id and the version of its secret."""
+        self.kept: dict[str, dict[tuple[int, bool], Plugin]] = {}
+        """By the credential's id, the version of its secret, and whether that may be shown in the query."""
 
     def of_proxy(self, plugin_class: type[Plugin], config: Any, proxy: Proxy) -> Plugin:
         """An object that works on `proxy`, and on others if its class says that it may. Raises what the plugin
@@ -112,14 +112,16 @@ class PluginObjects:
         """
         in_force = (credential.secret_version, credential.previous_secret_version)
         known = self.kept.get(credential.id, {})
-        known = {version: plugin for version, plugin in known.items() if version in in_force}
+        in_query = credential.in_query
+        known = {key: plugin for key, plugin in known.items() if key[0] in in_force and key[1] is in_query}
         self.kept[credential.id] = known
         unseal = self._unsealer.unseal_credential
         if before is not None:
             credential, unseal = before, self._unsealer.unseal_previous
-        plugin = known.get(credential.secret_version)
+        key = (credential.secret_version, in_query)
+        plugin = known.get(key)
         if plugin is None:
-            plugin = known[credential.secret_version] = self._new(credential, unseal)
+            plugin = known[key] = self._new(credential, unseal)
         return plugin
 
     def forget(self, credential_id: str) -> None:
@@ -135,6 +137,7 @@ class PluginObjects:
             secret = read_json(unseal(credential))
         context = evolve(
             self._context,
+            query_credentials=self._context.query_credentials and credential.in_query,
             credential=credential,
             http=self._http(credential.client_id, plugin_class.name),
             state=self._state(credential),

@@ -23,9 +23,12 @@ HOSTS: Final = "credentialAllowedHosts"
 
 
 def check_side(side: object, values: Mapping[str, Any]) -> None:
-    """Raises ConfigError if hosts are named for a credential that no host is shown. `values`: by attribute name."""
+    """Raises ConfigError for what is of the other side: hosts of a credential that no host is shown, the query of one
+    that no caller shows. `values`: by attribute name."""
     if values.get("allowed_hosts") is not None and side in (Side.PROXY, Side.PROXY.value):
         raise ConfigError(Problem(HOSTS, "is for credentials that targets are shown"))
+    if values.get("in_query") is False and side in (Side.TARGET, Side.TARGET.value):
+        raise ConfigError(Problem("credentialInQuery", "is for credentials that callers show"))
 
 
 def rebound(house: CoreHouse, credential: Credential, document: Mapping[str, Any], changes: dict[str, Any]) -> None:

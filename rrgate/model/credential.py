@@ -60,6 +60,11 @@ class Credential:
         by_plugin=True,
         help="`allow` or `deny` where no rule matches.",
     )
+    in_query: bool = published(
+        "credentialInQuery",
+        default=True,
+        help="Whether callers may show it in the query, too, where the setting `query_credentials` lets them.",
+    )
     expires_at: Milliseconds | None = published("credentialExpiresAt", default=None, help="When it stops working.")
     previous_secret_expires_at: Milliseconds | None = published(
         "credentialPreviousSecretExpiresAt",

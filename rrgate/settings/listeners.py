@@ -81,7 +81,7 @@ class ListenerSettings:
         values.switch(),
         True,
         where="gateway listener",
-        help="Whether callers may present a credential in the query.",
+        help="Whether callers may present a credential in the query; of one credential `credentialInQuery` says it.",
     )
     allow_anonymous_proxies: bool = setting(
         values.switch(),

@@ -33,6 +33,7 @@ async def test_create_change_delete(core: Core) -> None:
         "credentialRegion": "us-east-1",
         "credentialActive": True,
         "credentialDefaultRuleEffect": "allow",
+        "credentialInQuery": True,
         "credentialExpiresAt": None,
         "credentialPreviousSecretExpiresAt": None,
         "credentialAllowedHosts": None,
@@ -174,3 +175,14 @@ async def test_the_secret_is_in_no_log(core: Core) -> None:
         globalLogPublisher.removeObserver(observe)
     assert any("disk on fire" in event for event in events)
     assert not any(SECRET in event for event in events)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_query_is_of_the_callers_side(core: Core) -> None:
+    problem = {"credentialInQuery": "is for credentials that callers show"}
+    told = await core.ask("POST", PATH, {**TOWARDS, "credentialInQuery": False})
+    assert told.problems == problem
+    made = await core.make("credentials", {**TOWARDS, "credentialInQuery": True})
+    assert (await core.ask("PUT", f"{PATH}/{made['sKey']}", {"credentialInQuery": False})).problems == problem
+    made = await core.make("credentials", {**CALLER, "credentialInQuery": False})
+    assert made["credentialInQuery"] is False
