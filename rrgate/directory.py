@@ -25,7 +25,7 @@ from rrgate.model import (
     Token,
     User,
 )
-from rrgate.model.belonging import Belonging, Unread
+from rrgate.model.belonging import Belonging, Census, Unread
 from rrgate.model.configuration import Opened, opened
 from rrgate.route import Route
 
@@ -65,6 +65,7 @@ class Directory:
         self.filters: Belonging[Filter] = Belonging("parent_id")
         self.meters: Belonging[Meter] = Belonging("parent_id")
         self._belonging: dict[type[Any], Belonging[Any]] = {Rule: self.rules, Filter: self.filters, Meter: self.meters}
+        self.census = Census((self.credentials, self.targets, self.proxies), (self.rules, self.filters, self.meters))
         self._passing: set[str] = set()
         self._aliases: dict[tuple[str, str], str] = {}
         self._proxies_using: dict[str, set[str]] = {}
@@ -173,15 +174,15 @@ class Directory:
                 self._forget_routes(self.proxies.ids_of(noun.id))
             case Credential():
                 gone = self.credentials.get(noun.id)
+                self._drop_what_belongs_to(noun.id)
                 self.credentials.drop(noun.id)
                 self._passing.discard(noun.id)
-                self._drop_what_belongs_to(noun.id)
                 self._forget_routes_with(noun.id)
                 self._forget(noun.id)
                 self._tell_if_ended(gone)
             case Target():
-                self.targets.drop(noun.id)
                 self._drop_what_belongs_to(noun.id)
+                self.targets.drop(noun.id)
                 self._forget_routes_with(noun.id)
             case Proxy():
                 self._unlink(noun.id)

@@ -69,6 +69,7 @@ def open_house(
         allow_anonymous=settings.allow_anonymous_proxies,
         open_clients=settings.open_clients,
         log_retention_days=settings.log_retention_days,
+        resources_per_client=settings.resources_per_client,
         address_of=TrustedProxies(settings.trusted_proxies).told_of,
         counters=state.counters,
         notifier=notifier,

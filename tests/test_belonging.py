@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve, frozen
 
-from rrgate.model.belonging import Belonging, Row, Unread
+from rrgate.model.belonging import Belonging, Census, Row, Unread
 
 
 @frozen
@@ -111,3 +111,46 @@ def test_a_row_that_cannot_be_read_raises_whenever_it_is_asked_for() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="x"):
             known.of("o")
+
+
+# Counting.
+
+
+@frozen
+class Part:
+    id: str
+    owner: str
+    created_at: int = 1
+
+
+def test_a_census_counts_what_belongs_to_an_owner_and_what_belongs_to_that() -> None:
+    upper, lower = nouns(A, B, OTHER), Belonging[Part]("owner")
+    read: list[Row] = []
+
+    def make(row: Row) -> Part:
+        read.append(row)
+        return Part(row[0], row[1])
+
+    lower.put_unread(Unread([("1", "a", 1), ("2", "a", 1), ("3", "d", 1)], make))
+    census = Census([upper], [lower])
+    lower.put(Part("4", "b"))
+    assert [census.of(owner) for owner in ("o", "p", "nobody")] == [5, 2, 0]
+    lower.put(Part("5", "b"))
+    lower.put(Part("5", "b"))
+    lower.put(Part("1", "a", 2))  # another time: it is the same one
+    assert [census.of(owner) for owner in ("o", "p")] == [6, 2]
+    lower.put(Part("5", "d"))  # to another
+    assert [census.of(owner) for owner in ("o", "p")] == [5, 3]
+    lower.drop("3")
+    lower.drop("nothing")
+    lower.drop_all_of("a")
+    lower.drop_all_of("a")
+    upper.drop("a")
+    upper.put(C)
+    assert [census.of(owner) for owner in ("o", "p")] == [3, 2]
+    for id in ("b", "c", "d"):
+        lower.drop_all_of(id)
+        upper.drop(id)
+    assert [census.of(owner) for owner in ("o", "p")] == [0, 0]
+    assert not census._numbers
+    assert read == []

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rrgate.api import ConfigError, Problem
-from rrgate.core.answers import missing, not_right
+from rrgate.core.answers import conflict, missing, not_right
 from rrgate.core.house import CoreHouse
 from rrgate.core.routes import Call
 from rrgate.model import Credential, Parts, Proxy, Target
@@ -22,6 +22,14 @@ N = TypeVar("N", Credential, Target, Proxy)
 NOT_ANONYMOUS = (
     "lets in callers who show no credential, and this gateway does not: its operator would set allow_anonymous_proxies"
 )
+
+
+def check_room(call: Call, plural: str) -> None:
+    """Raises Refused with 409 where the call's client has as much as the operator lets one have."""
+    most = call.house.resources_per_client
+    if call.house.directory.census.of(call.client.id) >= most:
+        told = f"this client has {most} credentials, targets, proxies, rules, filters and meters"
+        raise conflict(plural, f"{told}, which is the most that it can have in all")
 
 
 def owned(nouns: Mapping[str, N], call: Call, name: str) -> N:

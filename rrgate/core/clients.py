@@ -6,7 +6,7 @@ Belongs here: a client's own fields, and its members to read. Does not: changing
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from rrgate.core.answers import Answer, Refused, conflict, deleted, shown
 from rrgate.core.authentication import acts_as_operator, role_in
@@ -22,6 +22,8 @@ from rrgate.model.documents import Extra, publish, read_changes, read_new
 FIRST_ROLES = ("owner", "admin")
 """Of whoever creates a client."""
 
+MOST_CLIENTS: Final = 100
+"""That a user can have created who is no operator."""
 
 EXTRAS = (
     Extra(
@@ -57,6 +59,10 @@ async def list_clients(call: Call) -> Answer:
 async def create_client(call: Call) -> Answer:
     house = call.house
     values = read_new(Client, call.document)
+    if not call.user.operator:
+        made = sum(client.user_id == call.user.id for client in house.directory.clients.values())
+        if made >= MOST_CLIENTS:
+            raise conflict("clients", f"you have created {MOST_CLIENTS}, which is the most for who is no operator")
     now = house.now()
     client = Client(id=new_id(), user_id=call.user.id, created_at=now, updated_at=now, **values)
     member = Member(user_id=call.user.id, client_id=client.id, roles=FIRST_ROLES)
@@ -109,7 +115,7 @@ ROUTES = (
         template="/clients",
         handler=create_client,
         noun=Client,
-        help="Create a client; you become its owner and admin.",
+        help=f"Create a client; you become its owner and admin. Who is no operator can have created {MOST_CLIENTS}.",
     ),
     Route(
         method="GET", template="/clients/{clientId}", handler=show_client, help="One client."

@@ -14,7 +14,7 @@ from rrgate.configuring import configure
 from rrgate.core.answers import Answer, deleted, listed, shown
 from rrgate.core.binding import check_side, rebound
 from rrgate.core.changes import changed
-from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, refuse_if
+from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, check_room, gathered, owned, refuse_if
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page_of
@@ -95,6 +95,7 @@ async def create_credential(call: Call) -> Answer:
     if not isinstance(document.get(SECRET, {}), dict):
         problems.append(Problem(SECRET, "must be an object"))
     refuse_if(problems)
+    check_room(call, "credentials")
     plaintext = plaintext_of(values.pop(SECRET))
     now, id = house.now(), new_id()
     credential = Credential(

@@ -12,6 +12,7 @@ from attrs import frozen
 from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
 from rrgate.core.belonging import check_by_plugins, routes_below
 from rrgate.core.changes import changed
+from rrgate.core.checking import check_room
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import page_of
 from rrgate.core.routes import Call, Route
@@ -72,6 +73,7 @@ class FiltersOf:
             **values,
         )
         check_filter(house, made)
+        check_room(call, "filters")
         if len(house.directory.filters_of(parent.id)) >= MOST_FILTERS:
             whose = self.parents.singular
             raise conflict("filters", f"this {whose} has {MOST_FILTERS} filters, which is the most that it can have")

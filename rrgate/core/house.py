@@ -44,9 +44,9 @@ class CoreHouse:
     `metrics`: the text of /metrics.
     `core_public_url`: where browsers reach this API, as the operator has set it; `""` if he has not.
     `open_clients`: whether every user may create clients, not only operators. `allow_anonymous`: whether credentials
-    may let in callers who show nothing. `log_retention_days`: how long the request log is
-    kept, unless a client wants less. `address_of`: whence a request comes, by its peer and all values of
-    `X-Forwarded-For`. `counters`, `user_limit`: what plugins count in, and how much users may ask.
+    may let in callers who show nothing. `log_retention_days`: how long the request log is kept, unless a client wants
+    less. `resources_per_client`: how many one may have. `address_of`: whence a request comes, by its peer and all
+    values of `X-Forwarded-For`. `counters`, `user_limit`: what plugins count in, and how much users may ask.
     """
 
     directory: Nouns
@@ -68,6 +68,7 @@ class CoreHouse:
     open_clients: bool = False
     allow_anonymous: bool = False
     log_retention_days: int = 90
+    resources_per_client: int = 500_000
     address_of: Callable[[str, list[bytes]], str] = field(default=lambda peer, forwarded: peer, repr=False)
     counters: CountsRequests = field(factory=NothingCounted, repr=False)
     user_limit: UserLimit = field(factory=lambda: UserLimit(NothingCounted(), 0), repr=False)

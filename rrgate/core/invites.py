@@ -17,6 +17,7 @@ from rrgate.core.answers import Answer, conflict, deleted, listed, missing, show
 from rrgate.core.changes import Actor, deleting
 from rrgate.core.checking import gathered, refuse_if
 from rrgate.core.house import CoreHouse
+from rrgate.core.members import MOST_MEMBERS
 from rrgate.core.members import document_of as member_document
 from rrgate.core.queries import PAGING, page
 from rrgate.core.routes import Call, Route
@@ -64,8 +65,12 @@ async def create_invite(call: Call) -> Answer:
     values = read_new(Invite, call.document)
     assert call.role is not None
     check_grant(call.role, "inviteRoles", values["roles"])
-    if len(invites_of(house, client.id)) >= MOST_INVITES:
+    known = len(invites_of(house, client.id))
+    if known >= MOST_INVITES:
         raise conflict("invites", f"this client has {MOST_INVITES} open invites, which is the most that it can have")
+    if known + len(house.directory.members_of(client.id)) >= MOST_MEMBERS:
+        told = f"this client has {MOST_MEMBERS} members and open invites"
+        raise conflict("invites", f"{told}, which is the most that it can have together")
     code, now = new_code(), house.now()
     invite = Invite(
         id=new_id(),
@@ -205,7 +210,8 @@ ROUTES = (
         template="/clients/{clientId}/invites",
         handler=create_invite,
         noun=Invite,
-        help=f"Invite somebody; the code is shown this once. A client can have {MOST_INVITES} open invites.",
+        help=f"Invite somebody; the code is shown this once. A client can have {MOST_INVITES} open invites, "
+        f"and {MOST_MEMBERS} members with them.",
     ),
     Route(
         method="DELETE",

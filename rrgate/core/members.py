@@ -18,6 +18,9 @@ from rrgate.core.shapes import Success
 from rrgate.model import Member
 from rrgate.model.documents import Extra, publish, read_changes
 
+MOST_MEMBERS: Final = 10_000
+"""Of one client, with those that are invited."""
+
 NAMES: Final = ("userFirstName", "userLastName", "userEmail")
 
 EXTRAS: Final = (

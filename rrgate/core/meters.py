@@ -11,7 +11,7 @@ from typing import Any
 from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, listed, missing, shown
 from rrgate.core.changes import changed
-from rrgate.core.checking import gathered, owned
+from rrgate.core.checking import check_room, gathered, owned
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import PAGING, page_of
 from rrgate.core.routes import Call, Route
@@ -140,6 +140,7 @@ async def create_meter(call: Call) -> Answer:
         **values,
     )
     check_meter(house, meter)
+    check_room(call, "meters")
     if len(house.directory.meters_of(proxy.id)) >= MOST_METERS:
         raise conflict("meters", f"this proxy has {MOST_METERS} meters, which is the most that it can have")
     await call.save(meter)

@@ -29,7 +29,7 @@ from rrgate.model import (
     Token,
     User,
 )
-from rrgate.model.belonging import Belonging
+from rrgate.model.belonging import Belonging, Census
 from rrgate.model.notification import Notice, Notification, Receiver
 from rrgate.proxy_plugins import Configured
 from rrgate.store import AuditEntry, AuditPage
@@ -57,6 +57,7 @@ class Nouns(Protocol):
     rules: Belonging[Rule]
     filters: Belonging[Filter]
     meters: Belonging[Meter]
+    census: Census
 
     def put(self, noun: Noun) -> None: ...
     def drop(self, noun: Noun) -> None: ...

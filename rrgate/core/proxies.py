@@ -12,7 +12,7 @@ from rrgate.api import ConfigError, Problem
 from rrgate.core.answers import Answer, conflict, deleted, shown
 from rrgate.core.binding import bind
 from rrgate.core.changes import changed
-from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, gathered, owned, plugins_say, refuse_if
+from rrgate.core.checking import NOT_ANONYMOUS, check_carried_out, check_room, gathered, owned, plugins_say, refuse_if
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
 from rrgate.core.listing_plugins import Entry, judged, sealed
@@ -126,6 +126,7 @@ async def create_proxy(call: Call) -> Answer:
     proxy = Proxy(id=id, client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values)
     check_plugins(house, proxy)
     check_alias(house, proxy)
+    check_room(call, "proxies")
     await call.save(proxy, *bind(house, proxy))
     return shown("proxies", document_of(house, proxy))
 

@@ -13,7 +13,7 @@ from attrs import frozen
 from rrgate.core.answers import Answer, conflict, deleted, missing, shown
 from rrgate.core.belonging import check_by_plugins, routes_below
 from rrgate.core.changes import changed
-from rrgate.core.checking import owned
+from rrgate.core.checking import check_room, owned
 from rrgate.core.house import CoreHouse
 from rrgate.core.queries import listed_by_size, page_of
 from rrgate.core.routes import Call, Route
@@ -105,6 +105,7 @@ class RulesOf:
             **values,
         )
         check_rule(house, rule)
+        check_room(call, "rules")
         if len(house.directory.rules_of(parent.id)) >= MOST_RULES:
             raise conflict("rules", f"this {self.singular} has {MOST_RULES} rules, which is the most that it can have")
         await call.save(rule)

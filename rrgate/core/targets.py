@@ -13,7 +13,7 @@ from rrgate.core import listing_plugins
 from rrgate.core.answers import Answer, Refused, conflict, deleted, shown
 from rrgate.core.binding import check_move
 from rrgate.core.changes import changed
-from rrgate.core.checking import check_carried_out, gathered, owned, plugins_say, refuse_if
+from rrgate.core.checking import check_carried_out, check_room, gathered, owned, plugins_say, refuse_if
 from rrgate.core.client_certificates import EXTRAS, FIELD, WARNINGS, check_tls, resealed, sealed, warnings_of
 from rrgate.core.configuration import check_region
 from rrgate.core.house import CoreHouse
@@ -71,6 +71,7 @@ async def create_target(call: Call) -> Answer:
     now = house.now()
     target = Target(id=id, client_id=call.client.id, user_id=call.user.id, created_at=now, updated_at=now, **values)
     check_tls(target)
+    check_room(call, "targets")
     await call.save(target)
     return shown("targets", document_of(house, target))
 

@@ -1,6 +1,7 @@
-"""`Belonging`: nouns by their ids, and those that belong to another one in the order of their creation.
+"""`Belonging`: nouns by their ids, and those that belong to another one in the order of their creation; and `Census`,
+how many there are of whom.
 
-Belongs here: keeping both in step, and making a noun of its row when it is first asked for. Does not: any meaning of
+Belongs here: keeping these in step, and making a noun of its row when it is first asked for. Does not: any meaning of
 the nouns, or how a row is read (store/rows.py).
 """
 
@@ -44,6 +45,7 @@ class Belonging(Mapping[str, N]):
         self._held: dict[str, N | Row] = {}
         self._places: dict[str, list[Place]] = {}
         self._read: Callable[[Row], N] | None = None
+        self._tell: Callable[[str, int], None] = lambda owner_id, more: None
 
     def __getitem__(self, id: str) -> N:
         held: Any = self._held[id]
@@ -69,6 +71,7 @@ class Belonging(Mapping[str, N]):
         if known is None or self._where(known) != where:
             self.drop(noun.id)
             insort(self._places.setdefault(where[0], []), where[1])
+            self._tell(where[0], 1)
         self._held[noun.id] = noun
 
     def put_unread(self, unread: Unread[N]) -> None:
@@ -89,11 +92,36 @@ class Belonging(Mapping[str, N]):
             del places[bisect_left(places, place)]
             if not places:
                 del self._places[owner]
+            self._tell(owner, -1)
 
     def drop_all_of(self, owner_id: str) -> None:
         """They go with it."""
-        for _, id in self._places.pop(owner_id, ()):
+        gone = self._places.pop(owner_id, ())
+        for _, id in gone:
             del self._held[id]
+        if gone:
+            self._tell(owner_id, -len(gone))
+
+    def when_changed(self, tell: Callable[[str, int], None]) -> None:
+        """`tell` is called with the id of an owner, and how many more belong to it now, less than 0 for fewer. What is
+        not read yet is not told of."""
+        self._tell = tell
+
+    def owner_of(self, id: str) -> str | None:
+        """To whom it belongs; None if there is no such noun. None is read for that."""
+        held: Any = self._held.get(id)
+        if type(held) is tuple:
+            owner: str | None = held[1]
+            return owner
+        return None if held is None else getattr(held, self._owner)
+
+    def number_of(self, owner_id: str) -> int:
+        """How many belong to it."""
+        return len(self._places.get(owner_id, ()))
+
+    def numbers(self) -> Iterator[tuple[str, int]]:
+        """Each owner that any belong to, and how many."""
+        return ((owner_id, len(places)) for owner_id, places in self._places.items())
 
     def ids_of(self, owner_id: str) -> list[str]:
         """The ids of those that belong to it."""
@@ -113,3 +141,37 @@ class Belonging(Mapping[str, N]):
         if type(held) is tuple:
             return held[1], (held[2], held[0])
         return getattr(held, self._owner), (held.created_at, held.id)
+
+
+class Census:
+    """How many nouns there are within each of those that the `upper` ones belong to: these, and the `lower` ones, which
+    belong to them.
+
+    The lower ones are counted when somebody asks first, which takes 25 ms where 50,000 have any, and kept count of from
+    then on. A lower one goes before that to which it belongs.
+    """
+
+    def __init__(self, upper: Sequence[Belonging[Any]], lower: Sequence[Belonging[Any]]) -> None:
+        self._upper = upper
+        self._lower = lower
+        self._numbers: dict[str, int] | None = None
+
+    def of(self, owner_id: str) -> int:
+        """All within it. Takes no longer the more there are."""
+        if self._numbers is None:
+            self._numbers = {}
+            for belonging in self._lower:
+                belonging.when_changed(self._changed)
+                for upper_id, number in belonging.numbers():
+                    self._changed(upper_id, number)
+        return sum(belonging.number_of(owner_id) for belonging in self._upper) + self._numbers.get(owner_id, 0)
+
+    def _changed(self, upper_id: str, more: int) -> None:
+        assert self._numbers is not None
+        for belonging in self._upper:
+            owner_id = belonging.owner_of(upper_id)
+            if owner_id is not None:
+                self._numbers[owner_id] = self._numbers.get(owner_id, 0) + more
+                if not self._numbers[owner_id]:
+                    del self._numbers[owner_id]
+                return

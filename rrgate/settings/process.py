@@ -74,6 +74,14 @@ class ProcessSettings:
         where="Core API listener",
         help="Requests of one user in a minute of the clock; 429 beyond. 0: any number.",
     )
+    resources_per_client: int = setting(
+        values.whole(1, 100_000_000),
+        500_000,
+        unit="resources",
+        where="Core API listener",
+        help="Credentials, targets, proxies, rules, filters and meters that one client may have, all together; 409 to "
+        "create more. What there is stays, and may be changed.",
+    )
     held_bodies_bytes: int = setting(
         values.whole(0, 1 << 40),
         512 * 1024 * 1024,
