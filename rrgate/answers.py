@@ -11,6 +11,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import orjson
 
@@ -37,8 +38,11 @@ CHALLENGES: Final = (
 fields, since many clients read only one challenge of each (RFC 9110 11.6.1)."""
 
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus} | {413: "Payload Too Large"}
-_LOCATIONS: Final = frozenset({b"location", b"content-location", b"refresh"})
-_IN_ANGLES: Final = re.compile(rb"<[^>]*")
+_LOCATIONS: Final = frozenset({b"location", b"content-location"})
+_IN_LINK: Final = re.compile(rb"<[^>]*|(?<=\")[^\"<>]*|(?<==)[^\"<>,;\s]+")
+"""Where a URL may stand in `Link`: in angles, or in a parameter such as `anchor`, quoted or not."""
+_IN_REFRESH: Final = re.compile(rb"[^\"']+")
+_PLACES: Final = {b"link": _IN_LINK, b"refresh": _IN_REFRESH}
 _SOON: Final = ((b"Retry-After", b"1"),)
 _JSON: Final = (b"Content-Type", b"application/json")
 
@@ -150,17 +154,31 @@ def cut_from_urls(
         known = name.lower()
         if known in _LOCATIONS:
             value = _cut_parameters(value, injected)
-        elif known == b"link":
-            value = _IN_ANGLES.sub(lambda url: _cut_parameters(url[0], injected), value)
+        elif (places := _PLACES.get(known)) is not None:
+            value = places.sub(lambda url: _cut_parameters(url[0], injected), value)
         cut.append((name, value))
     return cut
 
 
-def _cut_parameters(value: bytes, injected: dict[bytes, tuple[bytes, str]]) -> bytes:
+def _cut_parameters(value: bytes, injected: dict[bytes, tuple[bytes, str]], inside: bool = False) -> bytes:
+    """`inside`: this URL was the value of another one's parameter, as of `next` where a target asks for a log-in."""
     head, mark, rest = value.partition(b"?")
     if not mark:
         return value
     query, hash_mark, fragment = rest.partition(b"#")
-    kept = [part for part in query.split(b"&") if fold_parameter(part.partition(b"=")[0]) not in injected]
+    parts = query.split(b"&")
+    kept = []
+    for part in parts:
+        name, equals, said = part.partition(b"=")
+        if fold_parameter(name) in injected:
+            continue
+        if not inside and (b"?" in said or b"%3F" in said.upper()):
+            url = unquote_to_bytes(said)
+            shown = _cut_parameters(url, injected, inside=True)
+            if shown != url:
+                part = name + equals + quote_from_bytes(shown, safe="").encode()
+        kept.append(part)
+    if kept == parts:
+        return value
     query = b"&".join(kept)
     return head + (b"?" + query if query else b"") + hash_mark + fragment

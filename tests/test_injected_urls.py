@@ -25,6 +25,17 @@ OURS = {b"api-key": (b"SECRET", "api-key"), b"version": (b"1", "query-injection"
             b'</a>; rel="self", <https://a.test/a?page=2>; rel="next"; title="why?"',
         ),
         (b"LINK", b"</a?api_key=SECRET", b"</a"),
+        (
+            b"Link",
+            b'</b>; rel="next"; anchor="/a?page=2&api_key=SECRET#x"; title="so, why?"',
+            b'</b>; rel="next"; anchor="/a?page=2#x"; title="so, why?"',
+        ),
+        (b"Link", b"</b>; anchor=/a?api_key=SECRET; rel=next", b"</b>; anchor=/a; rel=next"),
+        (b"Refresh", b'5; url="/there?page=2&api_key=SECRET"', b'5; url="/there?page=2"'),
+        (b"Refresh", b"5; url='/there?api_key=SECRET'", b"5; url='/there'"),
+        (b"Location", b"/login?to=%2Fthere%3Fpage%3D2%26api_key%3DSECRET&a=1", b"/login?to=%2Fthere%3Fpage%3D2&a=1"),
+        (b"Location", b"/login?next=/there?api_key=SECRET&a=1", b"/login?next=%2Fthere&a=1"),
+        (b"Location", b"/login?next=/there?page=2&a=%3f", b"/login?next=/there?page=2&a=%3f"),
         (b"X-Next", b"/there?api_key=kept", b"/there?api_key=kept"),
     ],
 )
