@@ -22,6 +22,7 @@ from rrgate.model import Proxy, Target
 from rrgate.model.hosts import address_of, allows
 from rrgate.model.proxy_plugin import ProxyPlugin
 from rrgate.proxy_plugins import Configured
+from rrgate.store.errors import BrokenSecret
 from rrgate.store.sealed_parts import pack, unpack
 from rrgate.store.secrets import plugin_row
 
@@ -68,16 +69,20 @@ def judged(house: CoreHouse, wanted: Sequence[ProxyPlugin], present: Sequence[Pr
 
 
 def sealed(
-    house: CoreHouse, client_id: str, proxy_id: str, target_id: str, entries: Iterable[Entry], before: Proxy | None
+    house: CoreHouse, client_id: str, proxy_id: str, target_id: str, entries: Sequence[Entry], before: Proxy | None
 ) -> dict[str, Any]:
     """The attributes of a proxy to that target that hold `entries`; `before` is the proxy as it was.
 
-    Raises Refused with 409 if secrets are to be given again.
+    Where neither the list nor the target is another one, nothing, whatever state it is in. Raises Refused with 409 if
+    secrets are to be given again.
     """
+    stay = tuple(entry.before for entry in entries if entry.configured is None)
+    if before is not None and (target_id, stay, len(entries)) == (before.target_id, before.plugins, len(stay)):
+        return {}
     target = house.directory.targets.get(target_id)
     address = None if target is None else address_of(target.base_url)
     host = None if before is None else before.plugins_host
-    present = {} if before is None else unpack(before.sealed_plugins)
+    present = {} if before is None else _parts(before)
     stays = address is None or (host is not None and allows((host,), address))
     plugins, parts, given = [], {}, False
     for place, entry in enumerate(entries):
@@ -90,8 +95,12 @@ def sealed(
                         f"{FIELD}.{place}.configuration",
                         "whoever changes where secrets go must know them: send them in the same request",
                     )
-                if name in present:
-                    parts[name] = present[name]
+                if name not in present:
+                    raise conflict(
+                        f"{FIELD}.{place}.configuration",
+                        "its secrets are lost: send them in the same request",
+                    )
+                parts[name] = present[name]
             plugins.append(entry.before)
         elif configured.has_secrets:
             given = True
@@ -107,6 +116,14 @@ def sealed(
     if given and not stays:
         host = None if address is None else address.entry
     return {"plugins": tuple(plugins), "sealed_plugins": pack(parts), "plugins_host": host if parts else None}
+
+
+def _parts(proxy: Proxy) -> Mapping[str, bytes]:
+    """What is sealed of its plugins; nothing where it was damaged: to be given again, as what is not there."""
+    try:
+        return unpack(proxy.sealed_plugins)
+    except BrokenSecret:
+        return {}
 
 
 def _sealed(

@@ -246,6 +246,37 @@ async def test_a_target_does_not_take_them_elsewhere(core: Core) -> None:
     assert (await core.ask("PUT", path, {"targetBaseURL": "https://other.test"})).status == 200
 
 
+# What was changed on the disk.
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"sealed_plugins": b"damaged"},
+        {"sealed_plugins": None},
+        {"sealed_plugins": None, "plugins_host": None},
+        {"plugins_host": None},
+        {"plugins_host": "other.test"},
+    ],
+    ids=str,
+)
+@pytest_twisted.ensureDeferred
+async def test_secrets_that_are_damaged_are_given_anew_and_stand_in_no_other_way(core: Core, damage: Any) -> None:
+    made = await proxy_with(core, MARK, STAMP)
+    core.directory.put(evolve(kept(core, made), **damage))
+    told = await put(core, made, proxyActive=False, **{FIELD: made[FIELD]})
+    assert told.status == 200, told.raw
+    assert {name: getattr(kept(core, made), name) for name in damage} == damage
+    told = await put(core, made, **{FIELD: [made[FIELD][1]]})
+    assert (told.status, set(told.problems)) == (409, {f"{FIELD}.0.configuration"})
+    assert (await put(core, made, **{FIELD: [STAMP, MARK]})).status == 200
+    assert opened(core, made)["stamp"]["secret"] == SECRET
+    assert kept(core, made).plugins_host == "api.stripe.com"
+    core.directory.put(evolve(kept(core, made), **damage))
+    assert (await put(core, made, **{FIELD: []})).status == 200
+    assert kept(core, made).sealed_plugins is None
+
+
 # Revisions.
 
 
