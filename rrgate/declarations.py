@@ -83,6 +83,8 @@ def _not_for_a_list(plugin: type[Plugin]) -> str:
     carried_out = [name for name in ("serves", "judges", "filters", "measures") if getattr(plugin, name)]
     if carried_out:
         return f"it is `listed`, and not every proxy lists it: `{carried_out[0]}` is for those that all have"
+    if not any(callable(getattr(plugin, phase, None)) for phase in PHASES):
+        return "it is `listed` and has no method: nothing would ever be called"
     if not _is_plain(plugin):
         return "it is `listed`, so that its `for_proxy` is never asked: leave that out"
     return ""

@@ -267,9 +267,16 @@ class ListedForAll(Plugin):
     serves = frozenset({"proxyStreaming"})
 
 
+class ListedAndIdle(Plugin):
+    name = "no"
+    listed = True
+
+
 class ListedAndAsked(Plugin):
     name = "no"
     listed = True
+
+    def prepare(self, ex: object) -> None: ...
 
     @classmethod
     def for_proxy(cls, parts: object) -> None: ...
@@ -307,6 +314,7 @@ class NoPrepare(Plugin):
         (OddListed, "its `listed` must be a bool"),
         (ListedAuthType, "it declares `sides` and is `listed`"),
         (ListedForAll, "`serves` is for those that all have"),
+        (ListedAndIdle, "it is `listed` and has no method"),
         (ListedAndAsked, "its `for_proxy` is never asked"),
         (OddNeed, "its `body_need` must be"),
         (AsyncNeed, "its `body_needed` must not be async"),

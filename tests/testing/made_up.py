@@ -76,7 +76,48 @@ class Word(Plugin):
         ex.to_target.set_header(self._name, self._word)
 
 
+@frozen
+class StampConfig:
+    stamp: str = secret("What is written.", default="")
+    header: str = documented("Where it is written.", default="X-Stamp")
+    more: tuple[HeaderConfig, ...] = documented("More of them.", default=())
+
+    def __attrs_post_init__(self) -> None:
+        if not self.header.startswith("X-"):
+            raise ConfigError(Problem("header", "must begin with X-"))
+
+
+@frozen
+class HeaderConfig:
+    name: str
+    value: str = secret("What is written there.")
+
+
+class Stamp(Plugin):
+    """Proxies list it: it writes headers, and nobody deletes. It keeps every promise."""
+
+    name = "stamp"
+    listed = True
+    Config = StampConfig
+
+    def authorize(self, ex: Exchange) -> Denied | None:
+        return Denied("nobody deletes", 403) if ex.method == b"DELETE" else None
+
+    async def prepare(self, ex: Exchange) -> None:
+        await self.context.http.request("GET", "https://stamp.test/")
+        for each in (HeaderConfig(self.config.header, self.config.stamp), *self.config.more):
+            ex.to_target.set_header(each.name.encode(), each.value.encode())
+
+
 def samples(plugin: type[Plugin]) -> dict[str, Any]:
+    if plugin.listed:
+        return {
+            "config": {"more": [{"name": "X-More", "value": SECRET}]},
+            "bad": {"a request to delete": Ask("DELETE")},
+            "bad_configs": [("header", {"header": "Host"}), ("more.0.value", {"more": [{"name": "X-More"}]})],
+            "outside": OutsideAnswer(200, (), b""),
+            "accepted": lambda received: received["X-More"] == SECRET,
+        }
     if plugin.sides:
         return {
             "config": {"word": SECRET},

@@ -34,11 +34,11 @@ from rrgate.api import (
 from rrgate.testing import Ask, BrokenPromises, check_plugin
 from rrgate.testing.contract import PROMISES
 from rrgate.testing.contract.callers import GARBAGE
-from tests.testing import bad_callers, bad_conduct, bad_configurations, bad_targets
+from tests.testing import bad_callers, bad_conduct, bad_configurations, bad_listed, bad_targets
 from tests.testing.bad_targets import Counts, CountsInTheQuery
-from tests.testing.made_up import BAD, SECRET, Bad, Headers, Word, samples
+from tests.testing.made_up import BAD, SECRET, Bad, Headers, Stamp, Word, samples
 
-BAD_ONES = (bad_configurations, bad_callers, bad_targets, bad_conduct)
+BAD_ONES = (bad_configurations, bad_callers, bad_targets, bad_conduct, bad_listed)
 
 
 class WordInQuery(Word):
@@ -110,6 +110,7 @@ class WordThatKnowsItself(Word):
         WordThatIsAwaited,
         WordThatKnowsItself,
         Headers,
+        Stamp,
     ],
 )
 def test_a_good_plugin_passes(plugin: type[Plugin]) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 import attrs
 
 from rrgate.api import ConfigError, Parts
-from rrgate.complaints import published_name
-from rrgate.configuring import configure
+from rrgate.configuring import configure, without_secrets
 from rrgate.model.documents import read_new
 from rrgate.model.proxy import Proxy
 from rrgate.model.published import published_fields
 from rrgate.testing.canary import Canary
-from rrgate.testing.contract.samples import Samples, secret_fields
+from rrgate.testing.contract.samples import Samples
 from rrgate.testing.contract.trial import Trial
 from rrgate.testing.gateway import MemoryGateway
 from rrgate.testing.installed import registry_with
@@ -52,9 +51,8 @@ def _config_is_read(samples: Samples) -> Iterator[str]:
         yield f"the sample `config` is refused: {error}"
         return
     # A plugin may have secrets that not every configuration of it has.
-    needed = [each for each in secret_fields(plugin) if each.default is attrs.NOTHING]
-    needed += [each for each in secret_fields(plugin) if published_name(each) in samples.config]
-    if needed and not any(True for _ in samples.configured_secrets()):
+    given = without_secrets(plugin.Config, samples.config) != samples.config
+    if given and not any(True for _ in samples.configured_secrets()):
         yield "the sample `config` has no secret of 16 characters or more: a shorter one cannot be looked for"
     for attribute in attrs.fields(plugin.Config):
         try:

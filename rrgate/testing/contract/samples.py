@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import attrs
 from attrs import evolve, field, frozen
 
 from rrgate.api import Consumes, OutsideAnswer, Plugin, Side, fold, fold_parameter
-from rrgate.complaints import published_name
+from rrgate.configuring import without_secrets
 from rrgate.testing.canary import LEAST, Canary
 from rrgate.testing.messages import Received, pairs
 from rrgate.testing.outside import OutsideCall
@@ -152,9 +151,19 @@ class Samples:
 
     def configured_secrets(self) -> Iterator[tuple[str, str]]:
         """(field, value) of each secret of the sample configuration that is long enough to be looked for."""
-        for attribute in secret_fields(self.plugin):
-            name = published_name(attribute)
-            yield from ((where, text) for where, text in _texts(name, self.config.get(name)) if len(text) >= LEAST)
+        left_out = _left_out("", self.config, without_secrets(self.plugin.Config, self.config))
+        return ((where, text) for where, text in left_out if len(text) >= LEAST)
+
+
+def _left_out(name: str, value: object, shown: object) -> Iterator[tuple[str, str]]:
+    """Every string in `value` that is not in `shown`, which has fewer fields, with where it stands."""
+    if isinstance(value, Mapping) and isinstance(shown, Mapping):
+        for key, each in value.items():
+            where = f"{name}.{key}" if name else key
+            yield from _left_out(where, each, shown[key]) if key in shown else _texts(where, each)
+    elif isinstance(value, list | tuple) and isinstance(shown, list):
+        for place, (each, left) in enumerate(zip(value, shown, strict=True)):
+            yield from _left_out(f"{name}[{place}]", each, left)
 
 
 def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
@@ -167,11 +176,6 @@ def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for place, each in enumerate(value):
             yield from _texts(f"{name}[{place}]", each)
-
-
-def secret_fields(plugin: type[Plugin]) -> list[attrs.Attribute[Any]]:
-    """The fields of its Config that are made with `secret`."""
-    return [each for each in attrs.fields(plugin.Config) if each.metadata.get("secret")]
 
 
 def made(ask: Asks, at: Occasion) -> Ask:

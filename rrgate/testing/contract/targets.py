@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from rrgate.api import Exchange, Kind, NoConfig, Parts, Plugin, Side, TargetRequest, fold, fold_parameter
+from rrgate.configuring import holds_secrets
 from rrgate.outgoing import begin_target_request
-from rrgate.testing.contract.samples import Samples, made, secret_fields
+from rrgate.testing.contract.samples import Samples, made
 from rrgate.testing.contract.trial import Outcome, Trial
 from rrgate.testing.messages import Received
 
@@ -30,7 +31,7 @@ def wins(samples: Samples) -> Iterator[str]:
     assert outcome.ex is not None
     yield from _wrote_well(samples, outcome)
     headers, parameters = _written(outcome.ex.to_target, samples.plugin.name)
-    if not headers and not parameters and not outcome.ex.to_target.body_writer and secret_fields(samples.plugin):
+    if not headers and not parameters and not outcome.ex.to_target.body_writer and holds_secrets(samples.plugin.Config):
         yield "it has a secret and shows the target nothing: write it with ex.to_target.set_header or set_query"
     for header in headers:
         spelled = header.decode("latin-1")
