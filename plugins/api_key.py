@@ -98,6 +98,11 @@ class ApiKey(Plugin):
         names = {self._name, b"Authorization"}
         self.consumes = Consumes(headers=names, parameters=names)
 
+    @classmethod
+    def check_side(cls, config: ApiKeyConfig, side: Side) -> None:
+        if side is Side.PROXY and config.add_to_body:
+            raise ConfigError(Problem("addToBody", "is for targets: callers show a key in a header or in the query"))
+
     def authenticate(self, ex: Exchange) -> Identity | Denied | None:
         shown = ex.presented(self._name, self._parameter, self._also)
         if self._folded not in ex.read_from:

@@ -305,6 +305,13 @@ def test_where_a_key_cannot_go(secret: object, fields: list[str]) -> None:
     assert refused("apiKey", secret) == fields
 
 
+def test_callers_show_no_key_in_a_body() -> None:
+    plugin = made("apiKey", {"key": "k", "value": "v", "addToBody": True}, Side.TARGET)
+    plugin.check_side(plugin.config, Side.TARGET)
+    with pytest.raises(ConfigError, match=r"^addToBody: is for targets"):
+        plugin.check_side(plugin.config, Side.PROXY)
+
+
 def test_bodies_stream_where_nothing_is_merged_into_them() -> None:
     for auth_type, secret in [("custom", {"headers": {"X-A": "v"}}), ("apiKey", {"key": "k", "value": "v"})]:
         assert not hasattr(made(auth_type, secret, Side.TARGET), "body_needed")
