@@ -7,6 +7,7 @@ queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -92,6 +93,7 @@ _COLUMNS = ", ".join(LogRow._fields)
 _LISTED: Final = ", ".join(("id", *LogRow._fields[1:]))
 
 
+@cache
 def _append(rows: int) -> str:
     """SQL that writes so many rows into the segment that comes first. A request that is told of again (asynchronous,
     when it ends) keeps its row; of its beginning another process may have told more before."""
@@ -105,10 +107,9 @@ def _append(rows: int) -> str:
 
 
 # Many rows in one statement: `executemany` gives the GIL away and takes it back for each row, which makes the reactor's
-# thread and this one hand it to and fro. More at once than 100 is not faster, and takes longer to prepare.
-_AT_ONCE: Final = 100
-_APPEND_MANY: Final = _append(_AT_ONCE)
-_APPEND_ONE: Final = _append(1)
+# thread and this one hand it to and fro; and each statement copies every page that it changes, which rows of many
+# proxies share only with others of a whole batch.
+_AT_ONCE: Final = (500, 100)
 
 
 class RequestLog:
@@ -171,11 +172,12 @@ class RequestLog:
         with transaction(self._writer) as connection:
             if rows:
                 for segment, those in by_segment(connection, rows).items():
-                    whole = len(those) - len(those) % _AT_ONCE
-                    for start in range(0, whole, _AT_ONCE):
-                        values = chain.from_iterable(those[start : start + _AT_ONCE])
-                        connection.execute(_APPEND_MANY, (segment, *values))
-                    connection.executemany(_APPEND_ONE, [(segment, *row) for row in those[whole:]])
+                    for at_once in _AT_ONCE:
+                        while len(those) >= at_once:
+                            values = chain.from_iterable(those[:at_once])
+                            connection.execute(_append(at_once), (segment, *values))
+                            those = those[at_once:]
+                    connection.executemany(_append(1), [(segment, *row) for row in those])
                 begin_next(connection, len(rows))
             fresh = add_fresh(connection, tallied)
             if bodies:

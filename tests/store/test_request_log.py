@@ -234,7 +234,7 @@ async def test_the_beginning_of_a_request_does_not_hide_its_end(
     assert (facts[ATTEMPT], facts[PROCESSED]) == kept
 
 
-@pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 250, 701])
 @pytest_twisted.ensureDeferred
 async def test_batches_of_any_size_are_written_whole_in_order_or_not_at_all(log: RequestLog, count: int) -> None:
     log.append([])
