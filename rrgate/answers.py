@@ -43,6 +43,7 @@ _IN_LINK: Final = re.compile(rb"<[^>]*|(?<=\")[^\"<>]*|(?<==)[^\"<>,;\s]+")
 """Where a URL may stand in `Link`: in angles, or in a parameter such as `anchor`, quoted or not."""
 _IN_REFRESH: Final = re.compile(rb"[^\"']+")
 _PLACES: Final = {b"link": _IN_LINK, b"refresh": _IN_REFRESH}
+_ALLOWED: Final = ((b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 _SOON: Final = ((b"Retry-After", b"1"),)
 _JSON: Final = (b"Content-Type", b"application/json")
 
@@ -50,6 +51,11 @@ _JSON: Final = (b"Content-Type", b"application/json")
 def reason_phrase(status: int) -> str:
     """The reason phrase of a status (RFC 9110 15)."""
     return _REASONS.get(status, "Error")
+
+
+def refusal(status: int, message: str, *, close: bool = False) -> Reply:
+    """A request that never became one. 405 says what is served instead, as it must (RFC 9110 15.5.6)."""
+    return Reply(status, message, BAD_REQUEST, headers=_ALLOWED if status == 405 else (), close=close)
 
 
 def denied_401(message: str = INVALID_CREDENTIAL) -> Reply:

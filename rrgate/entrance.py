@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rrgate.answers import BAD_REQUEST, AnswerHeaders, reason_phrase, unavailable
+from rrgate.answers import AnswerHeaders, reason_phrase, refusal, unavailable
 from rrgate.body import Body
 from rrgate.exchange import Door, Exchange
 from rrgate.ids import id_source
@@ -157,7 +157,7 @@ class Entrance:
 
     def refuse(self, visit: Visit, refused: HeadRefused) -> None:
         """Answer what never became a request."""
-        self.answer(visit, Reply(refused.status, str(refused), BAD_REQUEST, close=True))
+        self.answer(visit, refusal(refused.status, str(refused), close=True))
         visit.served(None)
 
     def answer(self, visit: Visit, reply: Reply) -> None:

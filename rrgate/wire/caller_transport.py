@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol
 
-from rrgate.answers import BAD_REQUEST, reason_phrase
-from rrgate.messages import Reply
+from rrgate.answers import reason_phrase, refusal
 from rrgate.wire.callers import peer_host
 from rrgate.wire.deadline import Deadline
 from rrgate.wire.response import AnswerWriter
@@ -90,7 +89,7 @@ class CallerTransport(Protocol):
 
     def _refuse(self, status: int, message: str, to_head_request: bool) -> None:
         """Answer a request that never became one, and close."""
-        reply = Reply(status, message, BAD_REQUEST)
+        reply = refusal(status, message)
         fields, body = self.listener.headers.of_reply(self.listener.new_id(), reply, ())
         answer = AnswerWriter(b"HEAD" if to_head_request else b"GET", http10=False)
         reason = reason_phrase(status).encode()

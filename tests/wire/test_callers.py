@@ -117,3 +117,12 @@ def test_the_exchange_knows_its_caller(peer: str, extra: bytes, caller: str) -> 
     client = MemoryCaller(peer=peer, trusted_proxies=("10.0.0.0/8",))
     client.send(REQUEST % extra)
     assert [exchange.caller_address for exchange in client.echo.begun] == [caller]
+
+
+@pytest.mark.parametrize("method", [b"TRACE", b"CONNECT"])
+def test_who_asks_for_what_is_not_served_is_told_what_is(method: bytes) -> None:
+    """RFC 9110 15.5.6."""
+    client = MemoryCaller()
+    client.send(method + b" /api/p HTTP/1.1\r\nHost: gateway.test\r\n\r\n")
+    (answer,) = client.answers()
+    assert (answer.status, answer["Allow"]) == (405, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
