@@ -112,6 +112,14 @@ async def test_the_same_secret_given_again_changes_nothing(core: Core) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_fingerprint_is_the_present_one_or_none(core: Core) -> None:
+    made = await proxy_with(core, STAMP)
+    told = await put(core, made, **{FIELD: [{**made[FIELD][0], "fingerprint": "00000000"}]})
+    assert (told.status, set(told.problems)) == (400, {f"{FIELD}.0.fingerprint"})
+    assert (await put(core, made, **{FIELD: [{**made[FIELD][0], "fingerprint": None}]})).status == 200
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_fingerprint_tells_that_a_secret_was_replaced(core: Core) -> None:
     made = await proxy_with(core, STAMP)
     old = made[FIELD][0]["fingerprint"]
@@ -230,6 +238,20 @@ async def test_the_same_host_by_another_target_does_not(core: Core) -> None:
     told = await put(core, made, proxyTargetId=await target_at(core, "https://api.stripe.com/v2"))
     assert told.status == 200, told.raw
     assert opened(core, made)["stamp"]["secret"] == SECRET
+
+
+@pytest_twisted.ensureDeferred
+async def test_they_stay_bound_to_the_host_of_a_target_that_is_gone(core: Core) -> None:
+    made = await proxy_with(core, STAMP)
+    told = await core.ask("DELETE", f"/clients/acme/targets/{made['proxyTargetId']}?force=true")
+    assert told.status == 200, told.raw
+    other = {"name": "stamp", "configuration": {"header": "X-Other", "secret": "new"}}
+    assert (await put(core, made, **{FIELD: [other]})).status == 200
+    assert kept(core, made).plugins_host == "api.stripe.com"
+    there = await target_at(core, "https://other.test")
+    assert (await put(core, made, proxyTargetId=there)).status == 409
+    there = await target_at(core, "https://api.stripe.com")
+    assert (await put(core, made, proxyTargetId=there)).status == 200
 
 
 @pytest_twisted.ensureDeferred

@@ -197,6 +197,14 @@ async def test_a_change_is_in_force_at_once_and_over_a_restart(tmp_path: Path, t
 
 
 @ensureDeferred
+async def test_the_same_ones_given_again_are_no_change(gateway: RunningGateway, target: Target) -> None:
+    proxy = await gateway.proxy(target.url, proxyPlugins=[stamp()])
+    await gateway.change("proxies", proxy.id, proxyPlugins=[stamp()])
+    told = await gateway.ask("GET", f"/clients/{proxy.client}/proxies/{proxy.id}/revisions")
+    assert len(told.json["revisions"]) == 1
+
+
+@ensureDeferred
 async def test_an_explanation_masks_what_they_write(gateway: RunningGateway, target: Target) -> None:
     proxy = await gateway.proxy(target.url, proxyName="copied", proxyPlugins=[order("1"), stamp(), order("2", "again")])
     shown = await gateway.ask("GET", f"/clients/{proxy.client}/proxies/{proxy.id}")
