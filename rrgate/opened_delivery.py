@@ -77,6 +77,8 @@ def open_delivery(
     """
     path = settings.data / QUEUE_DATABASE
     database = open_migrated(path, migrations, synchronous="FULL")
+    # As of the request log: what a statement might undo is copied into memory, not into a file.
+    database.conn.execute("PRAGMA temp_store = MEMORY")
     space = Space(settings.data / BALLAST, settings.async_free_disk)
     commits = Commits(database, reactor, space.failed)
     closed_by(lambda: commits.close(database.close))
