@@ -191,9 +191,7 @@ def answer_json(gateway: MemoryGateway, body: bytes, *fields: tuple[str, str], c
         (b"", 0),
     ],
 )
-def test_a_value_of_the_body_is_summed_up(
-    gateway: MemoryGateway, body: bytes, value: float, chunked: bool
-) -> None:
+def test_a_value_of_the_body_is_summed_up(gateway: MemoryGateway, body: bytes, value: float, chunked: bool) -> None:
     proxy = gateway.proxy()
     meter = gateway.meter(proxy, measuring({"location": "body", "path": "$.usage.total"}))
     answer_json(gateway, body, chunked=chunked)
@@ -245,9 +243,7 @@ def test_only_answers_to_matching_requests_are_measured(gateway: MemoryGateway) 
 
 
 @pytest.mark.parametrize("location", [{"location": "body", "path": "$.used"}, {"location": "header", "name": "X-Used"}])
-def test_beside_a_meter_of_all_answers_one_of_few_counts_few(
-    gateway: MemoryGateway, location: dict[str, Any]
-) -> None:
+def test_beside_a_meter_of_all_answers_one_of_few_counts_few(gateway: MemoryGateway, location: dict[str, Any]) -> None:
     proxy = gateway.proxy()
     all_of_them = gateway.meter(proxy, measuring(location))
     few = gateway.meter(proxy, measuring(location, **when(path={"path": {"pattern": "^/paid"}})))
@@ -269,6 +265,21 @@ def test_targets_are_asked_for_what_can_be_read(gateway: MemoryGateway) -> None:
     gateway.meter(proxy, measuring({"location": "body", "path": "$.used"}))
     ask(gateway, proxy, headers=accepting)
     assert gateway.target.last["Accept-Encoding"] == "identity"
+
+
+def test_nobody_gets_an_answer_in_parts_that_cannot_be_read(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy()
+    parts = {"Range": "bytes=0-3", "If-Range": '"1"', "A-IM": "gzip"}
+    gateway.meter(proxy, measuring({"location": "header", "name": "X-Cost"}))
+    ask(gateway, proxy, headers=parts)
+    assert [gateway.target.last.every(name) for name in parts] == [[value] for value in parts.values()]
+    gateway.meter(
+        proxy, measuring({"location": "body", "path": "$.used"}, **when(path={"path": {"pattern": "^/paid"}}))
+    )
+    ask(gateway, proxy, headers=parts)
+    assert [gateway.target.last.every(name) for name in parts] == [[value] for value in parts.values()]
+    ask(gateway, proxy, "/paid", headers=parts)
+    assert [gateway.target.last.every(name) for name in parts] == [[], [], []]
 
 
 @pytest.mark.parametrize(
