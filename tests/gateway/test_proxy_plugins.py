@@ -35,6 +35,7 @@ class Stamp(Plugin):
     """Writes a secret, in a header and in the query."""
 
     name = "stamp"
+    aliases = ("seal",)
     listed = True
     pure = True
     Config = StampConfig
@@ -182,7 +183,7 @@ async def test_a_change_is_in_force_at_once_and_over_a_restart(tmp_path: Path, t
         "tenant_plugins[1]: 'bearer' is no installed plugin that proxies list",
         "tenant_plugins[2]: 'stmap' is no installed plugin that proxies list",
     ]
-    assert "there are again, late, order, read-only, stamp" in str(caught.value)
+    assert "there are again, late, order, read-only, seal, stamp" in str(caught.value)
     # Of which this operator has switched one off: a proxy does not work without what it lists.
     again = RunningGateway(
         RunningGateway.open(tmp_path / "state", plugins=[Brought()], tenant_plugins="stamp"), first.first
@@ -204,9 +205,11 @@ async def test_the_same_ones_given_again_are_no_change(gateway: RunningGateway, 
     assert len(told.json["revisions"]) == 1
 
 
+@pytest.mark.parametrize("name", ["stamp", "seal"])
 @ensureDeferred
-async def test_an_explanation_masks_what_they_write(gateway: RunningGateway, target: Target) -> None:
-    proxy = await gateway.proxy(target.url, proxyName="copied", proxyPlugins=[order("1"), stamp(), order("2", "again")])
+async def test_an_explanation_masks_what_they_write(gateway: RunningGateway, target: Target, name: str) -> None:
+    plugins = [order("1"), {**stamp(), "name": name}, order("2", "again")]
+    proxy = await gateway.proxy(target.url, proxyName="copied", proxyPlugins=plugins)
     shown = await gateway.ask("GET", f"/clients/{proxy.client}/proxies/{proxy.id}")
     mask = f"[MASKED:{shown.json['proxies'][0]['proxyPlugins'][1]['fingerprint']}]"
     told = await explained(gateway, proxy, headers={"X-Mine": "mine"})

@@ -144,3 +144,18 @@ def test_the_operator_is_told_which_one_does_not_work(changed: Any, says: str) -
     (event,) = gateway.events
     assert says.format(id=proxy.id) in event.message
     assert not gateway.target.bytes
+
+
+def test_requests_with_different_secrets_share_no_connection() -> None:
+    gateway = MemoryGateway([Stamp])
+    keys = {}
+    for name, configuration in (("one", SECRET), ("other", {"stamp": "another-s3cr3t"}), ("none", {}), ("nothing", {})):
+        first = gateway.proxy(proxyPlugins=[{"name": "stamp", "configuration": configuration}])
+        # To the same target, with the same credential.
+        proxy = evolve(first, target_id=next(iter(gateway.directory.targets)), target_credential_id="")
+        gateway.directory.put(proxy)
+        found = gateway.directory.find(f"/{proxy.id}".encode())
+        assert found is not None
+        keys[name] = found[0].pool_key
+    assert keys["none"] == keys["nothing"]
+    assert len(set(keys.values())) == 3
