@@ -17,7 +17,7 @@ import orjson
 
 from rrgate.body import BodyBroken, BodyTooLarge, NoRoom
 from rrgate.exchange import Exchange
-from rrgate.messages import Reply, TargetResponse
+from rrgate.messages import Reply, TargetResponse, first
 from rrgate.names import crossing, fold_parameter
 from rrgate.upstream import TargetTimeout
 
@@ -108,6 +108,8 @@ class AnswerHeaders:
         request = ex.target_request
         if request is not None and request.injected_query:
             fields = cut_from_urls(fields, request.injected_query)
+        if first(response.fields, b"date") is None:
+            fields.append((b"Date", _date(int(self._wall()))))  # who forwards has to (RFC 9110 6.6.1)
         fields += ex.extra_answer_fields
         fields += self._granted
         fields.append((self._id, ex.id.encode()))

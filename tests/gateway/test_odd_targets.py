@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from threading import Event
 from typing import Any
 
@@ -207,3 +208,13 @@ async def test_a_target_that_stops_inside_its_body_is_broken_off_after_its_idle_
         assert isinstance(outcome, Exception)
         await in_thread(over.wait, 5)
     assert closed == [True]
+
+
+@pytest.mark.parametrize("date", ["", "Sun, 06 Nov 1994 08:49:37 GMT", "no date at all"])
+@pytest_twisted.ensureDeferred
+async def test_an_answer_has_one_date(gateway: RunningGateway, date: str) -> None:
+    """The target's as it came; ours where there is none (RFC 9110 6.6.1)."""
+    field = f"Date: {date}\r\n" if date else ""
+    with Target(says(f"{OK}{field}Content-Length: 0\r\n\r\n")) as target:
+        answer = await gateway.call(await gateway.proxy(target.url))
+    assert answer["Date"] == date if date else parsedate_to_datetime(answer["Date"])
