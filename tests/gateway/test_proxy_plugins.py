@@ -22,7 +22,7 @@ from tests.targets import Target, echo
 
 SECRET = "s3cr3t-of-the-stamp-90d4"
 OTHER = "s3cr3t-that-replaces-it-e1"
-ON = "stamp,order,again,read-only,late"
+ON = "stamp,order,again,read-only,late,in-path"
 
 
 @frozen
@@ -91,6 +91,18 @@ class Late(Plugin):
         return chunk + self.config.stamp.encode() if last else chunk
 
 
+class InPath(Plugin):
+    """Writes a secret into the path."""
+
+    name = "in-path"
+    listed = True
+    pure = True
+    Config = StampConfig
+
+    def prepare(self, ex: Exchange) -> None:
+        ex.to_target.path += b"/" + self.config.stamp.encode()
+
+
 class OfEvery(Plugin):
     """Asked of every proxy, and copies what a proxy's own wrote."""
 
@@ -109,7 +121,7 @@ class OfEvery(Plugin):
 class Brought:
     @hookimpl
     def rrgate_plugins(self) -> list[type[Plugin]]:
-        return [Stamp, Order, Again, ReadOnly, Late, OfEvery]
+        return [Stamp, Order, Again, ReadOnly, Late, InPath, OfEvery]
 
 
 def start(data: Path) -> RunningGateway:
@@ -183,7 +195,7 @@ async def test_a_change_is_in_force_at_once_and_over_a_restart(tmp_path: Path, t
         "tenant_plugins[1]: 'bearer' is no installed plugin that proxies list",
         "tenant_plugins[2]: 'stmap' is no installed plugin that proxies list",
     ]
-    assert "there are again, late, order, read-only, seal, stamp" in str(caught.value)
+    assert "there are again, in-path, late, order, read-only, seal, stamp" in str(caught.value)
     # Of which this operator has switched one off: a proxy does not work without what it lists.
     again = RunningGateway(
         RunningGateway.open(tmp_path / "state", plugins=[Brought()], tenant_plugins="stamp"), first.first
@@ -221,6 +233,15 @@ async def test_an_explanation_masks_what_they_write(gateway: RunningGateway, tar
     assert headers["Authorization"][0] not in (mask, f"Bearer {TOKEN}")
     assert [each["value"] for each in told["request"]["queryParams"]] == [mask]
     assert {step["plugin"] for step in told["steps"]} >= {"stamp", "order", "again"}
+
+
+@ensureDeferred
+async def test_an_explanation_masks_a_path_that_they_change(gateway: RunningGateway, target: Target) -> None:
+    inner = {"name": "in-path", "configuration": {"header": "unused", "stamp": SECRET}}
+    proxy = await gateway.proxy(target.url, proxyPlugins=[inner])
+    told = await explained(gateway, proxy)
+    assert "/[MASKED:" in told["request"]["url"]
+    assert SECRET in (await gateway.call(proxy)).json["line"]
 
 
 @ensureDeferred
