@@ -1,4 +1,5 @@
-"""The documented 413: `proxyMaxResponseBytes` and `proxyStreaming` (gateway-api.md 8), 6 MB if the proxy sets none.
+"""The documented 413: `proxyMaxResponseBytes` and `proxyStreaming` (gateway-api.md 8), and `maxResponseBytes` of a
+client's configuration; 6 MB if neither sets another.
 
 It judges what the answer's head tells, and bounds what it does not; the core holds, streams and cuts accordingly.
 """
@@ -51,7 +52,7 @@ class ResponseSize(Plugin):
     name = "response-size"
     kind = Kind.RESPONSE_SIZE
     Config = ResponseSizeConfig
-    serves = frozenset({"proxyMaxResponseBytes", "proxyStreaming"})
+    serves = frozenset({"proxyMaxResponseBytes", "proxyStreaming", "maxResponseBytes"})
     pure = True
     by_config = True
 
@@ -66,12 +67,15 @@ class ResponseSize(Plugin):
     @classmethod
     def for_proxy(cls, parts: Parts) -> ResponseSizeConfig:
         proxy = parts.proxy
-        limit = DEFAULT if proxy.max_response_bytes is None else proxy.max_response_bytes
-        if proxy.streaming == "never" and limit > MAX_HELD:
+        held = proxy.streaming == "never"
+        if held and (proxy.max_response_bytes or 0) > MAX_HELD:
             raise ConfigError(
                 Problem("proxyMaxResponseBytes", f"must be at most {MAX_HELD} where proxyStreaming is never")
             )
-        return ResponseSizeConfig(limit, proxy.streaming)
+        bounds = [proxy.max_response_bytes, parts.client.configuration.max_response_bytes, MAX_HELD if held else None]
+        if bounds[:2] == [None, None]:
+            bounds.append(DEFAULT)
+        return ResponseSizeConfig(min(each for each in bounds if each is not None), proxy.streaming)
 
     def on_response(self, ex: Exchange) -> Reply | None:
         response = ex.response

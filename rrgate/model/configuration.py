@@ -13,7 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from rrgate.model.published import asks, published
-from rrgate.model.values import between, one_of, region
+from rrgate.model.values import between, one_of, region, size
 from rrgate.settings.values import Network, allowed_network
 
 PLANS: Final[Mapping[str, int | None]] = {"basic": 100, "team": 1000, "business": None, "unlimited": None}
@@ -118,6 +118,14 @@ class Configuration:
         default=(),
         check=opened_networks,
         help="Networks that may be dialled for it besides the setting `allow_networks`: `network` or `network:port`.",
+    )
+    max_response_bytes: int | None = published(
+        "maxResponseBytes",
+        default=None,
+        check=size,
+        by_plugin=True,
+        help="Bound on a response of any of its proxies, head included; at most, and where a proxy sets none. 6 MiB "
+        "for those if null.",
     )
     log_bodies: bool = published(
         "logBodies", default=False, help="Whether its request log holds bodies, for admins and owners."

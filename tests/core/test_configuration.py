@@ -25,6 +25,7 @@ DEFAULTS = {
     "ceilings": {"requestsPerMinute": None, "requestsPerDay": None},
     "allowedRegions": [],
     "allowedNetworks": [],
+    "maxResponseBytes": None,
     "logBodies": False,
     "logRetentionDays": 90,
 }
@@ -38,6 +39,7 @@ VALUES: dict[str, Any] = {
     "ceilings.requestsPerDay": 80,
     "allowedRegions": ["us-east-1"],
     "allowedNetworks": ["10.1.0.0/16", "10.2.0.1/32:443", "[fd00::/8]:8443"],
+    "maxResponseBytes": 1000,
     "logBodies": True,
     "logRetentionDays": 5,
 }
