@@ -70,6 +70,8 @@ def gateways(rules: bool = False) -> dict[str, Start]:
     if python := parts.debians_python():
         debians = "rrgate, Debian's Python"
         found[debians] = partial(start_rrgate, name=debians, python=python)
+        both = f"{alone}, Debian's Python"
+        found[both] = partial(start_rrgate, name=both, everything=False, python=python)
     for name in PEERS:
         found.setdefault(SHOWN.get(name, name), partial(start_peer, name))
     return found
