@@ -37,7 +37,8 @@ class UnsealsConfigurations(Protocol):
 
 
 class PluginObjects:
-    """What a credential owns outlives a Route: its plugin object is kept by (id, version of its secret)."""
+    """What a credential owns outlives a Route: its plugin object is kept by its id, the version of its secret, and
+    whether it may be shown in the query."""
 
     def __init__(
         self,

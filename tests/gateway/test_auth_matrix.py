@@ -359,7 +359,7 @@ def check_granted(asked: Asked, status: int = 200) -> None:
     answer, warned = asked.answer, "requestrocket-proxy-warning" in asked.answer
     assert answer.status == status
     assert sorted(name for name, _ in answer.headers) == sorted(
-        ["Content-Length", "WWW-Authenticate", *["requestrocket-proxy-warning"] * warned, *OURS]
+        ["Content-Length", "Date", "WWW-Authenticate", *["requestrocket-proxy-warning"] * warned, *OURS]
     )
     assert (answer.code, answer["requestrocket-proxy-message"]) == ("proxy-access-granted", GRANTED)
     assert answer["WWW-Authenticate"] == 'Basic realm="theirs"'

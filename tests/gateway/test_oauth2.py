@@ -139,7 +139,8 @@ async def test_refresh_tokens_are_rotated_and_the_next_is_on_disk(
 
 
 def forget_rejection(gateway: RunningGateway, proxy: MadeProxy) -> None:
-    plugin: Any = gateway.gateway.directory._build.__self__._objects.kept[proxy.target_credential][1]  # type: ignore[attr-defined]
+    kept: Any = gateway.gateway.directory._build.__self__._objects.kept[proxy.target_credential]  # type: ignore[attr-defined]
+    (plugin,) = kept.values()
     plugin._keeper._rejection_counts_from = 0
 
 

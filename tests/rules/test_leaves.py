@@ -365,7 +365,7 @@ def test_a_report_counts_and_decides_nothing(asked: Asked) -> None:
     assert asked.passes([deny(body=[leaf("^a$")], report=True)], b'{"a": 1}')
     assert asked.gateway.requests[-1].timeline[0][0] == "rule r1 would deny"
     assert asked.passes([deny(body=[leaf("^b$")], report=True)], b'{"a": 1}')
-    assert "rule" not in asked.gateway.requests[-1].timeline[0][0]
+    assert not any("would deny" in what for what, _ in asked.gateway.requests[-1].timeline)
 
 
 def test_all_checks_of_a_rule_hold_together(asked: Asked) -> None:
