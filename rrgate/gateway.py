@@ -57,9 +57,10 @@ class Gateway(Service):
     """A whole gateway as a service of the host's application. Several may live in one process; nothing is global.
 
     `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, SettingsError,
-    CannotListenError. `stopService` drains: no new requests, those in flight end within `drain_timeout`, the journal is
-    flushed; its Deferred fires when all is closed. Then it may be started again. Cancelling that Deferred breaks off
-    what is in flight; closing goes on, and `stopService` once more waits for its end.
+    PluginLoadError, CannotListenError. `stopService` drains: no new requests, those in flight end within
+    `drain_timeout`, the journal is flushed; its Deferred fires when all is closed. Then it may be started again.
+    Cancelling that Deferred breaks off what is in flight; closing goes on, and `stopService` once more waits for its
+    end.
     """
 
     def __init__(

@@ -48,8 +48,14 @@ def written(document: Mapping[str, Any], plural: str, number: int, objects: Iter
     Each is made when it is its turn to be written, into the one text that is answered: a thousand at once, or their
     texts before they are joined, take memory anew from the kernel, which takes longer than writing them.
     """
-    coming = [_COMING] * number
-    return ready(orjson.dumps({**document, plural: coming}, default=lambda _: next(objects)))
+
+    def made(what: object) -> Any:
+        if what is not _COMING:
+            # Else what JSON has no form for would show another object in its place.
+            raise TypeError(f"a {type(what).__name__} is no JSON")
+        return next(objects)
+
+    return ready(orjson.dumps({**document, plural: [_COMING] * number}, default=made))
 
 
 class _Coming:
@@ -118,6 +124,11 @@ def missing() -> Refused:
 def conflict(field: str, problem: str) -> Refused:
     """409 with the field at fault."""
     return Refused(409, f"{field}: {problem}.", (Problem(field, problem),))
+
+
+def some_of(ids: Sequence[str]) -> str:
+    """The first of them, for a sentence."""
+    return ", ".join(ids[:3]) + (" and others" if len(ids) > 3 else "")
 
 
 def disk_full() -> Refused:

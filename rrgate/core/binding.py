@@ -13,7 +13,7 @@ import attrs
 from attrs import evolve
 
 from rrgate.api import ConfigError, Problem
-from rrgate.core.answers import Refused, conflict
+from rrgate.core.answers import Refused, conflict, some_of
 from rrgate.core.house import CoreHouse
 from rrgate.core.rotation import SECRET
 from rrgate.model import Credential, Proxy, Side, Target
@@ -103,11 +103,10 @@ def check_move(house: CoreHouse, target: Target, base_url: str) -> None:
 
 
 def _not_there(entry: str, credential_ids: list[str]) -> Refused:
-    which = ", ".join(credential_ids[:3]) + (" and others" if len(credential_ids) > 3 else "")
     return conflict(
         "targetBaseURL",
-        f"proxies show this target credentials that may not go to {entry}: {which}; first name the host in their "
-        f"{HOSTS}, with the credentialSecret in the same request",
+        f"proxies show this target credentials that may not go to {entry}: {some_of(credential_ids)}; "
+        f"first name the host in their {HOSTS}, with the credentialSecret in the same request",
     )
 
 

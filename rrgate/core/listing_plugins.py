@@ -15,7 +15,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from rrgate.api import ConfigError, Plugin, Problem
-from rrgate.core.answers import Refused, conflict
+from rrgate.core.answers import Refused, conflict, some_of
 from rrgate.core.house import CoreHouse
 from rrgate.core.rotation import plaintext_of
 from rrgate.model import Proxy, Target
@@ -167,9 +167,8 @@ def check_move(house: CoreHouse, target: Target, base_url: str) -> None:
 
 
 def _not_there(entry: str, proxy_ids: list[str]) -> Refused:
-    which = ", ".join(proxy_ids[:3]) + (" and others" if len(proxy_ids) > 3 else "")
     return conflict(
         "targetBaseURL",
-        f"plugins of proxies have secrets that may not go to {entry}: {which}; make another target, and name it in "
-        f"these proxies with their {FIELD}, secrets included, in the same request",
+        f"plugins of proxies have secrets that may not go to {entry}: {some_of(proxy_ids)}; make another target, "
+        f"and name it in these proxies with their {FIELD}, secrets included, in the same request",
     )

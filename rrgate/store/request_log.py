@@ -265,8 +265,8 @@ class RequestLog:
         following = None
         if len(rows) > limit:
             del rows[limit:]
-            last = rows[-1]
-            following = cursor_of(LogRow(*last).processed_at, last[0])
+            row_id, _, _, processed_at, *_ = rows[-1]
+            following = cursor_of(processed_at, row_id)
         elif str(wanted):
             # Where the next page goes on, if this one did not see all there is.
             behind = connection.execute(
@@ -274,8 +274,10 @@ class RequestLog:
                 (*within.values, 1, MOST_LOOKED_AT - 1),
             ).fetchone()
             following = None if behind is None else cursor_of(*behind)
-        records = map(self._listing(proxy_id, LogRow(*rows[0]).client_id), rows) if rows else ()
-        return shown(RequestPage(len(rows), records, following))
+        if not rows:
+            return shown(RequestPage(0, (), following))
+        _, _, client_id, *_ = rows[0]
+        return shown(RequestPage(len(rows), map(self._listing(proxy_id, client_id), rows), following))
 
     def _first_published(self, proxy_id: str, client_id: str) -> Callable[[ListedRow], Document]:
         return lambda row: self._published(LogRow(proxy_id, *row[1:]))[0]

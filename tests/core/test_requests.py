@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+from rrgate.core.answers import written
 from tests.core.doubles import Core
 
 
@@ -136,3 +137,9 @@ async def test_read_only(core: Core, method: str) -> None:
     told = await core.ask(method, f"{await at(core)}/r1")
     assert told.status == 405
     assert told.headers["allow"] == "GET, HEAD"
+
+
+def test_what_json_has_no_form_for_does_not_show_another_object_in_its_place() -> None:
+    objects = iter([{"id": 1, "odd": {1}}, {"id": 2}, {"id": 3}])
+    with pytest.raises(TypeError):
+        written({}, "requests", 2, objects)
