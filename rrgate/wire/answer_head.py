@@ -37,7 +37,7 @@ class AnswerHead:
     """`length`: bytes of the body on the wire, None if it is chunked, `CLOSE` if it ends with the connection.
 
     `announced`: what Content-Length says, which a HEAD or 304 answer has without a body. `idle`: seconds the target
-    will keep the connection, if it says.
+    will keep the connection, if it says. It may be that of several answers, as a RequestHead.
     """
 
     status: int

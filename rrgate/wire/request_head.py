@@ -45,7 +45,10 @@ class HeadRefused(Exception):
 
 @define(slots=True, eq=False)
 class RequestHead:
-    """A head that may go on. `length`: bytes of the body, 0 if there is none, None if it is chunked."""
+    """A head that may go on. `length`: bytes of the body, 0 if there is none, None if it is chunked.
+
+    It may be that of several requests of a connection (last_head.py): who changes `fields` takes a copy.
+    """
 
     method: bytes
     target: bytes
@@ -107,10 +110,7 @@ def judge_head(head: bytes, max_target: int, max_fields: int) -> RequestHead:
     if oddly:
         raise HeadRefused(400, "a field name that some servers read as a framing field (RFC 9112 11.2)")
     host = _judge_host(special.get(b"host"), http10)
-    if target[0] != 0x2F:
-        target = _judge_absolute(target, host)
-    if target.find(b"#") >= 0:
-        raise HeadRefused(400, "a request target has no fragment (RFC 9112 3.2)")
+    target = origin_form(target, host)
     length = _judge_framing(special, http10)
     options: frozenset[bytes] = frozenset()
     handshake = None
@@ -143,6 +143,15 @@ def _judge_host(values: list[bytes] | None, http10: bool) -> bytes:
 def _is_host(value: bytes) -> bool:
     # Remembered: the same few values come with every request (0.1 µs in place of 0.6).
     return _HOST.match(value) is not None
+
+
+def origin_form(target: bytes, host: bytes) -> bytes:
+    """The request target in origin-form (RFC 9112 3.2); `host`: what `Host` says. Raises HeadRefused."""
+    if target[0] != 0x2F:
+        target = _judge_absolute(target, host)
+    if target.find(b"#") >= 0:
+        raise HeadRefused(400, "a request target has no fragment (RFC 9112 3.2)")
+    return target
 
 
 def _judge_absolute(target: bytes, host: bytes) -> bytes:

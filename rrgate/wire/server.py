@@ -18,7 +18,8 @@ from rrgate.waiting import Task
 from rrgate.wire.caller_answer import CallerAnswer
 from rrgate.wire.caller_transport import BODY, HEAD, IDLE, LINGERING, SENDING
 from rrgate.wire.framing import ChunkedFramer, LengthFramer
-from rrgate.wire.request_head import HeadRefused, RequestHead, judge_beginning, judge_head
+from rrgate.wire.last_head import LastRequest
+from rrgate.wire.request_head import HeadRefused, RequestHead, judge_beginning
 from rrgate.wire.response import AnswerWriter
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class CallerConnection(CallerAnswer):
 
     def __init__(self, listener: CallerListener) -> None:
         super().__init__(listener)
+        self._last = LastRequest()
         self._exchange: Exchange | None = None
         self._task: Task | None = None
         self._taking = False
@@ -120,7 +122,7 @@ class CallerConnection(CallerAnswer):
                 return False
             if end > settings.max_head_bytes:
                 raise HeadRefused(431, f"the head is over {settings.max_head_bytes} bytes (RFC 6585 5)")
-            head = judge_head(self._buffer[: end + 4], settings.max_target_bytes, settings.max_head_fields)
+            head = self._last.judge(self._buffer[: end + 4], settings.max_target_bytes, settings.max_head_fields)
             if head.host and not listener.hosts.served(head.host):
                 raise HeadRefused(421, "this gateway does not serve that host; see the setting `hosts`")
         except HeadRefused as refused:
@@ -146,7 +148,7 @@ class CallerConnection(CallerAnswer):
             listener.new_id(),
             head.method,
             head.target,
-            head.fields,
+            head.fields.copy(),
             body,
             head.length,
             head.http10,

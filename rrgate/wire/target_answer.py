@@ -17,9 +17,10 @@ from rrgate.upstream import TargetTimeout
 from rrgate.waiting import Task, Waiter
 from rrgate.websocket.handshake import SWITCHING
 from rrgate.websocket.stream import Stream, SwitchedResponse
-from rrgate.wire.answer_head import CLOSE, AnswerBroken, AnswerHead, judge_answer_head
+from rrgate.wire.answer_head import CLOSE, AnswerBroken, AnswerHead
 from rrgate.wire.framing import ChunkedFramer, CloseFramer, Framer, FramingError, LengthFramer
 from rrgate.wire.gone_peers import notice_gone
+from rrgate.wire.last_head import LastAnswer
 from rrgate.wire.switching import Opening
 from rrgate.wire.target_transport import CLOSING, TargetTransport
 
@@ -59,6 +60,7 @@ class TargetAnswer(TargetTransport):
         self._interim = 0
         self._framer: Framer | None = None
         self._body: Body | None = None
+        self._last = LastAnswer()
         self._head: AnswerHead | None = None
         self._pump: Task | None = None
         self._paused = False
@@ -78,7 +80,7 @@ class TargetAnswer(TargetTransport):
                 return
             if end > self._max_head:
                 raise AnswerBroken(f"the answer's head is over {self._max_head} bytes")
-            head = judge_answer_head(self._buffer[: end + 4], self._head_request, self._max_fields)
+            head = self._last.judge(self._buffer[: end + 4], self._head_request, self._max_fields)
             self._buffer = self._buffer[end + 4 :]
             if head.status < 200:
                 if head.status == SWITCHING and self._opening is not None:
@@ -164,7 +166,7 @@ class TargetAnswer(TargetTransport):
         announced = head.announced if head.length != CLOSE else None
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
-            waiter.fire(TargetResponse(head.status, head.reason, head.fields, announced, body, size))
+            waiter.fire(TargetResponse(head.status, head.reason, head.fields.copy(), announced, body, size))
 
     def _take_body(self, data: bytes) -> None:
         framer, body = self._framer, self._body

@@ -4,8 +4,8 @@
 
 Belongs here: which checks there are, as replacements of text, and what must notice. Does not: the tests themselves.
 A check that can go without a test failing is a check that will go. Every check of request_head.py, answer_head.py,
-fieldlines.py, framing.py and paths.py stands here; a text that is no longer in its file fails too, so that the list
-follows the code.
+fieldlines.py, framing.py, paths.py and last_head.py stands here; a text that is no longer in its file
+fails too, so that the list follows the code.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ NOTICES = {
     ],
     "rrgate/wire/framing.py": CHUNKS,
     "rrgate/paths.py": ["tests/test_paths.py"],
+    "rrgate/wire/last_head.py": ["tests/wire/test_last_head.py"],
 }
 
 REQUEST_HEAD = [
@@ -246,9 +247,21 @@ PATHS = [
     ("[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?\\Z", "[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?"),
 ]
 
+LAST_HEAD = [
+    ("and fields == self._fields:", ":"),
+    ("if line == self._line:", "if True:"),
+    ("if method == last.method and http10 == last.http10:", "if http10 == last.http10:"),
+    ("if method == last.method and http10 == last.http10:", "if method == last.method:"),
+    ("target = origin_form(target, last.host)", "pass"),
+    ("if judged.handshake is None and", "if"),
+    ("and head == self._bytes and to_head_request == self._to_head_request:", "and head == self._bytes:"),
+    ("and head == self._bytes and", "and"),
+    ("method, target, http10 = judge_request_line(line, max_target)", "method, target, http10 = line.split()[:3]"),
+]
+
 MUTATIONS = [
     (file, old, new)
-    for file, rows in zip(NOTICES, (REQUEST_HEAD, ANSWER_HEAD, FIELDLINES, FRAMING, PATHS), strict=True)
+    for file, rows in zip(NOTICES, (REQUEST_HEAD, ANSWER_HEAD, FIELDLINES, FRAMING, PATHS, LAST_HEAD), strict=True)
     for old, new in rows
 ]
 
