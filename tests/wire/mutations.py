@@ -256,7 +256,7 @@ LAST_HEAD = [
     ("if judged.handshake is None and", "if"),
     ("and head == self._bytes and to_head_request == self._to_head_request:", "and head == self._bytes:"),
     ("and head == self._bytes and", "and"),
-    ("method, target, http10 = judge_request_line(line, max_target)", "method, target, http10 = line.split()[:3]"),
+    ("= judge_request_line(line, max_target)", "= (*line.split()[:2], False)"),
 ]
 
 MUTATIONS = [
