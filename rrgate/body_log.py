@@ -16,7 +16,7 @@ from rrgate.careful_log import CarefulLogger
 from rrgate.exchange import Exchange
 from rrgate.json_text import json_text, read_json
 from rrgate.kept_bodies import KeptBodies
-from rrgate.store.request_log import BodyRow, LogRow
+from rrgate.store.log_rows import BodyRow, LogRow
 
 Seal = Callable[[str, str, bytes], bytes]
 """Seals bytes for a client, by id, and a request, by id. On any thread; raises what says that it cannot."""

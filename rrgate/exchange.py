@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from rrgate.websocket.handshake import Handshake
 
 
-Story = Literal["whole", "beginning", "again", "end", "none"]
+Story = Literal["whole", "beginning", "again", "attempt", "last", "end", "none"]
 """What of a request its record tells: of one that is delivered later first its beginning, then its end in its place,
-and if it is sent again after that, its beginning again, which nobody counts; of a question about one, nothing."""
+and if it is sent again after that, its beginning again, which nobody counts; of a question about one, nothing.
+
+An attempt at it that another follows is counted and changes no record; the last one comes with the end, and is counted
+with that. An end that comes of no attempt, or whose attempt was counted before, is told alone."""
 
 MOST_REPEATED: Final = 64 * 1024
 """Bytes of a held body up to which a request is sent once more."""

@@ -20,10 +20,10 @@ from twisted.logger import Logger
 from rrgate.body_log import BodyLog, Seal, seals_nothing
 from rrgate.countries import Countries
 from rrgate.exchange import Exchange
-from rrgate.record import Snapshot, encode, snapshot
+from rrgate.record import STORY, Snapshot, encode, snapshot
 from rrgate.record_view import RecordOf
 from rrgate.store.counts import Tallied
-from rrgate.store.request_log import BodyRow, LogRow
+from rrgate.store.log_rows import BodyRow, LogRow
 from rrgate.tally import Tally
 
 _log = Logger()
@@ -67,9 +67,9 @@ class Journal:
     ) -> None:
         """`batch`: rows of one transaction. `interval`: seconds that a row waits for others. `queue_limit`: rows.
 
-        `on_trouble` is called on the reactor's thread, at most once a minute, with a sentence for the operator, which
-        is also logged. `wall`: seconds since the epoch, for removing what is too old. Without `countries` every
-        caller's is unknown. `seal`: seals bodies; without it none are logged.
+        `on_trouble` is called on the reactor's thread, at most once a minute, with what the operator's log has too.
+        `wall`: seconds since the epoch, for removing what is too old. Without `countries` every caller's is unknown.
+        `seal`: seals bodies; without it none are logged.
         """
         self._log = log
         self._reactor = reactor
@@ -82,14 +82,13 @@ class Journal:
         self._tally = Tally(self._countries.of)
         self._shed_tally = Tally(self._countries.of)
         self.figures = (self._tally.figures, self._shed_tally.figures)
-        """For metrics, what was counted on the journal's thread, and on the reactor's."""
+        """For metrics, what each of the two threads counted."""
         self._on_trouble = on_trouble
         self._wall = wall
         self.written = 0
         """Requests that are in the log."""
-        # Two, because each thread counts for itself: `+=` on one would lose some.
         self._not_taken = 0
-        self._given_up = 0
+        self._given_up = 0  # by the other thread: `+=` of both on one would lose some
         self._queue: deque[Snapshot] = deque()
         self._in_hand = 0
         self._taken = 0
@@ -118,12 +117,11 @@ class Journal:
         return len(self._queue) + self._in_hand
 
     def put(self, ex: Exchange) -> None:
-        """Log the finished `ex`. Never waits and never raises; over `queue_limit` its row is shed, and telemetry has
-        it nevertheless."""
+        """Log the finished `ex`; an attempt (see `Story`) is only counted. Never waits and never raises; over
+        `queue_limit` its row is shed, and telemetry has it nevertheless."""
         try:
-            waiting = len(self._queue)
-            if waiting >= self._queue_limit or self._closing:
-                self._not_taken += 1
+            if (waiting := len(self._queue)) >= self._queue_limit or self._closing:
+                self._not_taken += ex.story != "attempt"
                 with self._lock:
                     self._shed_tally.count(snapshot(ex))
                 return
@@ -194,9 +192,9 @@ class Journal:
                 self._wake.wait(max(0.0, self._next_tidying - time.monotonic()))
             self._idle = False
             self._wake.clear()
-        rows: list[LogRow] = []
         if not queue:
-            return rows
+            return []
+        rows: list[LogRow] = []
         deadline = time.monotonic() + self._interval
         while self._in_hand < self._batch:
             while len(queue) < self._slice and not self._closing and not self._flushes:
@@ -218,7 +216,9 @@ class Journal:
                 seen = queue.popleft()
                 if (kept := seen[-1]) is not None:
                     self._bodies.left(kept)
-                rows.append(encode(seen, self._tally.count(seen)))
+                country = self._tally.count(seen)
+                if seen[STORY] != "attempt":
+                    rows.append(encode(seen, country))
                 if kept is not None:
                     self._bodies.add(rows[-1], kept)
             except Exception as error:  # noqa: BLE001 - one odd request must not take the others with it

@@ -105,7 +105,7 @@ def open_delivery(
     worker = Worker(
         queue,
         directory,
-        Courier(queue, directory, sender, telling, is_gone, state.journal.flush),
+        Courier(queue, directory, sender, telling, is_gone, state.journal.flush, state.request_log.ended),
         CallsBack(
             queue,
             directory,

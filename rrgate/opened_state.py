@@ -25,7 +25,7 @@ from rrgate.record_view import Document, checks_written, listing, published
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.inventory import LateInventory
-from rrgate.store.request_log import BodyRow, ListedRow
+from rrgate.store.log_rows import BodyRow, ListedRow
 from rrgate.store.secrets import Secrets, bodies_row
 
 

@@ -23,7 +23,7 @@ from rrgate.messages import Fields, Identity, first
 from rrgate.model.path_template import masked
 from rrgate.redaction import Kept, answer_headers_kept, location_shown, parameters_kept, request_headers_kept
 from rrgate.route import Route
-from rrgate.store.request_log import LogRow
+from rrgate.store.log_rows import LogRow
 
 CALLER_LEFT: Final = 499
 """The status of a request whose caller went away before an answer began."""
@@ -66,6 +66,8 @@ Snapshot = tuple[
 
 A plain tuple: it is made on the reactor's thread, where a NamedTuple costs 0.4 µs more.
 """
+STORY: Final = -2
+"""The place in it of what the record tells."""
 
 
 def snapshot(ex: Exchange) -> Snapshot:

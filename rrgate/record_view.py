@@ -17,7 +17,7 @@ from rrgate.countries import UNKNOWN
 from rrgate.exchange import Exchange
 from rrgate.record import Facts, encode, snapshot
 from rrgate.redaction import REDACTED, Kept
-from rrgate.store.request_log import ListedRow, LogRow
+from rrgate.store.log_rows import ListedRow, LogRow
 
 Document = dict[str, Any]
 

@@ -15,7 +15,7 @@ from rrgate.store.counts import SMOOTHING, Moment, Tallied
 
 
 class Tally:
-    """Requests since the last `take`."""
+    """Requests, and attempts at asynchronous ones, since the last `take`."""
 
     def __init__(self, country: Callable[[str], str]) -> None:
         """`country`: the code of the country that an address is in."""
@@ -27,7 +27,7 @@ class Tally:
         self._places: dict[Route, _Place] = {}
 
     def count(self, seen: Snapshot) -> str:
-        """Count a finished request, under the minute in which it came; answers its country."""
+        """Count a finished request, under the minute in which it came, or attempt; answers its country."""
         (
             *_,
             route,
@@ -52,15 +52,22 @@ class Tally:
             _,
         ) = seen
         country = self._country(address)
-        if route is None or story == "end" or story == "again":  # counted when it was taken
+        if route is None:
+            return country
+        # As in record_view.py: what the log says was the last of it.
+        ended = answered_at or max(response_at, sent_at, started)
+        if story != "whole" and story != "beginning":  # counted when it was taken, but for its attempts
+            if sent_at and (story == "last" or story == "attempt"):
+                target_time = (response_at or ended) - sent_at
+                self._count_attempt(
+                    route, wall_started + sent_at - started, answered_status or final_status, country, target_time
+                )
             return country
         minute = int(wall_started // 60)
         place = self._places.get(route)
         if place is None or place[0] != minute:
             place = self._place(route, minute)
         _, moment, of_client = place
-        # As in record_view.py: what the log says was the last of it.
-        ended = answered_at or max(response_at, sent_at, started)
         seconds = ended - started
         time = int(seconds * 1_000_000 + 0.5)
         status = final_status or CALLER_LEFT
@@ -92,6 +99,14 @@ class Tally:
             sums[1] += time
             sums[2] += target_time
         return country
+
+    def _count_attempt(self, route: Route, sent_at: float, status: int, country: str, seconds: float) -> None:
+        """One at an asynchronous request, under the minute in which it was sent: that may be days after it came."""
+        _, moment, _ = self._place(route, int(sent_at // 60))
+        sums = moment[3].setdefault((0, status, country), [0, 0, 0])
+        sums[0] += 1
+        sums[2] += int(seconds * 1_000_000 + 0.5)
+        self.figures.target_times.add(seconds)
 
     def _place(self, route: Route, minute: int) -> _Place:
         """Where the requests of a Route in a minute are counted."""

@@ -13,14 +13,24 @@ from typing import Any
 FORMS = {"minute": "%Y-%m-%d-%H-%M", "hour": "%Y-%m-%d-%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
-def legs(record: Mapping[str, Any]) -> list[tuple[str, int, float]]:
-    """(source, code, seconds) of each leg of a request."""
+Leg = tuple[datetime, str, int, float | None]
+
+
+def legs(record: Mapping[str, Any]) -> list[Leg]:
+    """(when, source, code, seconds) of each leg of a request; of an asynchronous one, by its detail. None: the log does
+    not say how long it took."""
+    came = datetime.fromtimestamp(record["processedAt"] / 1000, UTC)
+    if "delivery" in record:
+        attempts = record["delivery"]["attempts"]
+        sent: list[Leg] = [
+            (datetime.fromisoformat(each["startedAt"]), "target", each["status"], None) for each in attempts
+        ]
+        return [(came, "proxy", 202, None), *sent]
     proxy, target = record["proxyData"], record["targetData"]
-    found = [("proxy", proxy["status"], proxy["duration"])]
+    found: list[Leg] = [(came, "proxy", proxy["status"], proxy["duration"])]
     if target is not None:
-        answered = target["duration"] is not None
-        # Without an answer the log does not say how long it was waited for.
-        found.append(("target", target["status"] or proxy["status"], target["duration"] if answered else None))
+        # Without an answer it was waited for, who knows for how long.
+        found.append((came, "target", target["status"] or proxy["status"], target["duration"]))
     return found
 
 
@@ -28,9 +38,8 @@ def sums_of(records: Iterable[Mapping[str, Any]], interval: str) -> dict[str, di
     """By the key of a span, the maps of counts."""
     spans: dict[str, dict[str, dict[str, int]]] = {}
     for record in records:
-        moment = datetime.fromtimestamp(record["processedAt"] / 1000, UTC)
-        span = spans.setdefault(moment.strftime(FORMS[interval]), defaultdict(lambda: defaultdict(int)))
-        for source, code, _ in legs(record):
+        for moment, source, code, _ in legs(record):
+            span = spans.setdefault(moment.strftime(FORMS[interval]), defaultdict(lambda: defaultdict(int)))
             good = 200 <= code < 400 or code == 101
             span["countMap"][source] += 1
             span["successCountMap"][source] += good
@@ -49,10 +58,11 @@ def check_spans(spans: Iterable[Mapping[str, Any]], records: list[Mapping[str, A
         derives(span)
     expected = sums_of(records, interval)
     assert {span["sKey"]: {name: span[name] for name in expected[span["sKey"]]} for span in spans} == expected
-    if all(seconds is not None for record in records for _, _, seconds in legs(record)):
+    took = [(source, seconds) for record in records for _, source, _, seconds in legs(record)]
+    if all(seconds is not None for _, seconds in took):
         for source in ("proxy", "target"):
             total = sum(span["totalResponseTimeMap"].get(source, 0) for span in spans)
-            logged = sum(seconds for record in records for each, _, seconds in legs(record) if each == source)
+            logged = sum(seconds for each, seconds in took if each == source and seconds is not None)
             assert abs(total - logged) < 1e-6 * len(records)
 
 

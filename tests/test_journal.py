@@ -291,6 +291,27 @@ async def test_telemetry_outlives_rows_that_are_never_taken() -> None:
     assert (log.ids, log.counted, made.shed) == (["r4"], 3, 3)
 
 
+@pytest.mark.parametrize("room", [100, 0])
+@pytest_twisted.ensureDeferred
+async def test_an_attempt_is_counted_and_has_no_row_to_be_shed(room: int) -> None:
+    counted: list[Tallied] = []
+    log = ListLog()
+    append = log.append
+
+    def sees(rows: Sequence[LogRow], tallied: Sequence[Tallied] = (), bodies: object = ()) -> None:
+        counted.extend(tallied)
+        append(rows, tallied)
+
+    log.append = sees  # type: ignore[method-assign]
+    made = journal(log, queue_limit=room)
+    ex = exchange()
+    ex.story, ex.sent_at, ex.target_status = "attempt", 1.5, 503
+    made.put(ex)
+    await made.close()
+    assert (log.ids, made.written, made.shed) == ([], 0, 0)
+    assert sorted(key for each in counted for key in each) == [("c1", 0), ("p1", 0)]
+
+
 @pytest_twisted.ensureDeferred
 async def test_countries_are_looked_up_where_the_log_is_written(tmp_path: Path) -> None:
     file = tmp_path / "countries.mmdb"

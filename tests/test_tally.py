@@ -72,6 +72,68 @@ def test_codes_of_both_legs(changes: dict[str, Any], codes: dict[str, list[int]]
         assert (counts.requests, counts.first, counts.average) == (1, pytest.approx(0.3), pytest.approx(0.3))
 
 
+@pytest.mark.parametrize(
+    ("story", "changes", "codes"),
+    [
+        ("beginning", {"final_status": 202, "sent_at": 0.0, "response_at": 0.0}, {"202:proxy": [1, 300000]}),
+        ("attempt", {"final_status": 503, "target_status": 503}, {"503:target": [1, 250000]}),
+        ("attempt", {"final_status": 502, "target_status": 0, "response_at": 0.0}, {"502:target": [1, 299000]}),
+        ("attempt", {"final_status": 503, "sent_at": 0.0, "response_at": 0.0}, {}),
+        ("last", {"final_status": 200, "target_status": 200}, {"200:target": [1, 250000]}),
+        ("last", {"final_status": 503, "sent_at": 0.0, "response_at": 0.0}, {}),
+        ("end", {"final_status": 499, "target_status": 503}, {}),
+        ("again", {"final_status": 202, "sent_at": 0.0, "response_at": 0.0}, {}),
+    ],
+)
+def test_of_an_asynchronous_request_its_coming_and_each_attempt_are_counted(
+    story: Any, changes: dict[str, Any], codes: dict[str, list[int]]
+) -> None:
+    ex = outcome(**changes)
+    ex.story = story
+    ex.started -= 7200  # it came two hours before
+    ex.wall_started -= 7200
+    came = story == "beginning"
+    if came:
+        ex.answered_at = ex.started + 0.3
+    found = counted(ex)
+    assert set(found) == ({(scope, MINUTE - 120 * came) for scope in ("p1", "c1")} if codes else set())
+    for counts in found.values():
+        assert counts.codes == codes
+        assert counts.countries == {f"NZ:{key.partition(':')[2]}": sums for key, sums in codes.items()}
+        assert (counts.requests, counts.average > 0) == (came, came), "which are of requests"
+
+
+@pytest.mark.parametrize("order", ["at once", "one by one", "as written"])
+def test_attempts_leave_the_moving_average_as_it_is(order: str) -> None:
+    def attempt() -> Exchange:
+        ex = outcome()
+        ex.story = "attempt"
+        return ex
+
+    came = [1.0, 0.5, 0.25]
+    exchanges = [attempt()]
+    for seconds in came:
+        exchanges += [outcome(answered_at=100.0 + seconds, started=100.0), attempt()]
+    if order == "at once":
+        counts = counted(*exchanges)["p1", MINUTE]
+    else:
+        each = [counted(ex)["p1", MINUTE] for ex in exchanges]
+        counts = Counts()
+        if order == "one by one":
+            for later in each:
+                counts.add(later)
+        else:
+            entries = []
+            for ex in exchanges:
+                tally = Tally(lambda address: "NZ")
+                tally.count(snapshot(ex))
+                requests, first, average, groups = tally.take()["p1", MINUTE]
+                entries.append((requests, first, average, [(*group, *sums) for group, sums in groups.items()]))
+            counts = Counts.of_entries(entries)
+    assert counts.requests == len(came)
+    assert counts.average == pytest.approx(smoothed(came))
+
+
 def test_nobody_s_proxy_is_counted_nowhere() -> None:
     assert counted(outcome(route=None)) == {}
 

@@ -28,7 +28,10 @@ class Span:
     p_key: str = told("The proxy; of a client's telemetry the client.")
     s_key: str = told("The span, in UTC.", example="2025-09-10-02")
     proxy_id: str | None = told("The proxy; of a client's telemetry null.")
-    count_map: Mapping[str, int] = told("How many requests.", example={"proxy": 150, "target": 142})
+    count_map: Mapping[str, int] = told(
+        "How many requests; of `target` those that were sent, attempts at asynchronous ones included.",
+        example={"proxy": 150, "target": 142},
+    )
     success_count_map: Mapping[str, int] = told("Those answered 2xx, 3xx or 101.", example={"proxy": 148})
     error_count_map: Mapping[str, int] = told("Those answered 4xx or 5xx.", example={"proxy": 2})
     total_response_time_map: Mapping[str, float] = told("Seconds in all.", example={"proxy": 116.145})
@@ -46,7 +49,7 @@ class Span:
     country_average_rt_map: Mapping[str, float] = told(
         "Seconds on the average, by country and source.", name="countryAverageRTMap", example={"NZ:proxy": 0.7743}
     )
-    ewma_response_time: float = told("The moving average of `proxy`, in seconds.", example=0.7681)
+    ewma_response_time: float = told("The moving average of `proxy`, in seconds; 0 if there is none.", example=0.7681)
 
 
 @frozen(kw_only=True)

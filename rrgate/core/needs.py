@@ -35,8 +35,8 @@ from rrgate.proxy_plugins import Configured
 from rrgate.store import AuditEntry, AuditPage
 from rrgate.store.ended import Ended
 from rrgate.store.inventory import Noun as StoredNoun
+from rrgate.store.log_rows import RequestPage
 from rrgate.store.notifications import NotificationPage
-from rrgate.store.request_log import RequestPage
 from rrgate.store.telemetry import Span
 from rrgate.trial import Trial
 

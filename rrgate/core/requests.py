@@ -21,7 +21,7 @@ from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import Success
 from rrgate.deliveries import Document
 from rrgate.store.ended import Ended
-from rrgate.store.request_log import RequestPage
+from rrgate.store.log_rows import RequestPage
 
 log = CarefulLogger("rrgate.core")
 

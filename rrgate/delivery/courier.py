@@ -7,13 +7,14 @@ Belongs here: the order of these. Does not: whose turn it is (worker.py), the at
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from rrgate.delivery.callbacks import CALLBACKS
-from rrgate.delivery.kept import Loaded
+from rrgate.delivery.kept import Loaded, Untold
 from rrgate.delivery.keyless import Keyless
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.sending import Sender, Sent
@@ -25,6 +26,7 @@ from rrgate.directory import Directory
 from rrgate.names import fold
 from rrgate.route import Route
 from rrgate.store.errors import SecretError
+from rrgate.store.thread import ThreadClosed
 
 LONGEST_WAIT: Final = 10 * WINDOW
 MOST_TOLD: Final = 100
@@ -58,15 +60,18 @@ class Courier:
         telling: Telling,
         is_gone: Callable[[str], Awaitable[bool]],
         flushed: Callable[[], Awaitable[object]],
+        logged: Callable[[Collection[tuple[str, int]]], Awaitable[Collection[str]]],
     ) -> None:
         """`is_gone`: whether the proxy of that id, which is not in the Directory, was deleted; else another process has
-        made it, and this one does not know it yet. `flushed`: returns once the log has on disk what it was given."""
+        made it, and this one does not know it yet. `flushed`: returns once the log has on disk what it was given.
+        `logged`: those of these requests, each with the number of its attempts, whose end the log has."""
         self._queue = queue
         self._directory = directory
         self._sender = sender
         self._telling = telling
         self._is_gone = is_gone
         self._flushed = flushed
+        self._logged = logged
         self._keyless = Keyless(queue)
         self._log = Logger("rrgate.delivery")
 
@@ -106,10 +111,16 @@ class Courier:
         ex = self._telling.exchange(row, loaded.stored, loaded.body)
         if route.proxy.auto_idempotency_key and not loaded.stored.has_key:
             ex.fields.append((fold(IDEMPOTENCY_KEY), IDEMPOTENCY_KEY, row.request_id.encode()))
-        sent = await self._sender.send(ex, route, row.progress.attempts_now)
+        try:
+            sent = await self._sender.send(ex, route, row.progress.attempts_now)
+        except CancelledError:
+            self._telling.broken_off(ex)
+            raise
         row = await written(lambda: self._answered(row, route, sent), trouble)
         if row.progress.state in ENDED:
             self._telling.end(row, loaded.stored, ex, None)
+        else:
+            self._telling.attempt(ex)
         if not sent.told or not sent.wait:
             return 0.0
         # Not beyond its own next attempt, which may have been moved forward.
@@ -164,13 +175,25 @@ class Courier:
         Raises sqlite3.Error.
         """
         found = await self._queue.untold(until, behind, MOST_TOLD)
+        known = await self._known(found)
+        if known is None:
+            return None  # until another gateway starts
         for untold in found:
-            self._telling.once_more(untold)
+            self._telling.once_more(untold, known=untold.row.request_id in known)
         if len(found) < MOST_TOLD:
             return None
         # Given all at once, a hundred thousand would be shed where they do not fit.
         await self._flushed()
         return found[-1].row.id
+
+    async def _known(self, found: Collection[Untold]) -> Collection[str] | None:
+        """Of which the log knows; None where it does not say. It alone knows whether telemetry has an attempt."""
+        try:
+            return await self._logged([(untold.row.request_id, untold.row.progress.attempts) for untold in found])
+        except (sqlite3.Error, OSError, ThreadClosed) as error:
+            # Nothing for the queue to wait for, which can be written.
+            self._log.error("the log is not told what ended before, as it cannot be read: {error}", error=error)
+            return None
 
     async def recovered(self, row: Row) -> None:
         """A request that was being sent when its gateway died is what `row` says now. Raises sqlite3.Error."""

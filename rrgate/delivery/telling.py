@@ -1,7 +1,8 @@
 """`Telling`: what becomes of requests that were taken, told to the log and to whoever is to know.
 
-Belongs here: the record of a request that is under way or over, and the event of a dead letter. Does not: deciding
-(states.py), writing (journal.py), texts of notifications (rrgate/notice_texts.py).
+Belongs here: the record of a request that is under way or over, its attempts for telemetry, and the event of a dead
+letter. Does not: deciding (states.py), writing and counting (journal.py), texts of notifications
+(rrgate/notice_texts.py).
 """
 
 from __future__ import annotations
@@ -75,17 +76,35 @@ class Telling:
         started = self._clock.seconds() - (self._now() - row.accepted_at) / 1000
         return stored.exchange(row.request_id, row.proxy_id, body, started, row.progress.attempts)
 
+    def attempt(self, ex: Exchange) -> None:
+        """An attempt is over, and not the last."""
+        ex.story = "attempt"
+        self._put(ex)
+
+    def broken_off(self, ex: Exchange) -> None:
+        """An attempt was cut off by the end of this gateway. Whoever delivers next decides what becomes of it."""
+        ex.final_status, ex.answered_at = UNKNOWN.status, self._clock.seconds()
+        self.attempt(ex)
+
     def end(
-        self, row: Row, stored: Stored, ex: Exchange | None, instead: Reply | None, last: Attempt | None = None
+        self,
+        row: Row,
+        stored: Stored,
+        ex: Exchange | None,
+        instead: Reply | None,
+        last: Attempt | None = None,
+        *,
+        counted: bool = True,
     ) -> None:
         """A request has come to its end. `ex`: its last attempt. `instead`: what the log tells where there is none, and
-        `last`: what is known of the last one then."""
+        `last`: what is known of the last one then; `counted`: whether telemetry has that."""
         state = row.progress.state
         if state not in (State.SUCCEEDED, State.CANCELLED):
             self._log.warn("request {id} is {state}", id=row.request_id, state=state.value)
         kind = _TOLD.get(state)
         if kind is not None:
             self._tell(Event(kind, f"request {row.request_id} of a proxy is {state.value}", row.proxy_id))
+        counted = counted and ex is None
         if ex is None:
             ex = self.exchange(row, stored)
             ex.route = self.route(row.proxy_id)
@@ -94,14 +113,17 @@ class Telling:
         if instead is not None:
             ex.final_status, ex.code, ex.message = instead.status, instead.code, instead.message
             ex.answered_at = self._clock.seconds()
-        ex.story = "end"
+        ex.story = "end" if counted else "last"
         if ex.route is not None:
             self._put(ex)
         self._given(row.id)
 
-    def once_more(self, untold: Untold) -> None:
-        """The end of a request of which the log may not know, because a gateway died meanwhile."""
+    def once_more(self, untold: Untold, *, known: bool) -> None:
+        """The end of a request of which the log may not know, because a gateway died meanwhile. `known`: it does, and
+        so telemetry has its last attempt; that comes with the same commit."""
         row, stored, last = untold.row, untold.stored, untold.last
+        if last is not None and (last.wait is not None or not row.progress.attempts_now):
+            last = None  # that was not its end
         if stored is None or row.ended_at is None:
             # It cannot be opened any more, or was sent again since.
             self._given(row.id)
@@ -120,7 +142,7 @@ class Telling:
             reply = Reply(last.status, GRANTED_MESSAGE, GRANTED)
         else:
             reply = Reply(last.status, last.problem, OVER.code if last.status == OVER.status else UNKNOWN.code)
-        self.end(row, stored, None, reply, last)
+        self.end(row, stored, None, reply, last, counted=known)
 
     def again(self, row: Row, stored: Stored) -> None:
         """One that was over is under way once more."""

@@ -76,8 +76,8 @@ class Metrics(Collector):
         yield _by_number("rrgate_requests", "Requests that ended, by the status answered.", "status", figures.statuses)
         yield _by_number(
             "rrgate_target_answers",
-            "Requests that were sent to targets, by the status that came back; without an answer, by what was answered "
-            "for that.",
+            "Requests that were sent to targets, attempts at asynchronous ones included, by the status that came back; "
+            "without an answer, by what was answered for that.",
             "status",
             figures.target_statuses,
         )

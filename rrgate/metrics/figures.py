@@ -53,8 +53,10 @@ class Figures:
         by_proxy[proxy_id] = by_proxy.get(proxy_id, 0) + number
 
     def ended(self, status: int, target_status: int, number: int) -> None:
-        """So many requests ended like this. `target_status`: 0 if none was sent. Called once a batch."""
-        self.statuses[status] += number
+        """So many requests ended like this, or, with `status` 0, attempts at asynchronous ones. `target_status`: 0 if
+        none was sent. Called once a batch."""
+        if status:
+            self.statuses[status] += number
         if target_status:
             self.target_statuses[target_status] += number
 

@@ -20,8 +20,9 @@ from rrgate.store.errors import (
 )
 from rrgate.store.inventory import Inventory, Member, Noun
 from rrgate.store.key_source import GivenKeys, given_keys
+from rrgate.store.log_rows import LogRow, RequestPage
 from rrgate.store.plugin_steps import PluginSteps
-from rrgate.store.request_log import LogRow, RequestLog, RequestPage
+from rrgate.store.request_log import RequestLog
 from rrgate.store.secrets import Secrets, credential_row, previous_row
 from rrgate.store.store import Store
 

@@ -22,7 +22,8 @@ FADING: Final = 1 - SMOOTHING
 
 Moment = list[Any]
 """Requests of one scope in one minute, as they are counted: how many, the first one's seconds, the moving average in
-seconds, and by (status, the target's status or 0, country): how many, microseconds in all, those of the target."""
+seconds, and by (status, the target's status or 0, country): how many, microseconds in all, those of the target. With
+the status 0 these are attempts at asynchronous requests, which are in none of the figures before."""
 
 Tallied = dict[tuple[str, int], Moment]
 """By scope, which is the id of a proxy or client, and minute since the epoch."""
@@ -58,8 +59,9 @@ class Counts:
         counts = cls(requests, first, average)
         flat = [(*group, *sums) for group, sums in groups.items()] if isinstance(groups, Mapping) else groups
         for status, target_status, country, number, time, target_time in flat:
-            _add(counts.codes, f"{status}:proxy", number, time)
-            _add(counts.countries, f"{country}:proxy", number, time)
+            if status:
+                _add(counts.codes, f"{status}:proxy", number, time)
+                _add(counts.countries, f"{country}:proxy", number, time)
             if target_status:
                 _add(counts.codes, f"{target_status}:target", number, target_time)
                 _add(counts.countries, f"{country}:target", number, target_time)

@@ -21,6 +21,13 @@ _NO_OLDER: Final = (
 TELLS_MORE: Final = f"excluded.status <> 202 OR (NOT {_UNTRIED} AND {_NO_OLDER})"
 """Whether a row that comes for a request that has one is to take its place."""
 
+ENDED_AMONG: Final = f"""
+    SELECT request_id FROM json_each(?) AS wanted CROSS JOIN requests ON request_id = json_extract(wanted.value, '$[0]')
+    WHERE json_extract(facts, '$[{PROCESSED}]') IS NOT 0
+        AND json_extract(facts, '$[{ATTEMPT}]') >= json_extract(wanted.value, '$[1]')
+"""
+"""Of a JSON array of `[request_id, attempts]`, the requests whose row is of their end, after that many attempts."""
+
 # Only such a one is answered 202 and not over: what else is answered that pays one comparison for it.
 _UNDER_WAY: Final = (
     f"(looked.status = 202 AND (SELECT json_extract(facts, '$[{PROCESSED}]') FROM requests "

@@ -1,18 +1,18 @@
 """`RequestLog`: log.db, written by the journal's thread in batches and read by a thread of its own.
 
-Belongs here: rows of requests, newest first. Does not: what a row says (record.py), how it is shown (record_view.py),
-queueing (journal.py), telemetry's tables (telemetry.py), what is removed when (tidying.py).
+Belongs here: writing and reading rows of requests. Does not: their form (log_rows.py), what a row says (record.py), how
+it is shown (record_view.py), queueing (journal.py), telemetry's tables (telemetry.py), what goes when (tidying.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
-from attrs import frozen
+import orjson
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -20,9 +20,10 @@ from twisted.internet.interfaces import IReactorFromThreads
 from rrgate.store import telemetry
 from rrgate.store.counts import Tallied
 from rrgate.store.database import connect, open_migrated, transaction
-from rrgate.store.ended import TELLS_MORE, Ended
+from rrgate.store.ended import ENDED_AMONG, TELLS_MORE, Ended
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
+from rrgate.store.log_rows import BodyRow, Document, ListedRow, LogRow, RequestPage
 from rrgate.store.searching import Conditions, asked_for, cursor_of
 from rrgate.store.segments import begin_next, by_segment
 from rrgate.store.telemetry import Span, add_fresh
@@ -32,7 +33,6 @@ from rrgate.store.tidying import Tidying
 T = TypeVar("T")
 
 Values = list[Any]  # named here, because inside the class `list` is the method
-Document = dict[str, Any]
 
 MOST_ROWS: Final = 1000
 """Rows of one answer."""
@@ -43,46 +43,14 @@ READER_KIB: Final = 8192
 thrown out before it is looked at again, and a thousand rows would take twice as long."""
 
 
-class LogRow(NamedTuple):
-    """A finished request. `processed_at`: milliseconds since the epoch. `facts`: JSON that means nothing here."""
-
-    proxy_id: str
-    request_id: str
-    client_id: str
-    processed_at: int
-    method: str
-    status: int
-    facts: str
-
-
-class BodyRow(NamedTuple):
-    """The bodies of a request that is in the log, sealed."""
-
-    request_id: str
-    client_id: str
-    sealed: bytes
-
-
 Published = Callable[[LogRow], tuple[Document, Document]]
 """Makes of a row the record that lists show, and what the single view adds. Called on the reader's thread."""
-
-ListedRow = tuple[int, str, str, int, str, int, str]
-"""A LogRow with the row's id in place of `proxy_id`, which all have in common."""
 
 Listing = Callable[[str, str], Callable[[ListedRow], Document]]
 """Of a proxy's id and its client's, what makes the record alone. Called on the reader's thread."""
 
 Opened = Callable[[BodyRow], Document]
 """Makes of sealed bodies what the single view adds. Called on the reader's thread."""
-
-
-@frozen
-class RequestPage:
-    """Records, newest first; `next_cursor` leads to the next page, and is None on the last."""
-
-    number: int
-    requests: Iterable[Document]
-    next_cursor: str | None
 
 
 def _whole(page: RequestPage) -> RequestPage:
@@ -223,6 +191,14 @@ class RequestLog:
         `bodies`: with what was kept of them.
         """
         return self._thread.call(self._detail, proxy_id, request_id, bodies)
+
+    def ended(self, requests: Collection[tuple[str, int]]) -> Deferred[set[str]]:
+        """Those of these asynchronous requests, each with the number of its attempts, whose end with that many is on
+        disk."""
+        wanted = orjson.dumps([*requests]).decode()
+        return self._thread.call(
+            lambda: {request_id for (request_id,) in self._reader.conn.execute(ENDED_AMONG, (wanted,))}
+        )
 
     def telemetry(
         self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]

@@ -5,9 +5,9 @@ Belongs here: which parts it is made of. Does not: any expectation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -70,6 +70,11 @@ def _secrets(proxy: Proxy, now: int) -> list[bytes]:
     return [secret for secret in (proxy.sealed_callback_secret, previous) if secret is not None]
 
 
+class _Records(Records, Protocol):
+    @property
+    def ended(self) -> Mapping[str, int]: ...
+
+
 class MemoryDelivery:
     """Opened when it is first used: most tests do not."""
 
@@ -80,7 +85,7 @@ class MemoryDelivery:
         directory: Directory,
         upstream: Upstream,
         outside: CallsOutside,
-        records: Records,
+        records: _Records,
         tell: Callable[[Event], object],
     ) -> None:
         self._settings = settings
@@ -132,7 +137,7 @@ class MemoryDelivery:
         worker = Worker(
             self.queue,
             self._directory,
-            Courier(self.queue, self._directory, sender, self._telling, _is_gone, self.flushed),
+            Courier(self.queue, self._directory, sender, self._telling, _is_gone, self.flushed, self.logged),
             CallsBack(
                 self.queue,
                 self._directory,
@@ -179,6 +184,10 @@ class MemoryDelivery:
 
     async def flushed(self) -> None:
         """The log of a gateway in memory has at once what it is given."""
+
+    async def logged(self, requests: Collection[tuple[str, int]]) -> set[str]:
+        ended = self._records.ended
+        return {request_id for request_id, attempts in requests if ended.get(request_id, -1) >= attempts}
 
     async def accept(self, ex: Exchange) -> Reply:
         """See `rrgate.pipeline_parts.Accepts`."""

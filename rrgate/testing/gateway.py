@@ -23,6 +23,7 @@ from rrgate.api import Event, Exchange, Identity, Plugin
 from rrgate.background import Background
 from rrgate.compiling import Compiler
 from rrgate.counters import Counters
+from rrgate.countries import UNKNOWN
 from rrgate.directory import Directory
 from rrgate.entrance import Entrance
 from rrgate.ids import new_id
@@ -35,6 +36,7 @@ from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.record import encode, snapshot
 from rrgate.record_view import Document, RecordOf, published
 from rrgate.settings import Settings
+from rrgate.tally import Tally
 from rrgate.testing.calls import Call
 from rrgate.testing.clock import Clock
 from rrgate.testing.delivery import MemoryDelivery
@@ -79,6 +81,8 @@ class MemoryGateway:
         self.events: list[Event] = []
         self.requests: list[Exchange] = []
         """Every finished request of a proxy."""
+        self.tally = Tally(lambda address: UNKNOWN)
+        """What telemetry would have of them."""
         self._states: dict[tuple[str, int], MemoryState] = {}
         self._background = Background(self.events.append)
         self.counters = Counters.alone(clock.wall)
@@ -139,9 +143,17 @@ class MemoryGateway:
         self.directory.put(self.client)
 
     def put(self, ex: Exchange) -> None:
-        """Keep a finished request (this is the log's place)."""
-        self.requests.append(ex)
-        self.records.append(published(encode(snapshot(ex))))
+        """Keep a finished request, and count it (this is the log's place)."""
+        seen = snapshot(ex)
+        country = self.tally.count(seen)
+        if ex.story != "attempt":
+            self.requests.append(ex)
+            self.records.append(published(encode(seen, country)))
+
+    @property
+    def ended(self) -> dict[str, int]:
+        """Of requests whose records tell their end, the number of attempts."""
+        return {record["sKey"]: record["attempts"] for record, _ in self.records if record["processed"]}
 
     def shown(self, ex: Exchange) -> RecordOf:
         """The record of it, for plugins."""

@@ -33,6 +33,7 @@ from rrgate.store import AuditEntry, AuditPage, BrokenSecret, Member
 from rrgate.store.audit import read_entries, write_entries
 from rrgate.store.counts import Counts
 from rrgate.store.full_disk import is_full
+from rrgate.store.log_rows import RequestPage
 from rrgate.store.migrations import migrations
 from rrgate.store.notifications import (
     NotificationPage,
@@ -41,7 +42,6 @@ from rrgate.store.notifications import (
     read_notifications,
     write_notices,
 )
-from rrgate.store.request_log import RequestPage
 from rrgate.trial import Trial
 from tests.core.asking import Connections
 from tests.core.made_up_plugins import registry

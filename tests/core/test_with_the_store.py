@@ -13,7 +13,7 @@ from attrs import evolve
 
 from rrgate.directory import Directory
 from rrgate.store import AsyncStore, Member, RequestLog, Store, credential_row
-from rrgate.store.request_log import LogRow
+from rrgate.store.log_rows import LogRow
 from tests.core.doubles import CALLER, SECRET, Core, no_route
 
 

@@ -19,7 +19,7 @@ from rrgate.record import Facts
 from rrgate.store import LogRow, RequestLog
 from rrgate.store import request_log as module
 from rrgate.store.ended import ATTEMPT, PROCESSED
-from rrgate.store.request_log import BodyRow
+from rrgate.store.log_rows import BodyRow
 
 
 def row(number: int, proxy: str = "p", at: int | None = None, **more: object) -> LogRow:
@@ -60,6 +60,21 @@ async def test_newest_first_within_bounds(log: RequestLog) -> None:
     assert await listed(log, status=201) == ["r3", "r1"]
     assert await listed(log, method="POST") == []
     assert await listed(log, limit=1) == ["r3"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_tells_which_ends_it_has(log: RequestLog) -> None:
+    def of(request_id: str, attempts: int, processed: bool) -> LogRow:
+        facts: list[object] = [None] * len(Facts._fields)
+        facts[ATTEMPT], facts[PROCESSED] = attempts, processed
+        return LogRow("p", request_id, "c", 1, "GET", 200 if processed else 202, orjson.dumps(facts).decode())
+
+    log.append([of("begun", 0, False), of("over", 2, True), of("again", 3, False)])
+    wanted = [("begun", 0), ("over", 2), ("again", 3), ("nobody's", 1)]
+    assert await log.ended(wanted) == {"over"}
+    assert await log.ended([("over", 1)]) == {"over"}
+    assert await log.ended([("over", 3)]) == set(), "it was replayed since"
+    assert await log.ended([]) == set()
 
 
 @pytest_twisted.ensureDeferred
