@@ -17,8 +17,9 @@ from rrgate.body import Body, BodyBroken
 from rrgate.messages import TargetResponse
 from rrgate.upstream import TargetBroken
 from rrgate.waiting import Task, Waiter
-from rrgate.wire.answer_head import MAX_FIELDS, MAX_HEAD, AnswerBroken
+from rrgate.wire.answer_head import MAX_HEAD, AnswerBroken
 from rrgate.wire.framing import CloseFramer, FramingError
+from rrgate.wire.repeated_heads import KnownAnswers
 from rrgate.wire.resolver import CannotConnect
 from rrgate.wire.switching import Opening
 from rrgate.wire.target_answer import TargetAnswer
@@ -40,13 +41,13 @@ class TargetConnection(TargetAnswer):
         gone: Callable[[TargetConnection], None],
         *,
         max_head: int = MAX_HEAD,
-        max_fields: int = MAX_FIELDS,
+        known: KnownAnswers | None = None,
     ) -> None:
         """`keep` is called after a clean answer, with the seconds the target will keep the connection, if it says.
 
         `gone` is called, perhaps more than once, as soon as the connection must not be used any more.
         """
-        super().__init__(clock, tls, keep, gone, max_head, max_fields)
+        super().__init__(clock, tls, keep, gone, max_head, KnownAnswers() if known is None else known)
         self.first_byte = False
 
     # The transport's side.

@@ -17,6 +17,7 @@ from rrgate.wire.answer_head import MAX_FIELDS, MAX_HEAD
 from rrgate.wire.client import ConnectionWentAway, TargetConnection
 from rrgate.wire.dialer import Connects
 from rrgate.wire.guard import AddressForbidden
+from rrgate.wire.repeated_heads import KnownAnswers
 from rrgate.wire.resolver import CannotConnect
 from rrgate.wire.switching import Opening
 from rrgate.wire.target_head import target_head
@@ -48,7 +49,7 @@ class Pool:
         self._clock = clock
         self._idle_timeout = idle_timeout
         self._max_head = max_head
-        self._max_fields = max_fields
+        self._known = KnownAnswers(max_fields)
         self._hops = own_prefix + b"hops"
         self._idle: dict[str, list[TargetConnection]] = {}
 
@@ -145,7 +146,7 @@ class Pool:
         ):
             raise TargetUnreachable("the target credential may not go to this host (see its credentialAllowedHosts)")
         connection = TargetConnection(
-            self._clock, endpoint.tls, keep, gone, max_head=self._max_head, max_fields=self._max_fields
+            self._clock, endpoint.tls, keep, gone, max_head=self._max_head, known=self._known
         )
         try:
             await self._dialer.connect(endpoint, route.client.id, connection, secret=route.secret_needs_tls)

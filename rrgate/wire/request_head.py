@@ -47,7 +47,7 @@ class HeadRefused(Exception):
 class RequestHead:
     """A head that may go on. `length`: bytes of the body, 0 if there is none, None if it is chunked.
 
-    It may be that of several requests of a connection (last_head.py): who changes `fields` takes a copy.
+    It may be that of several requests of a connection (repeated_heads.py): who changes `fields` takes a copy.
     """
 
     method: bytes

@@ -18,7 +18,7 @@ from rrgate.waiting import Task
 from rrgate.wire.caller_answer import CallerAnswer
 from rrgate.wire.caller_transport import BODY, HEAD, IDLE, LINGERING, SENDING
 from rrgate.wire.framing import ChunkedFramer, LengthFramer
-from rrgate.wire.last_head import LastRequest
+from rrgate.wire.repeated_heads import LastRequest
 from rrgate.wire.request_head import HeadRefused, RequestHead, judge_beginning
 from rrgate.wire.response import AnswerWriter
 

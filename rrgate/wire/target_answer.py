@@ -20,7 +20,7 @@ from rrgate.websocket.stream import Stream, SwitchedResponse
 from rrgate.wire.answer_head import CLOSE, AnswerBroken, AnswerHead
 from rrgate.wire.framing import ChunkedFramer, CloseFramer, Framer, FramingError, LengthFramer
 from rrgate.wire.gone_peers import notice_gone
-from rrgate.wire.last_head import LastAnswer
+from rrgate.wire.repeated_heads import KnownAnswers
 from rrgate.wire.switching import Opening
 from rrgate.wire.target_transport import CLOSING, TargetTransport
 
@@ -46,13 +46,13 @@ class TargetAnswer(TargetTransport):
         keep: Callable[[Any, float | None], None],
         gone: Callable[[Any], None],
         max_head: int,
-        max_fields: int,
+        known: KnownAnswers,
     ) -> None:
         """See TargetConnection."""
         super().__init__(clock, tls, gone)
         self._keep = keep
         self._max_head = max_head
-        self._max_fields = max_fields
+        self._known = known
         self._busy = False
         self._head_request = False
         self._waiter: Waiter[TargetResponse] | None = None
@@ -60,7 +60,6 @@ class TargetAnswer(TargetTransport):
         self._interim = 0
         self._framer: Framer | None = None
         self._body: Body | None = None
-        self._last = LastAnswer()
         self._head: AnswerHead | None = None
         self._pump: Task | None = None
         self._paused = False
@@ -80,7 +79,7 @@ class TargetAnswer(TargetTransport):
                 return
             if end > self._max_head:
                 raise AnswerBroken(f"the answer's head is over {self._max_head} bytes")
-            head = self._last.judge(self._buffer[: end + 4], self._head_request, self._max_fields)
+            head = self._known.judge(self._buffer[: end + 4], self._head_request)
             self._buffer = self._buffer[end + 4 :]
             if head.status < 200:
                 if head.status == SWITCHING and self._opening is not None:

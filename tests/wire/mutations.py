@@ -4,7 +4,7 @@
 
 Belongs here: which checks there are, as replacements of text, and what must notice. Does not: the tests themselves.
 A check that can go without a test failing is a check that will go. Every check of request_head.py, answer_head.py,
-fieldlines.py, framing.py, paths.py and last_head.py stands here; a text that is no longer in its file
+fieldlines.py, framing.py, paths.py and repeated_heads.py stands here; a text that is no longer in its file
 fails too, so that the list follows the code.
 """
 
@@ -26,7 +26,7 @@ NOTICES = {
     ],
     "rrgate/wire/framing.py": CHUNKS,
     "rrgate/paths.py": ["tests/test_paths.py"],
-    "rrgate/wire/last_head.py": ["tests/wire/test_last_head.py"],
+    "rrgate/wire/repeated_heads.py": ["tests/wire/test_repeated_heads.py"],
 }
 
 REQUEST_HEAD = [
@@ -247,21 +247,21 @@ PATHS = [
     ("[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?\\Z", "[A-Za-z0-9\\-._~!$&'()*+,=:@]*)*/?"),
 ]
 
-LAST_HEAD = [
+REPEATED_HEADS = [
     ("and fields == self._fields:", ":"),
     ("if line == self._line:", "if True:"),
     ("if method == last.method and http10 == last.http10:", "if http10 == last.http10:"),
     ("if method == last.method and http10 == last.http10:", "if method == last.method:"),
     ("target = origin_form(target, last.host)", "pass"),
     ("if judged.handshake is None and", "if"),
-    ("and head == self._bytes and to_head_request == self._to_head_request:", "and head == self._bytes:"),
-    ("and head == self._bytes and", "and"),
+    ("if to_head_request:", "if False:"),
+    ("if len(self._known) >= MOST_ANSWERS:", "if False:"),
     ("= judge_request_line(line, max_target)", "= (*line.split()[:2], False)"),
 ]
 
 MUTATIONS = [
     (file, old, new)
-    for file, rows in zip(NOTICES, (REQUEST_HEAD, ANSWER_HEAD, FIELDLINES, FRAMING, PATHS, LAST_HEAD), strict=True)
+    for file, rows in zip(NOTICES, (REQUEST_HEAD, ANSWER_HEAD, FIELDLINES, FRAMING, PATHS, REPEATED_HEADS), strict=True)
     for old, new in rows
 ]
 

@@ -1,10 +1,11 @@
-"""What is remembered of the head that came last on a connection changes no judgement, and nobody's message.
+"""What is remembered of heads changes no judgement, and nobody's message.
 
 Belongs here: heads that come again, whole or in part, and what plugins do to their fields. Does not: what is refused.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import attrs
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from rrgate.api import Exchange, NoConfig, Parts, Plugin
 from rrgate.testing import MemoryGateway, Says
 from rrgate.wire.answer_head import AnswerBroken, AnswerHead, judge_answer_head
-from rrgate.wire.last_head import LONGEST_KEPT, MOST_KEPT, LastAnswer, LastRequest
+from rrgate.wire.repeated_heads import LONGEST_KEPT, MOST_ANSWERS, MOST_KEPT, KnownAnswers, LastRequest
 from rrgate.wire.request_head import HeadRefused, RequestHead, judge_head
 
 REQUEST_LINES = [
@@ -57,7 +58,7 @@ def asked(judge: Any, head: bytes) -> object:
 
 def answered(judge: Any, head: bytes, to_head_request: bool) -> object:
     try:
-        return told(judge(head, to_head_request, 40))
+        return told(judge(head, to_head_request))
     except AnswerBroken as broken:
         return str(broken)
 
@@ -85,10 +86,11 @@ def test_that_holds_for_each_request_line_behind_each_with_the_same_fields() -> 
 
 @settings(max_examples=300)
 @given(heads=st.lists(st.tuples(answers, st.booleans()), min_size=2, max_size=8))
-def test_an_answer_is_judged_the_same_whatever_came_before_on_its_connection(heads: list[tuple[bytes, bool]]) -> None:
-    last = LastAnswer()
+def test_an_answer_is_judged_the_same_whatever_came_before(heads: list[tuple[bytes, bool]]) -> None:
+    known = KnownAnswers(40)
     for head, to_head_request in heads:
-        assert answered(last.judge, head, to_head_request) == answered(judge_answer_head, head, to_head_request)
+        alone = partial(judge_answer_head, max_fields=40)
+        assert answered(known.judge, head, to_head_request) == answered(alone, head, to_head_request)
 
 
 @pytest.mark.parametrize(
@@ -107,11 +109,25 @@ def test_a_small_head_that_comes_again_is_not_judged_again(line: bytes, fields: 
     assert (last.judge(head, 100, 100) is last.judge(head, 100, 100)) is kept
 
 
-@pytest.mark.parametrize(("size", "kept"), [(LONGEST_KEPT, True), (LONGEST_KEPT + 1, False)])
-def test_neither_is_a_small_answer(size: int, kept: bool) -> None:
-    last, head = LastAnswer(), head_of(b"HTTP/1.1 200 OK", [b"X: ".ljust(size - 21, b"y")])
-    assert len(head) == size
-    assert (last.judge(head, False, 100) is last.judge(head, False, 100)) is kept
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ([b"X: ".ljust(LONGEST_KEPT - 21, b"y")], True),
+        ([b"X: ".ljust(LONGEST_KEPT - 20, b"y")], False),
+        ([b"X: y"] * MOST_KEPT, True),
+        ([b"X: y"] * (MOST_KEPT + 1), False),
+    ],
+)
+def test_neither_is_a_small_answer(fields: list[bytes], kept: bool) -> None:
+    known, head = KnownAnswers(), head_of(b"HTTP/1.1 200 OK", fields)
+    assert (known.judge(head, False) is known.judge(head, False)) is kept
+
+
+def test_few_answers_are_remembered_however_many_come() -> None:
+    known = KnownAnswers()
+    for number in range(3 * MOST_ANSWERS):
+        known.judge(head_of(b"HTTP/1.1 200 OK", [b"X-Id: %d" % number]), False)
+        assert len(known._known) <= MOST_ANSWERS
 
 
 class Marks(Plugin):

@@ -1,23 +1,27 @@
-"""The head that came last on a connection, and what it was judged to be: what is said again is not judged again.
+"""Heads that come again, and what they were judged to be: what is said again is not judged again.
 
 Belongs here: that memory, for either side. Does not: judging (request_head.py, answer_head.py).
 
-Who uses a connection again mostly says the same: callers the same fields, with the same or another URL, targets the
-same head, until `Date` changes. A head of three lines costs 1 µs then in place of 4. One head a connection and no
-dictionary for all, so that heads that never come again cost nothing but the look, and nobody's memory is another's.
+A head of three lines costs 1 µs then in place of 4. Callers who use a connection again mostly have the same fields
+behind another URL, and each has others: so it is the last of each connection that is remembered. Targets mostly answer
+with one of a few heads until their `Date` changes, on all connections, which may be thousands, each used seldom: so
+there is one small memory for all. What never comes again costs little more than the look.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from rrgate.wire.answer_head import AnswerHead, judge_answer_head
+from rrgate.wire.answer_head import MAX_FIELDS, AnswerHead, judge_answer_head
 from rrgate.wire.request_head import RequestHead, judge_head, judge_request_line, origin_form
 
 LONGEST_KEPT: Final = 2048
 """Bytes of a head that is remembered; longer ones seldom are for little, and there may be many connections."""
 MOST_KEPT: Final = 32
 """Fields of one. A field takes more than its bytes."""
+MOST_ANSWERS: Final = 64
+"""Answers' heads that are remembered; then all are forgotten. Where each has an id of its own, they go round in memory
+that is at hand."""
 
 
 class LastRequest:
@@ -61,22 +65,24 @@ class LastRequest:
         return judged
 
 
-class LastAnswer:
-    """Judges the heads of a target's connection."""
+class KnownAnswers:
+    """Judges the heads of targets' answers, for all connections of a pool."""
 
-    __slots__ = ("_bytes", "_head", "_to_head_request")
+    def __init__(self, max_fields: int = MAX_FIELDS) -> None:
+        """`max_fields`: of one head."""
+        self._max_fields = max_fields
+        self._known: dict[bytes, AnswerHead] = {}
 
-    def __init__(self) -> None:
-        self._bytes = b""
-        self._to_head_request = False
-        self._head: AnswerHead | None = None
-
-    def judge(self, head: bytes, to_head_request: bool, max_fields: int) -> AnswerHead:
+    def judge(self, head: bytes, to_head_request: bool) -> AnswerHead:
         """As `judge_answer_head`, whose answer for these bytes it is, perhaps the same object. Raises AnswerBroken."""
-        last = self._head
-        if last is not None and head == self._bytes and to_head_request == self._to_head_request:
-            return last
-        judged = judge_answer_head(head, to_head_request, max_fields)
-        if len(head) <= LONGEST_KEPT and len(judged.fields) <= MOST_KEPT:
-            self._bytes, self._to_head_request, self._head = head, to_head_request, judged
-        return judged
+        if to_head_request:
+            # The same bytes mean something else then, and few ask for it.
+            return judge_answer_head(head, True, self._max_fields)
+        known = self._known.get(head)
+        if known is None:
+            known = judge_answer_head(head, False, self._max_fields)
+            if len(head) <= LONGEST_KEPT and len(known.fields) <= MOST_KEPT:
+                if len(self._known) >= MOST_ANSWERS:
+                    self._known.clear()
+                self._known[head] = known
+        return known
