@@ -102,7 +102,8 @@ class Directory:
         return route
 
     def when_ended(self, tell: Callable[[str], None]) -> None:
-        """`tell` is called with the id of each proxy or credential that is switched off or deleted, once it is."""
+        """`tell` is called with the id of each proxy or credential that is switched off or deleted, once it is, and of
+        each target that is deleted."""
         self._when_ended.append(tell)
 
     def opened_for(self, client_id: str) -> tuple[Opened, ...]:
@@ -184,6 +185,7 @@ class Directory:
                 self._drop_what_belongs_to(noun.id)
                 self.targets.drop(noun.id)
                 self._forget_routes_with(noun.id)
+                self._tell_ended(noun.id)
             case Proxy():
                 self._unlink(noun.id)
                 self._drop_what_belongs_to(noun.id)
@@ -255,8 +257,11 @@ class Directory:
 
     def _tell_if_ended(self, was: Proxy | Credential | None, now: Proxy | Credential | None = None) -> None:
         if was is not None and was.active and (now is None or not now.active):
-            for tell in self._when_ended:
-                tell(was.id)
+            self._tell_ended(was.id)
+
+    def _tell_ended(self, noun_id: str) -> None:
+        for tell in self._when_ended:
+            tell(noun_id)
 
     def _forget_routes_with(self, part_id: str) -> None:
         # The part may be the proxy itself.

@@ -1,4 +1,4 @@
-"""`OpenStreams`: answers that may never end, and WebSockets, and ending them when their proxy or credential is no more.
+"""`OpenStreams`: answers that may never end, and WebSockets, and ending them when what their proxy joins is no more.
 
 Belongs here: which answers these are, and when they are broken off (core-api.md 1). Does not: passing them on
 (relay.py, websocket/relay.py).
@@ -22,7 +22,7 @@ from rrgate.route import Route
 GRACE: Final = 2.0
 """Seconds that an answer of unknown length has to come to its end by itself, and a WebSocket to be closed by both."""
 
-WHY: Final = "its proxy or credential was switched off or deleted"
+WHY: Final = "its proxy, target or credential was switched off or deleted"
 
 
 class Closable(Protocol):
@@ -57,7 +57,7 @@ class OpenStreams:
         self._open.pop(ex, None)
 
     def _ended(self, noun_id: str) -> None:
-        """A proxy or credential was switched off or deleted."""
+        """A proxy or credential was switched off or deleted, or a target deleted."""
         self._end_soon([ex for ex in self._open if noun_id in _ids(_route_of(ex))])
 
     def _end_soon(self, streams: Sequence[Exchange]) -> None:
@@ -86,6 +86,8 @@ class OpenStreams:
         proxy = self._directory.proxies.get(route.proxy.id)
         if proxy is None or not proxy.active:
             return False
+        if route.target is None or route.target.id not in self._directory.targets:
+            return False
         for named in (route.proxy_credential, route.target_credential):
             if named is not None:
                 credential = self._directory.credentials.get(named.id)
@@ -100,5 +102,5 @@ def _route_of(ex: Exchange) -> Route:
 
 
 def _ids(route: Route) -> tuple[str, ...]:
-    credentials = (route.proxy_credential, route.target_credential)
-    return (route.proxy.id, *(each.id for each in credentials if each is not None))
+    parts = (route.proxy, route.target, route.proxy_credential, route.target_credential)
+    return tuple(part.id for part in parts if part is not None)

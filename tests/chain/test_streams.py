@@ -1,4 +1,4 @@
-"""Answers that may never end, when their proxy or a credential of it is switched off or deleted.
+"""Answers that may never end, when their proxy or a credential of it is switched off or deleted, or its target deleted.
 
 Belongs here: a gateway in memory, on a clock that is turned. Does not: the Core API (tests/gateway/test_streams.py).
 """
@@ -17,7 +17,7 @@ from rrgate.testing import MemoryGateway, Says
 
 Change = Callable[[MemoryGateway, Proxy], None]
 EVENTS = {"Content-Type": "text/event-stream"}
-BROKEN = "The answer broke off: its proxy or credential was switched off or deleted"
+BROKEN = "The answer broke off: its proxy, target or credential was switched off or deleted"
 
 
 def pieces(count: int) -> list[bytes]:
@@ -57,6 +57,10 @@ def renamed(gateway: MemoryGateway, proxy: Proxy) -> None:
         gateway.directory.put(evolve(credential(gateway, proxy, side), name="renamed", secret_version=2))
 
 
+def target_renamed(gateway: MemoryGateway, proxy: Proxy) -> None:
+    gateway.directory.put(evolve(gateway.directory.targets[proxy.target_id], name="another name"))
+
+
 def target_gone(gateway: MemoryGateway, proxy: Proxy) -> None:
     gateway.directory.drop(gateway.directory.targets[proxy.target_id])
 
@@ -75,8 +79,9 @@ ENDING = [
     credential_off("target"),
     credential_gone("proxy"),
     credential_gone("target"),
+    target_gone,
 ]
-KEEPING = [nothing, renamed, target_gone, others_off]
+KEEPING = [nothing, renamed, target_renamed, others_off]
 
 
 @pytest.fixture

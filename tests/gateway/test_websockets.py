@@ -30,6 +30,7 @@ from tests.websocket.memory import TEXT, frame
 from tests.websocket_peers import SocketTarget, caller, socket_target
 
 MEGABYTE = 1024 * 1024
+NO_MORE = "its proxy, target or credential was switched off or deleted"
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +194,17 @@ async def test_one_of_a_proxy_that_is_switched_off_is_closed(gateway: RunningGat
     opened = Opened(gateway, proxy, target, "/switched-off")
     await in_thread(opened.open)
     await gateway.change("proxies", proxy.id, proxyActive=False)
-    why = "its proxy or credential was switched off or deleted"
-    assert await in_thread(opened.closed) == ((1008, why), (1001, ""))
+    assert await in_thread(opened.closed) == ((1008, NO_MORE), (1001, ""))
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_whose_target_is_deleted_by_force_is_closed(gateway: RunningGateway, target: SocketTarget) -> None:
+    proxy = await gateway.proxy(target.url)
+    opened = Opened(gateway, proxy, target, "/target-deleted")
+    await in_thread(opened.open)
+    path = f"/clients/{proxy.client}/targets/{proxy.target}?force=true"
+    assert (await gateway.ask("DELETE", path)).status == 200
+    assert await in_thread(opened.closed) == ((1008, NO_MORE), (1001, ""))
 
 
 @pytest_twisted.ensureDeferred

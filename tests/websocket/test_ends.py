@@ -302,17 +302,21 @@ def credential_gone(gateway: Any, proxy: Any) -> None:
     gateway.directory.drop(gateway.directory.credentials[proxy.target_credential_id])
 
 
-ENDING = [proxy_off, proxy_gone, credential_off, credential_gone]
+def target_gone(gateway: Any, proxy: Any) -> None:
+    gateway.directory.drop(gateway.directory.targets[proxy.target_id])
+
+
+ENDING = [proxy_off, proxy_gone, credential_off, credential_gone, target_gone]
 
 
 @pytest.mark.parametrize("end", ENDING)
-def test_it_is_closed_when_its_proxy_or_credential_is_no_more(
+def test_it_is_closed_when_its_proxy_target_or_credential_is_no_more(
     gateway: SocketGateway, end: Callable[[Any, Any], None]
 ) -> None:
     socket = gateway.open()
     other = gateway.open()
     end(gateway.gateway, socket.proxy)
-    assert closing(socket.caller_heard()) == (1008, "its proxy or credential was switched off or deleted")
+    assert closing(socket.caller_heard()) == (1008, "its proxy, target or credential was switched off or deleted")
     assert closing(socket.target_heard()) == (1001, "")
     socket.caller_says(close(1008))
     socket.target_says(close(1001, mask=False))
