@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -59,8 +60,7 @@ class Gateway(Service):
     `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, SettingsError,
     PluginLoadError, CannotListenError. `stopService` drains: no new requests, those in flight end within
     `drain_timeout`, the journal is flushed; its Deferred fires when all is closed. Then it may be started again.
-    Cancelling that Deferred breaks off what is in flight; closing goes on, and `stopService` once more waits for its
-    end.
+    Cancelling that Deferred breaks off what is in flight; closing goes on, and `stopService` once more waits for it.
     """
 
     def __init__(
@@ -73,10 +73,8 @@ class Gateway(Service):
         node: Node | None = None,
     ) -> None:
         """`reactor`: gives connections, threads and the clock. `wall`: seconds since the epoch, for stamps only.
-
-        `registry`: the plugins, instead of those installed in this environment. Raises PluginLoadError.
-        `node`: what it is one process of; None: of nothing.
-        """
+        `registry`: the plugins, instead of those that are installed, which may raise PluginLoadError. `node`: what it
+        is one process of; None: of nothing."""
         self.settings = settings
         self.reactor = reactor
         self.wall = wall
@@ -183,8 +181,8 @@ class Gateway(Service):
             tell=self.boot.tell,
             delivery=self.delivery.acceptance,
         )
-        hosts = HostNames(names_served(settings, settings.listen))
-        room, refused = partial(room_for_callers, settings), places.connection_refused
+        hosts, refused = self.entrance.hosts, places.connection_refused
+        room = partial(room_for_callers, settings)
         self.listener = CallerListener(self.pipeline.serve, settings, hosts, reactor, self.wall, room, refused)
         self.metrics = gateway_metrics(
             self._outcomes,
@@ -206,7 +204,9 @@ class Gateway(Service):
         if settings.listen:
             port = self._opened_port(settings.listen, self.listener)
             self.public_url = settings.public_url or url_of(port, settings.listen)
-        house = self._house = open_house(
+            # Nobody is served yet; where something else has bound the socket, its address is known only now.
+            self.listener.hosts = self.entrance.hosts = HostNames(names_served(settings, settings.listen, port))
+        self._house = open_house(
             settings,
             self.registry,
             self.reactor,
@@ -223,21 +223,21 @@ class Gateway(Service):
             hosts=names_served(settings, settings.core_listen),
             is_ready=lambda: self._ready,
         )
-        if settings.core_listen:
-            site = core_site(house, self.reactor, page_routes(self._pages, self.boot.answer))
-            core_port = self._opened_port(settings.core_listen, site)
-            self.core_public_url = settings.core_public_url or url_of(core_port, settings.core_listen)
+        if core := settings.core_listen:
+            site = core_site(self._house, self.reactor, page_routes(self._pages, self.boot.answer))
+            core_port = self._opened_port(core, site)
+            self.core_public_url = settings.core_public_url or url_of(core_port, core)
+            self._house = site.house = evolve(self._house, hosts=names_served(settings, core, core_port))
         if settings.metrics_listen:
             self._opened_port(settings.metrics_listen, metrics_site(self._figures, self.reactor))
-        for each in self.ports:
-            address: Any = each.getHost()
-            if hasattr(address, "host"):
-                self.guard.never_dial(address.host, address.port)
 
     def _opened_port(self, endpoint: str, factory: Any) -> IListeningPort:
         port = self.node.listen(endpoint, factory, listen_now)
         self.ports.append(port)
         self._opened.append(port.stopListening)
+        address: Any = port.getHost()
+        if hasattr(address, "host"):
+            self.guard.never_dial(address.host, address.port)
         return port
 
     def _opened_for(self, client_id: str) -> tuple[Opened, ...]:

@@ -5,7 +5,7 @@ Belongs here: endpoint strings. Does not: what is served there.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from twisted.internet.endpoints import serverFromString
@@ -18,6 +18,9 @@ from rrgate.wire.gone_peers import notice_gone
 BACKLOG = 1024
 """Connections that may wait to be accepted, where the endpoint does not say: with Twisted's 50, of a thousand callers
 that come at once most wait a second for their system to try again."""
+
+_EVERYWHERE: Final = ("0.0.0.0", "::")
+"""Addresses that are none."""
 
 
 def listen_now(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
@@ -47,13 +50,15 @@ def _with_backlog(endpoint: str) -> str:
     return f"{endpoint}:backlog={BACKLOG}"
 
 
-def bound_host(endpoint: str) -> str:
-    """The `interface` in an endpoint string, or `""` where it listens everywhere or not on TCP."""
+def bound_host(endpoint: str, port: IListeningPort | None = None) -> str:
+    """The `interface` in an endpoint string, or else the address that its `port` is bound to, if it is open, as where
+    something else has bound it; `""` where it listens everywhere or not on TCP."""
     for part in _parts(endpoint):
         name, mark, value = part.partition("=")
-        if mark and name == "interface" and value not in ("0.0.0.0", "::"):
+        if mark and name == "interface" and value not in _EVERYWHERE:
             return value
-    return ""
+    address = "" if port is None else str(getattr(port.getHost(), "host", ""))
+    return "" if address in _EVERYWHERE else address.partition("%")[0]
 
 
 def _parts(endpoint: str) -> list[str]:
@@ -78,17 +83,18 @@ def url_of(port: IListeningPort, endpoint: str) -> str:
     address: Any = port.getHost()
     if not hasattr(address, "port"):
         return ""
-    host = bound_host(endpoint) or "localhost"
+    host = bound_host(endpoint, port) or "localhost"
     scheme = "https" if endpoint.removeprefix("haproxy:").startswith("ssl:") else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}"
 
 
-def names_served(settings: Settings, endpoint: str) -> set[str]:
-    """The names that the listener at `endpoint` serves: those configured, or else where it can be reached."""
+def names_served(settings: Settings, endpoint: str, port: IListeningPort | None = None) -> set[str]:
+    """The names that the listener at `endpoint` serves: those configured, or else where it can be reached. `port`: its,
+    once it is open."""
     if settings.hosts:
         return set(settings.hosts)
     urls = (settings.public_url, settings.core_public_url)
-    return {"localhost", bound_host(endpoint), *(host_of(url) for url in urls)} - {""}
+    return {"localhost", bound_host(endpoint, port), *(host_of(url) for url in urls)} - {""}
 
 
 def host_of(url: str) -> str:
