@@ -7,21 +7,18 @@ Belongs here: what the pipeline answers by (`Door`, `Switches`). Does not: reque
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rrgate.websocket.stream import Stream
 from rrgate.wire.caller_body import CallerBody
+from rrgate.wire.caller_connections import CallerConnections
 from rrgate.wire.request_head import RequestHead
 from rrgate.wire.response import AnswerWriter
-
-if TYPE_CHECKING:
-    from rrgate.wire.listener import CallerListener
 
 
 class CallerAnswer(CallerBody):
     """`_head` is that of the request, and `_answer` there as long as it is under way."""
 
-    def __init__(self, listener: CallerListener) -> None:
+    def __init__(self, listener: CallerConnections) -> None:
         super().__init__(listener)
         self._head: RequestHead | None = None
         self._answer: AnswerWriter | None = None

@@ -5,14 +5,10 @@ Belongs here: what a body's reader wants (`BodySource`). Does not: its request (
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rrgate.body import Body, BodyBroken
+from rrgate.wire.caller_connections import CallerConnections
 from rrgate.wire.caller_transport import BODY, CallerTransport
 from rrgate.wire.framing import DropFramer, Framer, FramingError
-
-if TYPE_CHECKING:
-    from rrgate.wire.listener import CallerListener
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -20,7 +16,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class CallerBody(CallerTransport):
     """`_framer` is there until the body is whole, and `_body` as long as somebody may read it."""
 
-    def __init__(self, listener: CallerListener) -> None:
+    def __init__(self, listener: CallerConnections) -> None:
         super().__init__(listener)
         self._framer: Framer | None = None
         self._body: Body | None = None

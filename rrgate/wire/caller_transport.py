@@ -6,19 +6,17 @@ Belongs here: deadlines, pausing, refusing what never became a request, closing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol
 
 from rrgate.answers import reason_phrase, refusal
+from rrgate.wire.caller_connections import CallerConnections
 from rrgate.wire.callers import peer_host
 from rrgate.wire.deadline import Deadline
 from rrgate.wire.response import AnswerWriter
 from rrgate.wire.write_gate import WriteGate
-
-if TYPE_CHECKING:
-    from rrgate.wire.listener import CallerListener
 
 LINGER = 2.0
 """Seconds that a refused request's rest is read and dropped, so that the answer is not lost to a reset."""
@@ -33,7 +31,7 @@ class CallerTransport(Protocol):
 
     transport: Any
 
-    def __init__(self, listener: CallerListener) -> None:
+    def __init__(self, listener: CallerConnections) -> None:
         self.listener = listener
         self._buffer = b""
         self._reading_paused = False

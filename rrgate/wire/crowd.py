@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from rrgate.answers import overloaded, reason_phrase
+from rrgate.wire.caller_connections import CallerConnections, Connected
 from rrgate.wire.response import AnswerWriter
-
-if TYPE_CHECKING:
-    from rrgate.wire.listener import CallerListener
-    from rrgate.wire.server import CallerConnection
 
 MOST_GIVEN_UP: Final = 256
 """Connections closed at one look. A look costs 0.3 µs for each there is."""
@@ -38,7 +35,7 @@ LINGER: Final = 1.0
 class Crowd:
     """The connections of one listener that come when there is no room. All on the reactor's thread."""
 
-    def __init__(self, listener: CallerListener, refused: Callable[[], object]) -> None:
+    def __init__(self, listener: CallerConnections, refused: Callable[[], object]) -> None:
         """`refused` is told of each that is turned away."""
         self._listener = listener
         self._refused = refused
@@ -67,7 +64,7 @@ class Crowd:
         connections = self._listener.connections
         most = min(MOST_GIVEN_UP, len(connections) // 64 + 1)
         # By the time alone: connections have no order.
-        found: list[tuple[float, CallerConnection]] = nsmallest(
+        found: list[tuple[float, Connected]] = nsmallest(
             most,
             ((since, each) for each in connections if (since := each.waits_since) <= now - WAITED),
             key=lambda pair: pair[0],
@@ -84,7 +81,7 @@ class TurnedAway(Protocol):
 
     transport: Any
 
-    def __init__(self, crowd: Crowd, listener: CallerListener) -> None:
+    def __init__(self, crowd: Crowd, listener: CallerConnections) -> None:
         self._crowd = crowd
         self._listener = listener
         self._timer: IDelayedCall | None = None

@@ -6,8 +6,6 @@ caller_answer.py), what lies under the requests (caller_transport.py), judging h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -16,14 +14,12 @@ from rrgate.body import HIGH_WATER, NO_BODY, Body, BodyBroken
 from rrgate.exchange import Exchange
 from rrgate.waiting import Task
 from rrgate.wire.caller_answer import CallerAnswer
+from rrgate.wire.caller_connections import CallerConnections
 from rrgate.wire.caller_transport import BODY, HEAD, IDLE, LINGERING, SENDING
 from rrgate.wire.framing import ChunkedFramer, LengthFramer
 from rrgate.wire.repeated_heads import LastRequest
 from rrgate.wire.request_head import HeadRefused, RequestHead, judge_beginning
 from rrgate.wire.response import AnswerWriter
-
-if TYPE_CHECKING:
-    from rrgate.wire.listener import CallerListener
 
 AT_A_TURN = 16
 """Pipelined requests answered before other connections have theirs: 64 KiB may hold 2,500 of them."""
@@ -32,7 +28,7 @@ AT_A_TURN = 16
 class CallerConnection(CallerAnswer):
     """A caller's connection. One request at a time is under way; what comes behind it waits here, bounded."""
 
-    def __init__(self, listener: CallerListener) -> None:
+    def __init__(self, listener: CallerConnections) -> None:
         super().__init__(listener)
         self._last = LastRequest()
         self._exchange: Exchange | None = None
