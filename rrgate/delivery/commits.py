@@ -1,7 +1,8 @@
 """`Commits`: one thread that writes queue.db, in as few durable commits as there can be.
 
-Belongs here: natural group commit: whoever waits while a commit runs shares the next one. Does not: what is written
-(table.py).
+Belongs here: natural group commit: whoever asks in one round of the reactor shares a commit, and with them who waits
+while one runs. Does not: what is written (table.py).
+Why by the round: the thread that writes would be woken by the first, and commit that alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from rrgate.store.database import transaction
@@ -59,17 +59,18 @@ class Commits:
     """
 
     def __init__(
-        self,
-        database: Database,
-        reactor: IReactorFromThreads,
-        failed: Callable[[BaseException], object] = lambda error: None,
+        self, database: Database, reactor: Any, failed: Callable[[BaseException], object] = lambda error: None
     ) -> None:
-        """`database`: with `synchronous=FULL`, used by nobody else from now on. `failed`: told of what work or a commit
-        raises, on the thread that writes, before anything else is tried."""
+        """`database`: with `synchronous=FULL`, used by nobody else from now on. `reactor`: has timers, and takes calls
+        from threads. `failed`: told of what work or a commit raises, on the thread that writes, before anything else
+        is tried."""
         self._database = database
         self._reactor = reactor
         self._failed = failed
-        self._queue: SimpleQueue[_Given | None] = SimpleQueue()
+        self._asked: list[_Given] = []
+        """In this round, and not handed over yet."""
+        self._handing: Any = None
+        self._queue: SimpleQueue[list[_Given] | None] = SimpleQueue()
         self._closed = False
         self.commits = 0
         self._thread = Thread(target=self._run, name="rrgate-delivery", daemon=True)
@@ -87,8 +88,15 @@ class Commits:
         if self._closed:
             return fail(ThreadClosed("the queue is closed"))
         deferred: Deferred[Any] = Deferred(lambda _: None)
-        self._queue.put((deferred, work, given))
+        if not self._asked:
+            self._handing = self._reactor.callLater(0, self._hand_over)
+        self._asked.append((deferred, work, given))
         return deferred
+
+    def _hand_over(self) -> None:
+        if self._asked:
+            self._queue.put(self._asked)
+            self._asked = []
 
     def close(self, last: Callable[[], None]) -> Deferred[None]:
         """See `Writes`; ends the thread. May be called again."""
@@ -97,26 +105,35 @@ class Commits:
         closed: Deferred[None] = self.do(lambda _: None)
         closed.addBoth(lambda _: last())
         self._closed = True
+        if self._handing is not None and self._handing.active():
+            self._handing.cancel()
+        self._hand_over()
         self._queue.put(None)
         return closed
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            given = self._queue.get()
-            batch: list[_Given] = []
-            while given is not None:
-                batch.append(given)
-                if len(batch) >= MOST_AT_ONCE:
-                    break
-                try:
-                    given = self._queue.get_nowait()
-                except Empty:
-                    break
-            ended = given is None
+        batch: list[_Given] = []
+        more = True
+        while more or batch:
+            more = self._gather(batch, more)
+            rest = batch[MOST_AT_ONCE:]
+            del batch[MOST_AT_ONCE:]
             if batch:
                 self._reactor.callFromThread(_tell, self._together(batch))
-            del given, batch  # nothing of it is kept while this waits for more
+            batch = rest  # nothing of what was done is kept while this waits for more
+
+    def _gather(self, batch: list[_Given], more: bool) -> bool:
+        """Put into `batch` what there is, at least something; whether there may be more."""
+        while more and len(batch) < MOST_AT_ONCE:
+            try:
+                given = self._queue.get(block=not batch)
+            except Empty:
+                break
+            if given is None:
+                more = False
+            else:
+                batch += given
+        return more
 
     def _together(self, batch: list[_Given]) -> list[_Told]:
         begun = False

@@ -26,6 +26,8 @@ from rrgate.store.errors import BrokenSecret, MissingKey, SecretError, WrongKey
 from rrgate.store.keyfile import KEY_BYTES
 
 _NONCE_BYTES: Final = 12
+_NONCES: Final = 256
+"""Drawn at once."""
 _TAG_BYTES: Final = 16
 _FORMAT: Final = b"\x01"
 
@@ -97,6 +99,7 @@ class Secrets:
         self._master = master
         self._under = instance.master_key_id
         self._lock = Lock()
+        self._nonces: list[bytes] = []
         self._wrapped = dict(data_keys)
         self._unsaved: dict[str, WrappedKey] = {}
         self._open: dict[str, AESGCM] = {}
@@ -112,7 +115,7 @@ class Secrets:
 
         `row` names the place where it is kept (see `credential_row`). Raises MissingKey, WrongKey.
         """
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = self._nonce()
         cipher = self._cipher(client_id, make=True)
         return _FORMAT + nonce + cipher.encrypt(nonce, plaintext, _identity(client_id, row))
 
@@ -199,6 +202,15 @@ class Secrets:
         with self._lock:
             for keys in (self._wrapped, self._unsaved, self._open):
                 keys.pop(client_id, None)
+
+    def _nonce(self) -> bytes:
+        # The system is asked for many at once: each time another thread takes the GIL meanwhile.
+        while True:
+            try:
+                return self._nonces.pop()
+            except IndexError:
+                drawn = secrets.token_bytes(_NONCE_BYTES * _NONCES)
+                self._nonces = [drawn[place : place + _NONCE_BYTES] for place in range(0, len(drawn), _NONCE_BYTES)]
 
     def _cipher(self, client_id: str, *, make: bool) -> AESGCM:
         cipher = self._open.get(client_id)

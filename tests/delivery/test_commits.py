@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet.defer import DeferredList
+from twisted.internet.threads import deferToThread
 
 from rrgate.delivery import new_rows, states, table, times
-from rrgate.delivery.commits import Commits
+from rrgate.delivery.commits import MOST_AT_ONCE, Commits
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.table import Keep
@@ -31,6 +32,11 @@ def opened(file: Path) -> Commits:
     from twisted.internet import reactor
 
     return Commits(open_migrated(file, migrations, synchronous="FULL"), reactor)  # type: ignore[arg-type]  # a module to mypy
+
+
+async def has_begun(begun: Event) -> None:
+    """Waits in another thread, since what is asked of Commits is handed over when the reactor's round is over."""
+    assert await deferToThread(begun.wait, 10)
 
 
 def writes(number: int) -> Callable[[sqlite3.Connection], int]:
@@ -59,7 +65,7 @@ async def test_who_waits_while_a_commit_runs_shares_the_next(file: Path) -> None
         assert go_on.wait(10)
 
     first = commits.do(slow)
-    assert begun.wait(10)
+    await has_begun(begun)
     others = [commits.do(writes(number)) for number in range(1, 51)]
     go_on.set()
     await first
@@ -67,6 +73,32 @@ async def test_who_waits_while_a_commit_runs_shares_the_next(file: Path) -> None
     assert commits.commits == 2
     await commits.close(lambda: None)
     assert numbers(file) == list(range(1, 51))
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_asked_in_one_round_shares_a_commit_up_to_a_bound(file: Path) -> None:
+    commits = opened(file)
+    assert [await each for each in [commits.do(writes(number)) for number in range(1, 51)]] == list(range(1, 51))
+    assert commits.commits == 1
+    sizes: list[int] = []
+
+    def together(_: sqlite3.Connection, given: Any) -> list[int]:
+        sizes.append(len(given))
+        return [*given]
+
+    asked = range(2 * MOST_AT_ONCE + 88)
+    assert [await each for each in [commits.do_together(together, number) for number in asked]] == [*asked]
+    assert sizes == [MOST_AT_ONCE, MOST_AT_ONCE, 88]
+    await commits.close(lambda: None)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_asked_right_before_the_end_is_done(file: Path) -> None:
+    commits = opened(file)
+    last = commits.do(writes(1))
+    await commits.close(lambda: None)
+    assert await last == 1
+    assert numbers(file) == [1]
 
 
 @pytest_twisted.ensureDeferred
@@ -83,7 +115,7 @@ async def test_work_that_fails_takes_nobody_elses_with_it(file: Path) -> None:
         raise LookupError("not there")
 
     first = commits.do(slow)
-    assert begun.wait(10)
+    await has_begun(begun)
     waiting: list[Any] = [commits.do(writes(1)), commits.do(fails), commits.do(writes(2))]
     go_on.set()
     await first
@@ -114,7 +146,7 @@ async def test_a_file_that_another_process_keeps_locked_is_waited_for_once_for_a
         assert go_on.wait(10)
 
     first = commits.do(slow)
-    assert begun.wait(10)
+    await has_begun(begun)
     waiting = [commits.do(writes(number)) for number in range(1, 51)]
     monkeypatch.setattr("rrgate.delivery.commits.transaction", locked)
     go_on.set()
@@ -139,7 +171,7 @@ async def test_a_refusal_does_not_take_a_commit_apart(file: Path) -> None:
         assert go_on.wait(10)
 
     first = commits.do(slow)
-    assert begun.wait(10)
+    await has_begun(begun)
     waiting: list[Any] = [commits.do(writes(1)), queue.cancel(7), queue.begin(8), commits.do(writes(2))]
     go_on.set()
     await first

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from sqlite_utils import Database
+from twisted.internet.threads import deferToThread
 
 from rrgate.delivery.bounds import NO_BOUNDS, Bound, Bounds, Full
 from rrgate.delivery.commits import Commits
@@ -146,7 +147,7 @@ async def test_those_that_wait_for_a_commit_are_taken_at_once_and_told_apart(tmp
         return [-number for number in given]
 
     first = commits.do(slow)
-    assert begun.wait(10)
+    assert await deferToThread(begun.wait, 10)
     waiting = [commits.do_together(together, number) for number in (1, 2, 3)]
     between = commits.do(lambda _: "between")
     waiting.append(commits.do_together(together, 4))

@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,6 +40,13 @@ def test_what_is_sealed_unseals(plaintext: bytes, row: str, client: str) -> None
     assert len(plaintext) < 4 or plaintext not in sealed
     assert secrets.seal(client, row, plaintext) != sealed
     assert Secrets(MASTER, INSTANCE, secrets.unsaved()).unseal(client, row, sealed) == plaintext
+
+
+def test_no_nonce_comes_twice_whoever_seals() -> None:
+    secrets = fresh()
+    with ThreadPoolExecutor(4) as threads:
+        sealed = list(threads.map(lambda _: secrets.seal("c", "row", b"the same"), range(5_000), chunksize=50))
+    assert len({each[:13] for each in sealed}) == 5_000
 
 
 def test_another_row_client_or_byte_does_not_open() -> None:
