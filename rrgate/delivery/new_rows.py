@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from rrgate.delivery.counting import Counted, add_taken
 from rrgate.delivery.many_rows import AT_ONCE, flat, rows_of
 from rrgate.delivery.states import Progress
 from rrgate.delivery.table import PROGRESS, columns
@@ -35,12 +36,14 @@ def insert(connection: sqlite3.Connection, row: NewRow) -> int:
 
 def insert_all(connection: sqlite3.Connection, rows: Iterable[NewRow]) -> list[int]:
     """Take these. Their numbers. Of large ones only a few are asked for before they are written."""
+    counted: list[Counted] = []
     found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'requests'").fetchone()
     first = following = (found[0] if found else 0) + 1
     some: list[NewRow] = []
     size = 0
     for row in rows:
         some.append(row)
+        counted.append((row.proxy_id, row.client_id, size_of(row)))
         size += len(row.body)
         if len(some) == AT_ONCE or size >= _BYTES_AT_ONCE:
             _insert_some(connection, some, following)
@@ -48,27 +51,32 @@ def insert_all(connection: sqlite3.Connection, rows: Iterable[NewRow]) -> list[i
             some, size = [], 0
     if some:
         _insert_some(connection, some, following)
+    add_taken(connection, counted)
     return list(range(first, following + len(some)))
 
 
 def _insert_some(connection: sqlite3.Connection, some: Sequence[NewRow], first: int) -> None:
     numbered = list(enumerate(some, first))
     connection.execute(
-        f"{_INSERT} {rows_of(15, len(some))}", flat([_values(number, row) for number, row in numbered])
+        f"{_INSERT} {rows_of(16, len(some))}", flat([_values(number, row) for number, row in numbered])
     )
     payloads = flat([(number, row.head, row.body) for number, row in numbered])
     connection.execute(f"INSERT INTO payloads {rows_of(3, len(some))}", payloads)
 
 
 def _values(number: int, row: NewRow) -> tuple[object, ...]:
-    size = len(row.head) + len(row.body)  # for the bounds: of heads alone very many could be sent
-    named = (number, row.request_id, row.proxy_id, row.client_id, row.identity, size, row.accepted_at)
-    return (*named, *columns(row.progress), row.callback_of)
+    named = (number, row.request_id, row.proxy_id, row.client_id, row.identity, size_of(row), row.accepted_at)
+    return (*named, *columns(row.progress), row.callback_of, True)
+
+
+def size_of(row: NewRow) -> int:
+    """For the bounds: of heads alone very many could be sent."""
+    return len(row.head) + len(row.body)
 
 
 _BYTES_AT_ONCE: Final = 1024 * 1024
 """Of bodies, after which a statement has no more rows: a sealed body is a copy."""
 _INSERT: Final = (
     "INSERT INTO requests (id, request_id, proxy_id, client_id, identity, size, accepted_at, "
-    f"{PROGRESS}, callback_of)"
+    f"{PROGRESS}, callback_of, counted)"
 )

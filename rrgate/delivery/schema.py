@@ -217,3 +217,45 @@ def step_0009_ended(database: Database) -> None:
     ):
         database.execute(f"DROP TRIGGER IF EXISTS totals_{name}")
         database.execute(f"CREATE TRIGGER totals_{name} AFTER {when} BEGIN {does} END")
+
+
+@migrations()
+def step_0010_counted(database: Database) -> None:
+    """`counted`: a statement that inserts rows with 1, or changes it, counts them itself, all of them at once
+    (counting.py); the triggers count for every other."""
+    for table in ("requests", "kept"):
+        database.execute(f"ALTER TABLE {table} ADD COLUMN counted INTEGER NOT NULL DEFAULT 0")
+
+    def counts(sign: str, ended: int) -> str:
+        rows = (f"({scope}, {sign}1, {sign}NEW.size, {over})" for scope, over in (
+            ("''", ended), ("NEW.client_id", ended), ("NEW.proxy_id", 0)
+        ))
+        return (
+            f"INSERT INTO totals VALUES {', '.join(rows)} ON CONFLICT (scope) DO UPDATE SET requests = requests + "
+            "excluded.requests, bytes = bytes + excluded.bytes, ended = ended + excluded.ended;"
+        )
+
+    sent = f"SELECT length(head) + length(body) FROM payloads WHERE request = NEW.id AND NEW.{DEAD}"
+    held = f"ifnull((SELECT length(sealed) FROM answers WHERE request = NEW.id), 0) + ifnull(({sent}), 0)"
+    keeps = (
+        "INSERT INTO kept SELECT NEW.client_id, NEW.ended_at, NEW.id, bytes, 0 FROM "
+        f"(SELECT {held} AS bytes LIMIT 1) WHERE bytes > 0;"
+    )
+    keeps_no_more = "DELETE FROM kept WHERE client_id = OLD.client_id AND ended_at = OLD.ended_at AND request = OLD.id;"
+    more = " ".join(
+        f"INSERT INTO kept_totals VALUES ({scope}, 1, NEW.bytes) ON CONFLICT (scope) DO UPDATE SET "
+        "requests = requests + 1, bytes = bytes + NEW.bytes;"
+        for scope in ("''", "NEW.client_id")
+    )
+    over, begins = "(OLD.ended_at IS NULL) > (NEW.ended_at IS NULL)", "(OLD.ended_at IS NULL) < (NEW.ended_at IS NULL)"
+    for old, name, when, does in (
+        (("totals_taken",), "taken", "INSERT ON requests WHEN NEW.ended_at IS NULL AND NOT NEW.counted", counts("", 0)),
+        (("totals_ended", "kept_ended"), "ended",
+         f"UPDATE OF ended_at ON requests WHEN {over} AND NEW.counted = OLD.counted", counts("-", 1) + keeps),
+        (("totals_again", "kept_again"), "again", f"UPDATE OF ended_at ON requests WHEN {begins}",
+         counts("", -1) + keeps_no_more),
+        (("kept_more",), "kept", "INSERT ON kept WHEN NOT NEW.counted", more),
+    ):
+        for each in old:
+            database.execute(f"DROP TRIGGER IF EXISTS {each}")
+        database.execute(f"CREATE TRIGGER counted_{name} AFTER {when} BEGIN {does} END")

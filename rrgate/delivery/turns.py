@@ -24,13 +24,13 @@ from rrgate.delivery.table import (
     Change,
     Keep,
     Row,
-    begin_attempts,
     end_attempts,
     keep_answers,
     read_all,
     read_payloads,
     save_all,
 )
+from rrgate.delivery.usual_changes import deliver_all, send_all
 from rrgate.store.errors import SecretError
 
 _log = Logger("rrgate.delivery")
@@ -100,6 +100,7 @@ class Turns:
         results: list[Row | Refused] = []
         changes: dict[int, Change] = {}
         ended, answers = [], []
+        delivered: list[tuple[Row, Progress]] = []
         for each in told:
             id = each.row.id
             try:
@@ -110,13 +111,18 @@ class Turns:
                 continue
             waited = None if progress.due_at is None else progress.due_at - now
             ended.append((id, before.progress.attempts, now, each.status, each.problem, waited))
-            changes[id] = before, progress, each.problem
+            if progress.state is State.SUCCEEDED and each.problem is None:
+                delivered.append((before, progress))
+            else:
+                changes[id] = before, progress, each.problem
             results.append(before)
             if progress.state in ENDED and each.answer is not None:
                 answers += self._sealed(before, each.answer)
         end_attempts(connection, ended)
         keep_answers(connection, answers)
         after = self._save(connection, changes, now)
+        kept = {id: len(sealed) for id, sealed in answers}
+        after |= {row.id: row for row in deliver_all(connection, delivered, kept, now, self._keep)}
         self._tell(connection, after, {each.row.id: each for each in told})
         return [each if isinstance(each, Refused) else after[each.id] for each in results]
 
@@ -132,16 +138,17 @@ class Turns:
         return due
 
     def _begin(self, connection: sqlite3.Connection, due: _Due, now: int) -> list[Row | Refused]:
-        changes: dict[int, Change] = {}
-        attempts = []
+        sent: list[tuple[Row, Progress]] = []
+        too_late: dict[int, Change] = {}
         for each in due:
             if not isinstance(each, Refused):
                 before, progress = each
                 if progress.state is State.SENDING:
-                    attempts.append((before.id, progress.attempts, now))
-                changes[before.id] = before, progress, _TOO_LATE if progress.state in ENDED else None
-        begin_attempts(connection, attempts)
-        after = self._save(connection, changes, now)
+                    sent.append(each)
+                else:
+                    too_late[before.id] = before, progress, _TOO_LATE
+        after = self._save(connection, too_late, now)
+        after |= {row.id: row for row in send_all(connection, sent, now)}
         self._tell(connection, after, {})
         return [each if isinstance(each, Refused) else after[each[0].id] for each in due]
 

@@ -23,6 +23,7 @@ from rrgate.delivery.space import Space
 from rrgate.ids import new_id
 from rrgate.model import Client
 from rrgate.testing import MemoryGateway, Says
+from tests.delivery.older_queue import without_counted
 from tests.delivery.test_delivering import CALLER, KEY, answers, refuse_writes, send, status
 from tests.delivery.test_managing import now
 
@@ -92,12 +93,35 @@ def test_what_was_there_before_is_counted_at_the_start(gateway: MemoryGateway) -
     gateway.clock.advance(1)
     before = counted(gateway)
     connection = gateway.delivery.database.conn
+    without_counted(connection)
     connection.execute("DROP TABLE totals")
-    for name in ("taken", "ended", "again", "removed", "forgotten"):
+    for name in ("removed", "forgotten"):
         connection.execute(f"DROP TRIGGER totals_{name}")
     connection.execute("DELETE FROM _sqlite_migrations WHERE name IN ('step_0006_totals', 'step_0009_ended')")
     migrations.apply(gateway.delivery.database)
     assert counted(gateway) == before
+
+
+def test_what_an_older_version_takes_and_ends_meanwhile_is_counted_too(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    send(gateway, proxy, headers=LATER, body=b"12345")
+    (one, size), connection = counted(gateway)[proxy.id], gateway.delivery.database.conn
+    columns = (
+        "proxy_id, client_id, identity, size, accepted_at, state, attempts, replayed_after, due_at, deadline, moved, "
+        "repeatable"
+    )
+    connection.execute(
+        f"INSERT INTO requests (id, request_id, {columns}) SELECT 7, 'another', {columns} FROM requests"
+    )
+    connection.execute("INSERT INTO payloads SELECT 7, head, body FROM payloads")
+    assert counted(gateway)[proxy.id] == counted(gateway)[""] == (2 * one, 2 * size)
+    columns = "attempts, replayed_after, due_at, deadline, moved, repeatable, problem, ended_at, keep_until"
+    connection.execute(
+        f"INSERT INTO changed (id, state, {columns}) SELECT id, 'cancelled', attempts, replayed_after, NULL, deadline, "
+        "moved, repeatable, problem, 8, 9 FROM requests"
+    )
+    assert counted(gateway) == {}
+    assert gateway.delivery.rows("SELECT scope, ended FROM totals ORDER BY scope")[0] == ("", 2)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from rrgate.delivery.making_room import make_room
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.states import accepted
 from rrgate.testing import MemoryGateway, Says
+from tests.delivery.older_queue import without_counted
 from tests.delivery.test_callbacks import BACK, proxy_of
 from tests.delivery.test_delivering import CALLER, answers, send, status
 from tests.delivery.test_managing import now
@@ -103,14 +104,29 @@ def test_what_was_there_before_is_counted_at_the_start(gateway: MemoryGateway) -
     before = counted(gateway)
     assert before[0] == 2
     connection = gateway.delivery.database.conn
-    for name in ("ended", "again", "removed"):
-        connection.execute(f"DROP TRIGGER kept_{name}")
+    without_counted(connection)
+    connection.execute("DROP TRIGGER kept_removed")
     connection.execute("DROP TABLE kept")
     connection.execute("DROP TABLE kept_totals")
     connection.execute("ALTER TABLE requests DROP COLUMN removed_early")
     connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'step_0007_kept'")
     migrations.apply(gateway.delivery.database)
     assert counted(gateway) == before
+
+
+def test_what_an_older_version_keeps_meanwhile_is_counted_too(gateway: MemoryGateway) -> None:
+    proxy = gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(after=1)
+    send(gateway, proxy)
+    gateway.clock.settle()
+    connection = gateway.delivery.database.conn
+    connection.execute("INSERT INTO answers SELECT id, X'01' FROM requests")
+    columns = "attempts, replayed_after, due_at, deadline, moved, repeatable"
+    connection.execute(
+        f"INSERT INTO changed (id, state, {columns}, ended_at, keep_until) SELECT id, 'failed', {columns}, 8, 9 "
+        "FROM requests"
+    )
+    assert counted(gateway)[0] == 1
 
 
 def test_the_oldest_makes_room_and_the_others_stay(small: MemoryGateway) -> None:
