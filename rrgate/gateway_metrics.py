@@ -67,7 +67,11 @@ def gateway_metrics(
                 "Asynchronous requests and callbacks that have ended, and are still known.",
                 lambda: queue.depth.ended,
             ),
-            Level("rrgate_async_attempts_in_flight", "Attempts under way.", lambda: worker.under_way),
+            Level(
+                "rrgate_async_attempts_in_flight",
+                "Attempts under way, those included whose answers are being written down.",
+                lambda: worker.under_way,
+            ),
             Level(
                 "rrgate_async_paused",
                 "1 while the queue cannot be written, and nothing is sent.",

@@ -59,8 +59,8 @@ class CallsBack:
         self._tell = tell
         self._log = Logger("rrgate.delivery")
 
-    async def deliver(self, due: Due, trouble: Trouble) -> float:
-        """See `Courier.deliver`; nobody else is held back."""
+    async def deliver(self, due: Due, trouble: Trouble, answered: Callable[[], object]) -> float:
+        """See `Courier.deliver`; nobody is ever held back."""
         id, proxy_id = due.id, due.proxy_id.removeprefix(CALLBACKS)
         proxy = self._directory.proxies.get(proxy_id)
         if proxy is None and not await self._is_gone(proxy_id):
@@ -105,7 +105,7 @@ class CallsBack:
         except Exception:  # noqa: BLE001 - a bug of ours: the callback is not lost for it
             self._log.failure("callback {id} failed inside the gateway", id=row.request_id)
             failure = "It failed inside the gateway"
-        row = await written(lambda: self._answered(row, answer, failure), trouble)
+        row = await written(lambda: self._answered(row, answer, failure), trouble, answered)
         self._over(row)
         return 0.0
 

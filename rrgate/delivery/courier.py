@@ -40,11 +40,20 @@ Trouble = Callable[[Exception], Awaitable[None]]
 """Told of what keeps something from being written down; returns when it is worth another try."""
 
 
-async def written(write: Callable[[], Awaitable[Row]], trouble: Trouble) -> Row:
-    """Write down what came of an attempt, however long that takes: until then nobody else knows it."""
+def _nothing() -> None:
+    pass
+
+
+async def written(
+    write: Callable[[], Awaitable[Row]], trouble: Trouble, asked: Callable[[], object] = _nothing
+) -> Row:
+    """Write down what came of an attempt, however long that takes: until then nobody else knows it. `asked`: called
+    when that was asked for."""
     while True:
         try:
-            return await write()
+            writing = write()
+            asked()
+            return await writing
         except (sqlite3.Error, OSError) as error:
             await trouble(error)
 
@@ -75,11 +84,13 @@ class Courier:
         self._keyless = Keyless(queue)
         self._log = Logger("rrgate.delivery")
 
-    async def deliver(self, due: Due, trouble: Trouble) -> float:
+    async def deliver(self, due: Due, trouble: Trouble, answered: Callable[[], object]) -> float:
         """Make an attempt at a request whose turn it is, or end it. For how many seconds its target wants to be left
         alone.
 
         `trouble` is told when what came of it cannot be written down, and returns when it is worth another try.
+        `answered` is called, each time that is tried, where the target wants nothing of the kind: others may have its
+        turn meanwhile.
         Raises sqlite3.Error where nothing was sent yet.
         """
         id, proxy_id = due.id, due.proxy_id
@@ -116,7 +127,8 @@ class Courier:
         except CancelledError:
             self._telling.broken_off(ex)
             raise
-        row = await written(lambda: self._answered(row, route, sent), trouble)
+        held = sent.told and sent.wait
+        row = await written(lambda: self._answered(row, route, sent), trouble, _nothing if held else answered)
         if row.progress.state in ENDED:
             self._telling.end(row, loaded.stored, ex, None)
         else:

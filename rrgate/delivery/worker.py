@@ -80,7 +80,7 @@ class Worker:
 
     @property
     def under_way(self) -> int:
-        """Attempts under way."""
+        """Attempts under way, those included whose answers are being written down."""
         return len(self._claimed)
 
     @property
@@ -258,17 +258,28 @@ class Worker:
     # One request.
 
     async def _deliver(self, due: Due, share: Share) -> None:
+        counts = True
+
+        def answered() -> None:
+            # Its target is done with it: another begins, and shares the commit by which that is written down.
+            nonlocal counts
+            if counts:
+                counts = False
+                self._shares.end(share)
+                self._turn()
+
         try:
             courier = self._calls_back if due.proxy_id.startswith(CALLBACKS) else self._courier
-            hold = await courier.deliver(due, self._pause.wait_out)
+            hold = await courier.deliver(due, self._pause.wait_out, answered)
             if hold:
                 self._shares.hold(share, hold)
         except (sqlite3.Error, OSError, StoreError) as error:
             self._pause.begin(error)
         finally:
             self._claimed.discard(due.id)
-            self._shares.end(share)
-        if due.proxy_id in self._lanes and not self._queue.callback_made:
-            self._turn()
-        else:
+            if counts:
+                self._shares.end(share)
+        if due.proxy_id not in self._lanes or self._queue.callback_made:
             self.wake()  # there may be more on disk
+        elif counts:
+            self._turn()

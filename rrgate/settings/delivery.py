@@ -20,7 +20,8 @@ class DeliverySettings:
         100,
         unit="attempts",
         where="Async API",
-        help="Attempts under way at one time; each holds its request's body in memory.",
+        help="Attempts under way at one time; each holds its request's body in memory, until what came of it is "
+        "written down.",
     )
     async_in_flight_per_target: int = setting(
         values.whole(1, 10_000), 10, unit="attempts", where="Async API", help="The same for each target."
