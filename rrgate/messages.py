@@ -104,6 +104,7 @@ class TargetRequest:
     """
 
     __slots__ = (
+        "asks_whole",
         "body",
         "body_writer",
         "fields",
@@ -132,15 +133,30 @@ class TargetRequest:
         self.body: bytes | None = None
         self.body_writer = ""
         self.writer = ""
+        self.asks_whole = False
+
+    def ask_whole(self, coding: bytes) -> None:
+        """Ask for the whole of an answer, and in `coding` alone (`identity`: in none), because it is to be read here.
+
+        Whoever writes or removes `Accept-Encoding`, `Range`, `If-Range` or `A-IM` later changes nothing; the last that
+        asks has its coding. Raises InjectionError for one that is none.
+        """
+        self.asks_whole = False
+        for name in _OF_PARTS:
+            self.remove_header(name)
+        self.set_header(b"Accept-Encoding", coding)
+        self.asks_whole = True
 
     def set_header(self, name: bytes, value: bytes) -> None:
-        """Send `name: value`, in place of every field whose name folds to the same.
+        """Send `name: value`, in place of every field whose name folds to the same; see `ask_whole`.
 
         Raises InjectionError for a name that is no token, is hop-by-hop or framing, or a value with CR, LF or NUL.
         """
         folded = _injectable(name)
         if value.find(b"\r") >= 0 or value.find(b"\n") >= 0 or value.find(b"\0") >= 0:
             raise InjectionError(f"the value for header {name.decode('latin-1')!r} has a CR, LF or NUL")
+        if self.asks_whole and folded in _OF_ANSWERS:
+            return
         self.injected[folded] = (name, value, self.writer)
 
     def set_query(self, name: bytes, value: bytes) -> None:
@@ -158,8 +174,10 @@ class TargetRequest:
         self.injected_query[folded] = (value, self.writer)
 
     def remove_header(self, name: bytes) -> None:
-        """Send no field whose name folds to that of `name`, whoever wrote it."""
+        """Send no field whose name folds to that of `name`, whoever wrote it; see `ask_whole`."""
         folded = fold(name)
+        if self.asks_whole and folded in _OF_ANSWERS:
+            return
         self.fields = [known for known in self.fields if known[0] != folded]
         self.injected.pop(folded, None)
 
@@ -200,6 +218,9 @@ def _injectable(name: bytes) -> bytes:
         raise InjectionError(f"header {name.decode('latin-1')!r} may not be injected")
     return folded
 
+
+_OF_PARTS = (b"range", b"if-range", b"a-im")
+_OF_ANSWERS = frozenset((b"accept-encoding", *_OF_PARTS))
 
 _QUERY_PART = frozenset(b"!$'()*,;:@/?-._~%+0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz=")
 

@@ -35,6 +35,7 @@ from rrgate_plugins.filters.documents import AT_MOST, AT_ONCE, NotFilterable, To
 from rrgate_plugins.filters.pruning import Stage
 from rrgate_plugins.filters.queries import Query
 from rrgate_plugins.filters.threads import Overloaded, Workers
+from rrgate_plugins.gzip_bodies import CODINGS
 from rrgate_plugins.json_bodies import codings, in_utf_8, is_json_type, media_type
 from rrgate_plugins.rules import RuleChecks
 from rrgate_plugins.rules.matching import CompiledRule, compile_rule
@@ -181,10 +182,7 @@ class AnswerFilters(Plugin):
 
     def _ask(self, ex: Exchange) -> None:
         if ex.state[self.name]:
-            request = ex.to_target
-            for name in (b"Range", b"If-Range", b"A-IM"):
-                request.remove_header(name)
-            request.set_header(b"Accept-Encoding", b"gzip")
+            ex.to_target.ask_whole(b"gzip")
 
     def on_response(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
         """Filter a 2xx answer that has a body, or answer why it cannot be."""
@@ -283,7 +281,7 @@ def _form_of(response: TargetResponse) -> tuple[str, bytes]:
         return "its type is not that of JSON", b""
     if types and not in_utf_8(types[0]):
         return "its charset is not UTF-8", b""
-    if encodings not in ([], [b"gzip"], [b"x-gzip"]):
+    if encodings and (len(encodings) > 1 or encodings[0] not in CODINGS):
         return "it is in a coding that it was not asked for in", b""
     return "", b"".join(encodings)
 

@@ -6,7 +6,6 @@ Belongs here: decoding, reading and writing within bounds. Does not: what is lef
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
@@ -16,6 +15,7 @@ from attrs import frozen
 from rrgate.api import json_text, without_strings
 from rrgate_plugins.filters.comparing import Run, TooMuchWork
 from rrgate_plugins.filters.pruning import Stage
+from rrgate_plugins.gzip_bodies import decoded
 
 
 @frozen
@@ -66,13 +66,10 @@ def filtered(body: bytes, coding: bytes, stages: Sequence[Stage], bounds: Bounds
 
 def _decoded(body: bytes, coding: bytes, bounds: Bounds) -> bytes:
     if coding:
-        unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
         try:
-            body = unzip.decompress(body, bounds.size + 1)
-        except zlib.error:
-            raise NotFilterable("it is not the gzip that it says it is") from None
-        if len(body) <= bounds.size and (not unzip.eof or unzip.unused_data):
-            raise NotFilterable("it is not the gzip that it says it is")
+            body = decoded(body, bounds.size)
+        except ValueError as error:
+            raise NotFilterable(str(error)) from None
     if len(body) > bounds.size:
         raise TooMuch(f"it is over {bounds.size} bytes")
     return body

@@ -37,8 +37,6 @@ __all__ = ["AnswerMeters", "Limits", "LimitsConfig", "MetersConfig"]
 
 _METERS: Final = "limits.meters"
 """In `ex.state`: the ids of the conditional meters that a request is for."""
-_OF_PARTS: Final = (b"Range", b"If-Range", b"A-IM")
-"""What asks for an answer in parts, of which none could be read."""
 
 
 class Limits(Plugin):
@@ -224,10 +222,7 @@ class AnswerMeters(Plugin):
 
     def _ask(self, ex: Exchange) -> None:
         if not self._bodies.isdisjoint(self._applying(ex)):
-            request = ex.to_target
-            for name in _OF_PARTS:
-                request.remove_header(name)
-            request.set_header(b"Accept-Encoding", b"identity")
+            ex.to_target.ask_whole(b"identity")
 
     def on_response(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
         """Count what the answer's head says, and then its body, if one is to be read and is short enough."""

@@ -12,7 +12,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from rrgate.api import Body, BodyBroken, Meter, Reply, TargetResponse
-from rrgate_plugins.json_bodies import says_json
+from rrgate_plugins.gzip_bodies import CODINGS, decoded
+from rrgate_plugins.json_bodies import codings, says_json
 from rrgate_plugins.json_path import JsonPath
 
 LARGEST_BODY: Final = 1024 * 1024
@@ -63,10 +64,12 @@ class Reading:
     @staticmethod
     async def document(response: TargetResponse) -> Document | Reply | None:
         """The JSON body of an answer, which can be read afterwards as if nobody had; None if it has none, or one that
-        is encoded or has more than `LARGEST_BODY` bytes. A Reply if it breaks off."""
+        is encoded otherwise than in gzip or has, as it is or decoded, more than `LARGEST_BODY` bytes. A Reply if it
+        breaks off."""
         types = [value for name, _, value in response.fields if name == b"content-type"]
-        encodings = [value for name, _, value in response.fields if name == b"content-encoding"]
-        if not says_json(types, encodings) or (response.length or 0) > LARGEST_BODY:
+        encodings = codings(value for name, _, value in response.fields if name == b"content-encoding")
+        zipped = len(encodings) == 1 and encodings[0] in CODINGS
+        if not says_json(types, () if zipped else encodings) or (response.length or 0) > LARGEST_BODY:
             return None
         try:
             content = await response.body.whole_within(LARGEST_BODY)
@@ -77,7 +80,9 @@ class Reading:
         response.body = Body.of(content)
         response.length = len(content)
         try:
-            return Document(json.loads(content))
+            if zipped:  # nobody has asked for that
+                content = decoded(content, LARGEST_BODY)
+            return Document(json.loads(content)) if len(content) <= LARGEST_BODY else None
         except (ValueError, RecursionError):
             return None
 

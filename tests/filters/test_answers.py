@@ -274,6 +274,14 @@ def test_the_target_is_asked_for_the_whole(gateway: Filtered) -> None:
     assert [last[name] for name in fields] == ["", "", "gzip", "", "1"]
 
 
+def test_it_is_asked_for_the_whole_whatever_is_added_to_requests(gateway: Filtered) -> None:
+    added = {"Range": "bytes=0-1", "If-Range": '"1"', "Accept-Encoding": "br", "A-IM": "diffe"}
+    for adding in ({"proxyAdditionalHeaders": added}, {"towards": ("custom", {"headers": added})}):
+        assert gateway.left([destroy("$.a")], {"a": 1, "b": 2}, **adding) == {"b": 2}
+        last = gateway.gateway.target.last
+        assert [last[name] for name in added] == ["", "", "gzip", ""]
+
+
 # headers, body, words of the message: of which nothing is answered
 NOT_FILTERABLE: dict[str, tuple[Any, ...]] = {
     "no JSON": (JSON, b"<html>secret</html>", "no JSON"),

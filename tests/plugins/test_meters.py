@@ -6,6 +6,8 @@ Belongs here: a gateway in memory. Does not: their form (tests/core/test_meters.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -282,8 +284,66 @@ def test_nobody_gets_an_answer_in_parts_that_cannot_be_read(gateway: MemoryGatew
     assert [gateway.target.last.every(name) for name in parts] == [[], [], []]
 
 
+ADDED = {"Accept-Encoding": "br", "Range": "bytes=0-3", "If-Range": '"1"', "A-IM": "gzip"}
+
+
+@pytest.mark.parametrize("by", ["the proxy", "the credential"])
+def test_what_is_to_be_read_wins_over_what_is_added_to_requests(gateway: MemoryGateway, by: str) -> None:
+    added: dict[str, Any] = (
+        {"proxyAdditionalHeaders": ADDED} if by == "the proxy" else {"towards": ("custom", {"headers": ADDED})}
+    )
+    proxy = gateway.proxy(**added)
+    ask(gateway, proxy)
+    assert {name: gateway.target.last[name] for name in ADDED} == ADDED
+    gateway.meter(proxy, measuring({"location": "header", "name": "X-Cost"}))
+    ask(gateway, proxy)
+    assert {name: gateway.target.last[name] for name in ADDED} == ADDED
+    meter = gateway.meter(proxy, measuring({"location": "body", "path": "$.used"}))
+    answer_json(gateway, b'{"used": 5}')
+    ask(gateway, proxy)
+    assert [gateway.target.last.every(name) for name in ADDED] == [["identity"], [], [], []]
+    assert counted(gateway, meter) == 5
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
+def test_an_answer_in_gzip_that_nobody_asked_for_is_counted_and_passed_on_as_it_came(
+    gateway: MemoryGateway, coding: str
+) -> None:
+    proxy = gateway.proxy()
+    meter = gateway.meter(proxy, measuring({"location": "body", "path": "$.used"}))
+    body = gzip.compress(b'{"used": 5}')
+    answer_json(gateway, body, ("Content-Encoding", coding))
+    answer = ask(gateway, proxy)
+    assert (answer.body, answer["Content-Encoding"]) == (body, coding)
+    assert counted(gateway, meter) == 5
+
+
+LONG = b'{"used": 5, "rest": "' + b"x" * (1024 * 1024) + b'"}'
+
+
 @pytest.mark.parametrize(
-    "field", [("Content-Encoding", "br"), ("Content-Type", "text/plain")], ids=["encoded", "of two types"]
+    "body",
+    [
+        b'{"used": 5}',
+        gzip.compress(b'{"used": 5}')[:-3],
+        gzip.compress(b'{"used": 5}') + b"more",
+        zlib.compress(b'{"used": 5}'),
+        gzip.compress(LONG),
+    ],
+    ids=["none", "half of one", "more than one", "zlib", "too long"],
+)
+def test_what_is_no_gzip_passes_and_is_not_counted(gateway: MemoryGateway, body: bytes) -> None:
+    proxy = gateway.proxy()
+    meter = gateway.meter(proxy, measuring({"location": "body", "path": "$.used"}))
+    answer_json(gateway, body, ("Content-Encoding", "gzip"))
+    assert ask(gateway, proxy).body == body
+    assert counted(gateway, meter) == 0
+
+
+@pytest.mark.parametrize(
+    "field",
+    [("Content-Encoding", "br"), ("Content-Encoding", "gzip, gzip"), ("Content-Type", "text/plain")],
+    ids=["encoded", "twice", "of two types"],
 )
 def test_what_cannot_be_read_passes_and_is_not_counted(gateway: MemoryGateway, field: tuple[str, str]) -> None:
     proxy = gateway.proxy()
