@@ -6,6 +6,7 @@ Belongs here: which part is what in `CoreHouse`. Does not: the routes (core/), t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -22,7 +23,8 @@ from rrgate.opened_state import OpenedState
 from rrgate.registry import Registry
 from rrgate.settings import Settings
 from rrgate.trial import Trials
-from rrgate.wire.callers import TrustedProxies
+from rrgate.wire.callers import TrustedProxies, announced_host, peer_host
+from rrgate.wire.listening import speaks_proxy
 
 
 def open_house(
@@ -44,6 +46,7 @@ def open_house(
     is_ready: Callable[[], bool],
 ) -> CoreHouse:
     """`public_url`: where callers reach the gateway. `hosts`: names under which the Core API is served."""
+    trusted = TrustedProxies(settings.trusted_proxies)
     return CoreHouse(
         directory=directory,
         store=state.store,
@@ -70,7 +73,8 @@ def open_house(
         open_clients=settings.open_clients,
         log_retention_days=settings.log_retention_days,
         resources_per_client=settings.resources_per_client,
-        address_of=TrustedProxies(settings.trusted_proxies).told_of,
+        peer_of=partial(announced_host, trusted=trusted) if speaks_proxy(settings.core_listen) else peer_host,
+        address_of=trusted.told_of,
         counters=state.counters,
         notifier=notifier,
         deliveries=deliveries,

@@ -6,7 +6,7 @@ Belongs here: the parts, and writing through them. Does not: their interfaces (c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -31,6 +31,10 @@ def _host_names(hosts: Iterable[str]) -> frozenset[str]:
     return frozenset(host.lower().strip("[]").rstrip(".") for host in hosts)
 
 
+def _own_peer(transport: Any) -> str:
+    return str(getattr(transport.getPeer(), "host", "unix"))
+
+
 def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
@@ -45,8 +49,9 @@ class CoreHouse:
     `core_public_url`: where browsers reach this API, as the operator has set it; `""` if he has not.
     `open_clients`: whether every user may create clients, not only operators. `allow_anonymous`: whether credentials
     may let in callers who show nothing. `log_retention_days`: how long the request log is kept, unless a client wants
-    less. `resources_per_client`: how many one may have. `address_of`: whence a request comes, by its peer and all
-    values of `X-Forwarded-For`. `counters`, `user_limit`: what plugins count in, and how much users may ask.
+    less. `resources_per_client`: how many one may have. `peer_of`: whence a connection comes, by its transport.
+    `address_of`: whence a request comes, by that and all values of `X-Forwarded-For`. `counters`, `user_limit`: what
+    plugins count in, and how much users may ask.
     """
 
     directory: Nouns
@@ -69,6 +74,7 @@ class CoreHouse:
     allow_anonymous: bool = False
     log_retention_days: int = 90
     resources_per_client: int = 500_000
+    peer_of: Callable[[Any], str] = field(default=_own_peer, repr=False)
     address_of: Callable[[str, list[bytes]], str] = field(default=lambda peer, forwarded: peer, repr=False)
     counters: CountsRequests = field(factory=NothingCounted, repr=False)
     user_limit: UserLimit = field(factory=lambda: UserLimit(NothingCounted(), 0), repr=False)

@@ -50,6 +50,7 @@ class CoreChannel(HTTPChannel):
     """A connection on which a request must be whole in time, however steadily it trickles in."""
 
     _receiving = False
+    _peer: str | None = None
     site: CoreSite
 
     def connectionMade(self) -> None:
@@ -61,6 +62,13 @@ class CoreChannel(HTTPChannel):
         """One less."""
         self.site.connections.discard(self)
         super().connectionLost(reason)
+
+    @property
+    def peer(self) -> str:
+        """Whence it comes; asked when a request has come, as a proxy in front may tell it before that."""
+        if self._peer is None:
+            self._peer = self.site.house.peer_of(self.transport)
+        return self._peer
 
     @property
     def is_idle(self) -> bool:
@@ -166,9 +174,8 @@ class CoreRequest(Request):
             self.finish()
 
     def _address(self) -> str:
-        peer = str(getattr(self.getClientAddress(), "host", "unix"))
         house: CoreHouse = self.channel.site.house
-        return house.address_of(peer, self._values(b"X-Forwarded-For"))
+        return house.address_of(self.channel.peer, self._values(b"X-Forwarded-For"))
 
     def _failed(self, failure: Failure) -> None:
         self.site.log_.failure("Core API: an answer could not be written", failure)

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from rrgate.model.published import asks, published
 from rrgate.model.values import between, one_of, region, size
-from rrgate.settings.values import Network, allowed_network
+from rrgate.settings.networks import Network, allowed_network
 
 PLANS: Final[Mapping[str, int | None]] = {"basic": 100, "team": 1000, "business": None, "unlimited": None}
 """Requests a minute that a plan allows a client; None: any number."""

@@ -13,12 +13,12 @@ from attrs import fields, frozen
 
 from rrgate.settings.delivery import DeliverySettings
 from rrgate.settings.listeners import ListenerSettings
+from rrgate.settings.networks import AllowedNetwork
 from rrgate.settings.process import ProcessSettings
 from rrgate.settings.row import SettingsError
 from rrgate.settings.sources import read_sources
 from rrgate.settings.state import StateSettings
 from rrgate.settings.targets import TargetSettings
-from rrgate.settings.values import AllowedNetwork
 
 __all__ = ["AllowedNetwork", "Settings", "SettingsError", "load"]
 

@@ -10,8 +10,8 @@ from ipaddress import IPv4Network, IPv6Network
 from attrs import frozen
 
 from rrgate.settings import values
+from rrgate.settings.networks import Network, network_in_front
 from rrgate.settings.row import setting
-from rrgate.settings.values import Network
 
 
 @frozen(kw_only=True, slots=False)
@@ -64,12 +64,12 @@ class ListenerSettings:
         where="gateway listener",
         help="Regions that this node serves; a proxy of another one answers 404. Empty: all.",
     )
-    trusted_proxies: tuple[Network, ...] = setting(
-        values.list_of("a network", values.network, made=(IPv4Network, IPv6Network)),
+    trusted_proxies: tuple[Network | str, ...] = setting(
+        values.list_of("a network, or unix:", network_in_front, made=(IPv4Network, IPv6Network)),
         (),
         where="both listeners",
         help="Networks whose `X-Forwarded-For`, or PROXY protocol at a `haproxy:` endpoint, tells the "
-        "caller's address. Empty: nobody's.",
+        "caller's address; `unix:` for whoever connects over a UNIX socket. Empty: nobody's.",
     )
     default_client: str = setting(
         values.text_of("the id of a client", values.uuid, optional=True),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from rrgate.settings import values
+from rrgate.settings.networks import AllowedNetwork, allowed_network
 from rrgate.settings.row import setting
-from rrgate.settings.values import AllowedNetwork
 
 
 @frozen(kw_only=True, slots=False)
@@ -17,7 +17,7 @@ class TargetSettings:
     """What is true of the way to every target."""
 
     allow_networks: tuple[AllowedNetwork, ...] = setting(
-        values.list_of("a network, or network:port", values.allowed_network, made=AllowedNetwork),
+        values.list_of("a network, or network:port", allowed_network, made=AllowedNetwork),
         (),
         where="connections to targets",
         help="Networks that may be dialled although they are private, loopback or otherwise not public: `network`, "

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from shlex import split
 from typing import Any, Final
@@ -16,8 +15,6 @@ from urllib.parse import urlsplit
 
 import idna
 from attrs import field, frozen
-
-Network = IPv4Network | IPv6Network
 
 _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+-\Z")
 _REGION: Final = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
@@ -38,18 +35,6 @@ class WrongValue(ValueError):
     def __init__(self, *problems: tuple[str, str]) -> None:
         super().__init__("; ".join(text for _, text in problems))
         self.problems = problems
-
-
-@frozen
-class AllowedNetwork:
-    """A network that targets may lie in although it is not public; `port` None means every port."""
-
-    network: Network
-    port: int | None = None
-
-    def __str__(self) -> str:
-        network = f"[{self.network}]" if self.network.version == 6 else str(self.network)
-        return network if self.port is None else f"{network}:{self.port}"
 
 
 @frozen
@@ -252,32 +237,6 @@ def host_name(text: str) -> str:
     if len(name) > 253 or not all(_HOST_LABEL.match(label) for label in name.split(".")):
         raise ValueError("")
     return name
-
-
-def network(text: str) -> Network:
-    """A network or one address. Raises ValueError."""
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        try:
-            meant = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            raise ValueError("write for example 10.1.0.0/16 or fd00::/8") from None
-        raise ValueError(f"bits are set behind the mask: did you mean {meant}?") from None
-
-
-def allowed_network(text: str) -> AllowedNetwork:
-    """`network`, or `network:port`; an IPv6 network before a port stands in brackets. Raises ValueError."""
-    bracketed = re.match(r"\[([^\]]*)\](?::(.*))?\Z", text, re.DOTALL)
-    if bracketed:
-        base, port = bracketed.groups()
-    elif text.count(":") == 1:
-        base, port = text.split(":")
-    else:
-        base, port = text, None
-    if port is not None and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
-        raise ValueError("a port is a number from 1 to 65535; an IPv6 network before it is bracketed: [fd00::/8]:443")
-    return AllowedNetwork(network(base), None if port is None else int(port))
 
 
 def matching(pattern: re.Pattern[str]) -> Callable[[str], str]:

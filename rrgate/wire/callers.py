@@ -11,17 +11,19 @@ from typing import Any, Final
 
 from rrgate.messages import Fields
 
+UNIX: Final = "unix"
+"""Whoever connects over a UNIX socket, and so has no address."""
 UNKNOWN: Final = "unknown"
 """Where the word of a trusted proxy is no address: whoever that caller is, it lies in no network."""
 
 
 def peer_host(transport: Any) -> str:
-    """The peer's address as text; `unix` for a UNIX socket. An IPv4 one is spelled so on an IPv6 socket too."""
+    """The peer's address as text; `UNIX` for a UNIX socket. An IPv4 one is spelled so on an IPv6 socket too."""
     return _host(transport.getPeer())
 
 
 def _host(address: Any) -> str:
-    return spelled(str(getattr(address, "host", "unix")))
+    return spelled(str(getattr(address, "host", UNIX)))
 
 
 def spelled(host: str) -> str:
@@ -41,13 +43,17 @@ def _address(entry: bytes) -> str:
 
 
 class TrustedProxies:
-    """Networks whose word on the caller's address is taken."""
+    """Networks whose word on the caller's address is taken, and UNIX sockets where they are named."""
 
     def __init__(self, networks: Sequence[str | IPv4Network | IPv6Network]) -> None:
-        self._networks = tuple(ip_network(str(network), strict=False) for network in networks)
+        """`unix:` among them stands for whoever connects over a UNIX socket."""
+        self._unix = "unix:" in networks
+        self._networks = tuple(ip_network(str(network), strict=False) for network in networks if network != "unix:")
 
     def __call__(self, host: str) -> bool:
-        """Whether `host` is in one of the networks."""
+        """Whether `host`, as `peer_host` tells it, is in one of the networks."""
+        if host == UNIX:
+            return self._unix
         if not self._networks:
             return False
         try:
@@ -91,4 +97,6 @@ def announced_host(transport: Any, trusted: TrustedProxies) -> str:
     would let everyone in who comes through it.
     """
     peer, said = transport.transport.getPeer(), transport.getPeer()
-    return _host(said) if said != peer and trusted(_host(peer)) else UNKNOWN
+    # A UNIX socket of the proxy's machine is none of this one's.
+    named = said != peer and hasattr(said, "host")
+    return _host(said) if named and trusted(_host(peer)) else UNKNOWN

@@ -50,6 +50,7 @@ FLOORS = (
         "rrgate.settings",
         "rrgate.settings.delivery",
         "rrgate.settings.listeners",
+        "rrgate.settings.networks",
         "rrgate.settings.process",
         "rrgate.settled",
         "rrgate.settings.row",

@@ -77,6 +77,18 @@ def test_a_peer_is_trusted_by_its_network(host: str, trusted: bool) -> None:
     assert TRUSTED(host) is trusted
 
 
+@pytest.mark.parametrize("networks", [["unix:"], ["10.0.0.0/8", "unix:"]])
+def test_peers_on_a_unix_socket_are_trusted_where_they_are_named(networks: list[str]) -> None:
+    trusted = TrustedProxies(networks)
+    assert trusted("unix")
+    assert trusted("10.0.0.1") is (len(networks) > 1)
+    assert not trusted("127.0.0.1")
+    assert trusted.told_of("unix", [b"198.51.100.9"]) == "198.51.100.9"
+    assert trusted.told_of("unix", []) == "unix"
+    # In the field it is nobody's name.
+    assert trusted.told_of("unix", [b"198.51.100.9, unix"]) == UNKNOWN
+
+
 def test_nobody_is_trusted_unless_configured() -> None:
     assert not TrustedProxies([])("127.0.0.1")
 
