@@ -139,7 +139,7 @@ def _fields(headers: Headers, length: int | None) -> Iterable[tuple[bytes, Seque
 
 
 class _Call:
-    """A door (`rrgate.exchange.Door`) to whoever made one call."""
+    """A door (`rrgate.door.Door`) to whoever made one call."""
 
     def __init__(self, request: ClientRequest, produced: ProducedBody | None, entrance: Entrance) -> None:
         self.task: Task | None = None

@@ -1,7 +1,7 @@
 """The contract for plugins: everything a plugin imports comes from here, and nothing else of rrgate does.
 
 Belongs here: what a plugin is and declares. Does not: its request methods (plugin_methods.py), how plugins are found
-(registry.py) or run (chain.py).
+(registry.py) or run (chaining.py, steps.py).
 
 A plugin is a class. One object of it is made for each proxy it works on (for an auth type: for each credential and
 version of its secret), with its validated `Config`. The request methods below are plain or `async`; a plugin has

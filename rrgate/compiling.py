@@ -14,31 +14,22 @@ from weakref import WeakValueDictionary
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 
-from rrgate.api import (
-    CallsOutside,
-    ConfigError,
-    Consumes,
-    Event,
-    KeepsState,
-    Kind,
-    Plugin,
-    PluginContext,
-    Problem,
-)
+from rrgate.api import CallsOutside, ConfigError, Consumes, Event, KeepsState, Kind, Plugin, PluginContext, Problem
 from rrgate.blaming import named
 from rrgate.careful_log import CarefulLogger
-from rrgate.chain import Chain, KnownSteps, Member, compile_chain
+from rrgate.chain import Chain
+from rrgate.chaining import KnownSteps, Member, compile_chain
 from rrgate.checks import SCOPE_CHECKS, Checks, known_checks
 from rrgate.configuring import holds_secrets
 from rrgate.counting_values import CountsRequests, NothingCounted
 from rrgate.directory import Directory
+from rrgate.loads import Loads
 from rrgate.model import Client, Credential, Parts, Proxy, Target
 from rrgate.model.path_template import compiled_template
 from rrgate.names import CALLER_ADDRESS_PREFIXES, NEVER_TO_CALLER, NEVER_TO_TARGET, fold
 from rrgate.outside_values import NothingOutside
 from rrgate.overlap import EitherSecret, Onward
 from rrgate.patience import ENDLESS, Patience
-from rrgate.places import Loads
 from rrgate.plugin_objects import PluginObjects, UnsealsConfigurations
 from rrgate.proxy_plugins import ProxyPlugins
 from rrgate.reaching import OpensCertificates, address_of_target

@@ -13,7 +13,7 @@ import attrs
 
 from rrgate import api
 from rrgate.api import BodyNeed, Plugin, Side
-from rrgate.chain import PHASES
+from rrgate.chaining import PHASES
 from rrgate.model.meter import METER_TYPES
 from rrgate.model.rule import RULE_CHECKS
 from rrgate.schemas import document_schema

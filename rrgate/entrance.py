@@ -13,9 +13,11 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rrgate.answers import AnswerHeaders, reason_phrase, refusal, unavailable
+from rrgate.answer_headers import AnswerHeaders
+from rrgate.answers import reason_phrase, refusal, unavailable
 from rrgate.body import Body
-from rrgate.exchange import Door, Exchange
+from rrgate.door import Door
+from rrgate.exchange import Exchange
 from rrgate.ids import id_source
 from rrgate.messages import Identity, Reply
 from rrgate.names import breaks_a_line, is_token

@@ -1,28 +1,25 @@
-"""`Exchange`: one request from its first byte to its line in the log, and the `Door` through which it is answered.
+"""`Exchange`: one request from its first byte to its line in the log.
 
 Belongs here: what the pipeline, the plugins and the journal know of one request. Does not: any decision; the messages
-themselves (messages.py). Plugins import these names from `rrgate.api`.
+themselves (messages.py), where the answer goes (door.py). Plugins import these names from `rrgate.api`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import unquote_to_bytes
 
 from rrgate.body import Body, BodyTooLarge
 from rrgate.checks import SCOPE_CHECKS, Checks
+from rrgate.door import Door
+from rrgate.kept_bodies import KeptBodies
+from rrgate.loads import Gathers, Load
 from rrgate.messages import Denied, Fields, Identity, InjectionError, TargetRequest, TargetResponse, every, first
 from rrgate.model.rule import Scope
 from rrgate.names import NOT_INJECTABLE, breaks_a_line, fold, fold_parameter, is_token
 from rrgate.paths import PathForms
-
-if TYPE_CHECKING:
-    from rrgate.kept_bodies import KeptBodies
-    from rrgate.places import Gathers, Load, Places
-    from rrgate.route import Route
-    from rrgate.websocket.handshake import Handshake
-
+from rrgate.route import Route
+from rrgate.websocket.handshake import Handshake
 
 Story = Literal["whole", "beginning", "again", "attempt", "last", "end", "none"]
 """What of a request its record tells: of one that is delivered later first its beginning, then its end in its place,
@@ -35,33 +32,20 @@ MOST_REPEATED: Final = 64 * 1024
 """Bytes of a held body up to which a request is sent once more."""
 
 
-class Door(Protocol):
-    """Where the answer goes: a caller's connection, a host application's request, or a call from this process."""
+class HasPlaces(Protocol):
+    """Whoever counts what is under way, for a request that it has let in."""
 
-    def begin(
-        self,
-        status: int,
-        reason: bytes,
-        fields: list[tuple[bytes, bytes]],
-        length: int | None,
-        first: bytes,
-        last: bool,
-        close: bool,
-    ) -> None:
-        """Send the head and `first`; `last` says that nothing follows. The framing is the door's own.
+    holding: dict[Exchange, int]
+    """Bytes by the requests whose bodies are held."""
 
-        `length` is what the head tells of the body; None where it is not known. `close`: end the connection after it.
-        """
+    async def hold(self, ex: Exchange, gather: Gathers, limit: int) -> bytes | None:
+        """What `gather` comes to within `limit`, which counts until `let_go`. Raises NoRoom, and what it raises."""
 
-    def write(self, data: bytes) -> Awaitable[None]:
-        """Send more of the body, or nothing; returns when more may come. Raises `CancelledError` when the caller has
-        gone."""
+    def let_go(self, ex: Exchange, load: Load) -> None:
+        """The body of `ex` is held no longer, if it was; `load`: of its proxy."""
 
-    def end(self) -> None:
-        """The body is whole."""
-
-    def abort(self) -> None:
-        """Break off, so that the caller can tell that the answer is not whole."""
+    def answer_refused(self, ex: Exchange, held: int) -> None:
+        """What `ex` is answered could not be held; `held`: bytes of all answers that are."""
 
 
 class Exchange:
@@ -152,12 +136,12 @@ class Exchange:
         self.read_from: tuple[bytes, ...] = ()
         self.identity: Identity | None = None
         self.kept: KeptBodies | None = None
-        self.place: tuple[Load, Load, Places] | None = None
+        self.place: tuple[Load, Load, HasPlaces] | None = None
         self.target_request: TargetRequest | None = None
         self.response: TargetResponse | None = None
         self.checks = Checks.NONE
         self.state: dict[str, Any] = {}
-        # Marks of the plugins whose `on_response` is still to come (rrgate.chain).
+        # Marks of the plugins whose `on_response` is still to come (rrgate.chaining).
         self.entered = 0
         self.attempt = 1
         self.hops = 0

@@ -13,7 +13,7 @@ from typing import Final
 
 from rrgate.body import NoRoom, add_piece
 from rrgate.exchange import Exchange
-from rrgate.places import Load
+from rrgate.loads import Load
 
 PIECE: Final = 64 * 1024
 """Bytes of a changed answer that are written at one time."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from rrgate.body import KEPT_BYTES
-from rrgate.exchange import Door, Exchange
+from rrgate.body import KEPT_BYTES, Body
+from rrgate.door import Door
 
 
 class KeptBodies:
@@ -75,8 +75,11 @@ class KeepingDoor:
             kept.answer += data[:room]
 
 
-def keep_bodies(ex: Exchange) -> None:
-    """Keep the beginnings of both bodies of `ex` from now on. Framing and order stay as they are."""
-    ex.kept = KeptBodies()
-    ex.request_body.keep()
-    ex.door = KeepingDoor(ex.door, ex.kept, ex.method == b"HEAD")
+def keep_bodies(request_body: Body, door: Door, without_body: bool) -> tuple[KeptBodies, Door]:
+    """Keep the beginnings of what comes by `request_body` and goes out by `door` from now on.
+
+    Answers what is kept, and the door to use instead. Framing and order stay. `without_body`: as KeepingDoor.
+    """
+    kept = KeptBodies()
+    request_body.keep()
+    return kept, KeepingDoor(door, kept, without_body)

@@ -34,13 +34,13 @@ from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
 from rrgate.node import Node
 from rrgate.opened_state import OpenedState
+from rrgate.pipeline_parts import Upstream
 from rrgate.settings import Settings
 from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.errors import StoreError
 from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE, try_lock
 from rrgate.store.thread import WorkThread
 from rrgate.store.unsealing import Unsealer
-from rrgate.upstream import Upstream
 from rrgate.waiting import run_deferred
 
 _HOUR = 3_600_000

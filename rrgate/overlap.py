@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from rrgate.api import Denied, Exchange, Identity, Plugin, Reply
-from rrgate.chain import PHASES
+from rrgate.chaining import PHASES
 from rrgate.model.times import format_milliseconds
 
 PREVIOUS_USED: Final = "rrgate.previous_secret"

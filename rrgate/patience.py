@@ -11,14 +11,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator
 from types import CoroutineType, coroutine
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
+from rrgate.body import Body
 from rrgate.careful_log import CarefulLogger
-from rrgate.exchange import Exchange
+from rrgate.messages import TargetResponse
 from rrgate.waiting import Waiter
 
 _log = CarefulLogger("rrgate.patience")
@@ -34,6 +35,14 @@ class CallerLeft(CancelledError):
     """The request was cancelled while a plugin waited; what a plugin raises of itself is never this."""
 
 
+class Working(Protocol):
+    """The Exchange that a plugin works on, as far as it tells what is waited for."""
+
+    id: str
+    request_body: Body
+    response: TargetResponse | None
+
+
 class Patience:
     """How long each step of a gateway's plugins may wait."""
 
@@ -45,7 +54,7 @@ class Patience:
         self.seconds = seconds
 
     @coroutine
-    def answer_of(self, ex: Exchange, answer: Awaitable[Any]) -> Generator[Any, None, Any]:
+    def answer_of(self, ex: Working, answer: Awaitable[Any]) -> Generator[Any, None, Any]:
         """What `answer`, which a plugin gave while it worked on `ex`, comes to. To be awaited by a Task.
 
         Raises what the plugin raises, PluginTimeout, and CallerLeft. A plugin that is told to end, by time or
@@ -76,7 +85,7 @@ class _Wait:
 
     __slots__ = ("_asleep", "_awaited", "_ex", "_left", "_over", "_patience", "_running", "_since", "_timer", "_waiter")
 
-    def __init__(self, patience: Patience, ex: Exchange, running: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, patience: Patience, ex: Working, running: Coroutine[Any, Any, Any]) -> None:
         self._patience = patience
         self._ex = ex
         self._running = running

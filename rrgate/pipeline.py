@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from rrgate import answers
-from rrgate.answers import AnswerHeaders
+from rrgate.answer_headers import AnswerHeaders
 from rrgate.api import ConfigError, Event
 from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.careful_log import CarefulLogger
@@ -27,14 +27,14 @@ from rrgate.names import fold
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
-from rrgate.pipeline_parts import ASYNC, BOUNDLESS, Accepts, Admits, Records, asks_of_requests, leave_place
+from rrgate.pipeline_parts import ASYNC, BOUNDLESS, Accepts, Admits, Records, Upstream, asks_of_requests, leave_place
 from rrgate.record import CALLER_LEFT
 from rrgate.relay import Relay
 from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route, past
 from rrgate.steps import PluginFault, answer_steps, let_go, on_the_way_in, on_the_way_out
 from rrgate.streams import OpenStreams
-from rrgate.upstream import TargetError, Upstream
+from rrgate.upstream import TargetError
 
 MAX_HOPS = 3
 
@@ -137,7 +137,7 @@ class Pipeline:
         if refused := self._places.take(ex):
             return refused
         if route.keeps_bodies:
-            keep_bodies(ex)
+            ex.kept, ex.door = keep_bodies(ex.request_body, ex.door, ex.method == b"HEAD")
         hops = first(ex.fields, self._hops)
         if hops is not None:
             ex.hops = int(hops) if hops.isdigit() and len(hops) < 4 else MAX_HOPS
@@ -192,7 +192,7 @@ class Pipeline:
         assert route is not None
         chain = route.chain
         try:
-            if ex.handshake is not None and (refused := ex.handshake.refusal(ex)):
+            if ex.handshake is not None and (refused := ex.handshake.refusal(route.proxy.id, ex.is_async)):
                 return refused
             if ex.is_async and self._delivery is not None:
                 return await self._delivery.accept(ex)

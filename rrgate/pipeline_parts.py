@@ -1,6 +1,6 @@
-"""What the pipeline hands requests over to, as interfaces: the log, and the Async API.
+"""What the pipeline hands requests over to, as interfaces: targets, the log, and the Async API.
 
-Belongs here: these interfaces. Does not: what is behind them (journal.py, delivery/), sending (upstream.py).
+Belongs here: these interfaces. Does not: what is behind them (wire/pool.py, journal.py, delivery/).
 """
 
 from __future__ import annotations
@@ -15,6 +15,16 @@ ASYNC: Final = b"/async/"
 """What paths of the Async API begin with."""
 OURS: Final = b"/.requests"
 """The first segment behind a proxy's address on the Async API that is the gateway's own."""
+
+
+class Upstream(Protocol):
+    """Sends requests to targets. `rrgate.wire.pool` is one; tests have their own."""
+
+    async def send(self, ex: Exchange) -> None:
+        """Send `ex.target_request` and set `ex.response`, whose body comes as it comes.
+
+        Raises TargetError; BodyBroken or BodyTooLarge if the caller's body ended so. Cancelling cuts the target off.
+        """
 
 
 class Records(Protocol):

@@ -15,51 +15,20 @@ Of the bytes that are held of bodies, a proxy may have as many as are left.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
-from weakref import WeakValueDictionary
+from collections.abc import Callable
+from typing import Final
 
 from rrgate.answers import overloaded, unavailable
 from rrgate.body import NoRoom
 from rrgate.boot_values import Event
 from rrgate.exchange import Exchange
+from rrgate.loads import Gathers, Load
 from rrgate.messages import Reply
 from rrgate.settings import Settings
 
 BOUNDS: Final[tuple[str, ...]] = ("gateway", "proxy", "target", "bodies", "answers", "connections")
 """What keeps somebody out: of requests `max_in_flight`, a proxy's share of it, a target's, and `held_bodies_bytes`; of
 answers `held_answers_bytes`; of connections `max_connections`."""
-
-
-class Load:
-    """What one proxy, or one target, has under way. `held`: bytes of a proxy's requests; `answers`: of its answers."""
-
-    __slots__ = ("__weakref__", "answers", "held", "now")
-
-    def __init__(self) -> None:
-        self.now = 0
-        self.held = 0
-        self.answers = 0
-
-
-class Gathers(Protocol):
-    """`Body.whole` or `Body.whole_within`."""
-
-    def __call__(self, limit: int, count: Callable[[int], object] | None = None) -> Awaitable[bytes | None]: ...
-
-
-class Loads:
-    """Loads by the id of a proxy or target. Routes and requests keep theirs; a Route made anew has the same."""
-
-    def __init__(self) -> None:
-        self._known: WeakValueDictionary[str, Load] = WeakValueDictionary()
-
-    def of(self, noun_id: str) -> Load:
-        """Its Load."""
-        load = self._known.get(noun_id)
-        if load is None:
-            load = self._known[noun_id] = Load()
-        return load
 
 
 class Places:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
-from rrgate.answers import GRANTED, AnswerHeaders
+from rrgate.answer_headers import AnswerHeaders
+from rrgate.answers import GRANTED
 from rrgate.body import Body, BodyBroken, NoRoom
 from rrgate.exchange import Exchange
 from rrgate.held_answers import Held, HeldBytes

@@ -15,8 +15,8 @@ from rrgate.exchange import Exchange
 from rrgate.messages import Reply
 from rrgate.outgoing import begin_target_request, change_body
 from rrgate.patience import RAISED, CallerLeft
+from rrgate.pipeline_parts import Upstream
 from rrgate.steps import PluginFault, WrongAnswer, came, let_go, way_in
-from rrgate.upstream import Upstream
 
 UNAUTHORIZED: Final = 401
 

@@ -143,7 +143,7 @@ def _body_of(request: Request) -> tuple[Body, int]:
 
 @implementer(IPushProducer)
 class RequestDoor:
-    """A door (`rrgate.exchange.Door`) into a twisted.web request, which frames the answer."""
+    """A door (`rrgate.door.Door`) into a twisted.web request, which frames the answer."""
 
     def __init__(self, request: Request, entrance: Entrance) -> None:
         self.task: Task | None = None

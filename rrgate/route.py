@@ -13,12 +13,12 @@ from attrs import field, frozen
 
 from rrgate.chain import Chain
 from rrgate.checks import Checks
+from rrgate.loads import Load
 from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
 from rrgate.model.client_certificate import ClientCertificate
 from rrgate.model.proxy_plugin import ProxyPlugin
 from rrgate.names import crossing
-from rrgate.places import Load
 
 
 @frozen(slots=True)

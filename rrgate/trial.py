@@ -25,11 +25,12 @@ from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.own_request import own_request
 from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
+from rrgate.pipeline_parts import Upstream
 from rrgate.record_view import RecordOf
 from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.route import Route
 from rrgate.steps import PluginFault, answer_steps, let_go, way_in
-from rrgate.upstream import TargetError, Upstream
+from rrgate.upstream import TargetError
 from rrgate.waiting import run_deferred
 
 MOST_BODY: Final = 1024 * 1024

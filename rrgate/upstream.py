@@ -1,13 +1,9 @@
-"""`Upstream`: what the pipeline sends with, and the ways in which that fails.
+"""The ways in which a target fails to answer.
 
-Belongs here: the interface and its errors, so that the pipeline need not know the wire. Does not: any sending.
+Belongs here: these errors, so that nobody need know the wire for them. Does not: any sending.
 """
 
 from __future__ import annotations
-
-from typing import Protocol
-
-from rrgate.exchange import Exchange
 
 
 class TargetError(Exception):
@@ -24,13 +20,3 @@ class TargetBroken(TargetError):
 
 class TargetTimeout(TargetError):
     """No answer in time."""
-
-
-class Upstream(Protocol):
-    """Sends requests to targets. `rrgate.wire.pool` is one; tests have their own."""
-
-    async def send(self, ex: Exchange) -> None:
-        """Send `ex.target_request` and set `ex.response`, whose body comes as it comes.
-
-        Raises TargetError; BodyBroken or BodyTooLarge if the caller's body ended so. Cancelling cuts the target off.
-        """

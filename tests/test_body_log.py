@@ -37,7 +37,7 @@ def clear(client_id: str, request_id: str, plain: bytes) -> bytes:
 
 def kept(request: bytes = b"", answer: bytes = b"", **changes: Any) -> Any:
     ex = exchange(identity=Identity("s", "k"), door=Nowhere(), request_body=Body.of(request), **changes)
-    keep_bodies(ex)
+    ex.kept, ex.door = keep_bodies(ex.request_body, ex.door, ex.method == b"HEAD")
     ex.door.begin(200, b"OK", [], None, answer[:10], False, False)
     ex.door.write(answer[10:]).close()  # type: ignore[attr-defined]
     return ex

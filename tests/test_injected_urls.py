@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rrgate.answers import cut_from_urls
+from rrgate.answer_headers import cut_from_urls
 
 OURS = {b"api-key": (b"SECRET", "api-key"), b"version": (b"1", "query-injection")}
 

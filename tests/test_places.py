@@ -10,9 +10,10 @@ from attrs import define, field, frozen
 
 from rrgate.boot_values import Event
 from rrgate.exchange import Exchange
+from rrgate.loads import Load, Loads
 from rrgate.messages import Reply
 from rrgate.pipeline_parts import leave_place
-from rrgate.places import Load, Loads, Places
+from rrgate.places import Places
 from rrgate.settings import Settings
 
 

@@ -14,7 +14,8 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from rrgate.answers import GRANTED, AnswerHeaders
+from rrgate.answer_headers import AnswerHeaders
+from rrgate.answers import GRANTED
 from rrgate.api import Event
 from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.careful_log import CarefulLogger
@@ -27,12 +28,13 @@ from rrgate.model.retry_policy import TRANSIENT
 from rrgate.outgoing import begin_target_request, change_body, hold_body
 from rrgate.paths import PathRefused, judge_path
 from rrgate.patience import RAISED
+from rrgate.pipeline_parts import Upstream
 from rrgate.relay import MAX_HELD
 from rrgate.repeating import UNAUTHORIZED, repeat
 from rrgate.retry_after import retry_after
 from rrgate.route import Route
 from rrgate.steps import PluginFault, answer_steps, body_steps, let_go, way_in
-from rrgate.upstream import TargetError, TargetTimeout, Upstream
+from rrgate.upstream import TargetError, TargetTimeout
 from rrgate.waiting import run_deferred
 
 LONGEST: Final = 900.0

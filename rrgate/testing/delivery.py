@@ -28,10 +28,9 @@ from rrgate.delivery.times import DeliveryTime
 from rrgate.delivery.untold import Untold
 from rrgate.delivery.worker import Worker
 from rrgate.directory import Directory
-from rrgate.pipeline_parts import Records
+from rrgate.pipeline_parts import Records, Upstream
 from rrgate.settings import Settings
 from rrgate.testing.clock import Clock
-from rrgate.upstream import Upstream
 
 T = TypeVar("T")
 

@@ -10,17 +10,14 @@ import base64
 import binascii
 from collections.abc import Sequence
 from hashlib import sha1
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from attrs import define
 
 from rrgate.answers import BAD_REQUEST
 from rrgate.messages import Fields, Reply, every
 from rrgate.names import is_token
-
-if TYPE_CHECKING:
-    from rrgate.exchange import Exchange
-    from rrgate.websocket.stream import Stream
+from rrgate.websocket.stream import Stream
 
 SWITCHING: Final = 101
 """The status of an answer after which a connection is a WebSocket."""
@@ -64,18 +61,19 @@ class Handshake:
     wrong: Reply | None = None
     connection: Switches | None = None
 
-    def refusal(self, ex: Exchange) -> Reply | None:
-        """What `ex`, which it is of, is answered in place of asking the target, or None if it may be asked."""
+    def refusal(self, proxy_id: str, is_async: bool) -> Reply | None:
+        """What the request is answered in place of asking the target, or None if it may be asked.
+
+        `is_async`: it came by the Async API."""
         if self.wrong is not None:
             return self.wrong
-        if ex.is_async:
+        if is_async:
             return Reply(400, "The Async API takes no WebSockets: they are opened under /api/", BAD_REQUEST)
         connection = self.connection
         if connection is None:
             text = "A WebSocket needs a connection of its own: call the gateway's listener, not a site or an agent"
             return Reply(501, text, BAD_REQUEST)
-        assert ex.route is not None
-        full = connection.full(ex.route.proxy.id)
+        full = connection.full(proxy_id)
         return Reply(503, full, "unavailable", headers=((b"Retry-After", b"1"),)) if full else None
 
 

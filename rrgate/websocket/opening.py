@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
-from rrgate.answers import GRANTED, AnswerHeaders
+from rrgate.answer_headers import AnswerHeaders
+from rrgate.answers import GRANTED
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply
 from rrgate.pipeline_parts import leave_place
@@ -37,7 +38,7 @@ class WebSockets:
         """
         handshake = ex.handshake
         assert handshake is not None
-        refusal = handshake.refusal(ex)
+        refusal = handshake.refusal(route.proxy.id, ex.is_async)
         connection = handshake.connection
         if refusal is not None or connection is None:
             return refusal

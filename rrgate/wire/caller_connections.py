@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rrgate.answers import AnswerHeaders
+from rrgate.answer_headers import AnswerHeaders
 from rrgate.exchange import Exchange
 from rrgate.ids import id_source
 from rrgate.settings import Settings

@@ -1,6 +1,6 @@
 """`AnswerWriter`: the bytes of one answer to a caller, framed by us (RFC 9112 6).
 
-Belongs here: status line, our framing fields, chunks. Does not: which fields an answer has (answers.py).
+Belongs here: status line, our framing fields, chunks. Does not: which fields an answer has (answer_headers.py).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from rrgate.api import Event, Exchange, Identity, Kind, NoConfig, Plugin, PluginContext
 from rrgate.body import Body
-from rrgate.chain import Member, compile_chain
+from rrgate.chaining import Member, compile_chain
 from rrgate.checks import Checks
 from rrgate.directory import Directory
 from rrgate.messages import TargetResponse

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rrgate.api import BodyNeed, Denied, Exchange, Identity, Kind, Plugin, Reply
-from rrgate.chain import Member, compile_chain
+from rrgate.chaining import Member, compile_chain
 from tests.chain.house import House, letting_in, plugin
 
 WAY_IN = ("authorize", "prepare")

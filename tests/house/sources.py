@@ -56,14 +56,12 @@ _MODULES = frozenset(source.name for source in EVERY)
 
 
 def imports(source: Source) -> list[Import]:
-    """What `source` imports anywhere, but for what only type checkers see."""
+    """What `source` imports anywhere, also what only type checkers see."""
     return list(_imports(source.tree, at_load=True))
 
 
 def _imports(node: ast.AST, at_load: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
-            continue
         if isinstance(child, ast.Import):
             for alias in child.names:
                 yield Import(alias.name, child.lineno, at_load)
@@ -74,8 +72,10 @@ def _imports(node: ast.AST, at_load: bool) -> Iterator[Import]:
                 known = whole in _MODULES or whole == "twisted.internet.reactor"
                 yield Import(whole if known else str(child.module), child.lineno, at_load)
         else:
-            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _imports(child, at_load and not inside)
+            later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or (
+                isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
+            )
+            yield from _imports(child, at_load and not later)
 
 
 def within(module: str, package: str) -> bool:

@@ -18,8 +18,11 @@ FLOORS = (
     # What a request and a noun are, and what needs nothing of the gateway.
     {
         "rrgate",
+        "rrgate.answer_headers",
         "rrgate.answers",
         "rrgate.body",
+        "rrgate.chain",
+        "rrgate.door",
         "rrgate.careful_log",
         "rrgate.authorization_values",
         "rrgate.boot_values",
@@ -30,6 +33,8 @@ FLOORS = (
         "rrgate.exchange",
         "rrgate.ids",
         "rrgate.kept_bodies",
+        "rrgate.loads",
+        "rrgate.route",
         "rrgate.json_log",
         "rrgate.json_text",
         "rrgate.log_output",
@@ -71,7 +76,7 @@ FLOORS = (
     {"rrgate.api"},
     # What is made of plugins and nouns before a request comes, and the state on disk.
     {
-        "rrgate.chain",
+        "rrgate.chaining",
         "rrgate.complaints",
         "rrgate.configuring",
         "rrgate.counters",
@@ -84,7 +89,6 @@ FLOORS = (
         "rrgate.places",
         "rrgate.proxy_plugins",
         "rrgate.registry",
-        "rrgate.route",
         "rrgate.schemas",
         "rrgate.store",
         "rrgate.structuring",
@@ -229,8 +233,7 @@ def test_every_entry_exists() -> None:
 
 def test_no_cycles() -> None:
     graph = {
-        source.name: {each.module for each in imports(source) if each.at_load and within(each.module, "rrgate")}
-        for source in CORE
+        source.name: {each.module for each in imports(source) if within(each.module, "rrgate")} for source in CORE
     }
     graphlib.TopologicalSorter(graph).prepare()
 

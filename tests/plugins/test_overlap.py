@@ -29,7 +29,7 @@ from rrgate.api import (
     Side,
 )
 from rrgate.body import Body
-from rrgate.chain import PHASES, Member, compile_chain
+from rrgate.chaining import PHASES, Member, compile_chain
 from rrgate.overlap import EitherSecret, Onward
 from rrgate.steps import way_in
 from rrgate.waiting import Task

@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from rrgate.answers import AnswerHeaders
+from rrgate.answer_headers import AnswerHeaders
 from rrgate.body import BodyBroken, BodyTooLarge
 from rrgate.exchange import Exchange
 from rrgate.messages import Reply, ResponseBound, TargetRequest
