@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 from collections.abc import Mapping
 from threading import Lock
@@ -100,6 +101,7 @@ class Secrets:
         self._under = instance.master_key_id
         self._lock = Lock()
         self._nonces: list[bytes] = []
+        self._process = os.getpid()
         self._wrapped = dict(data_keys)
         self._unsaved: dict[str, WrappedKey] = {}
         self._open: dict[str, AESGCM] = {}
@@ -204,7 +206,10 @@ class Secrets:
                 keys.pop(client_id, None)
 
     def _nonce(self) -> bytes:
-        # The system is asked for many at once: each time another thread takes the GIL meanwhile.
+        # The system is asked for many at once: each time another thread takes the GIL meanwhile. A fork of this process
+        # draws its own: the same one under the same key twice gives both plaintexts away (NIST SP 800-38D, 8).
+        if self._process != (process := os.getpid()):
+            self._nonces, self._process = [], process
         while True:
             try:
                 return self._nonces.pop()

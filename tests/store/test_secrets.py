@@ -49,6 +49,21 @@ def test_no_nonce_comes_twice_whoever_seals() -> None:
     assert len({each[:13] for each in sealed}) == 5_000
 
 
+def test_nor_in_a_fork_of_who_has_sealed_before() -> None:
+    secrets = fresh()
+    secrets.seal("c", "row", b"the same")
+    reads, writes = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writes, b"".join(secrets.seal("c", "row", b"the same")[:13] for _ in range(100)))
+        os._exit(0)
+    os.close(writes)
+    with open(reads, "rb") as told:
+        there = told.read()
+    os.waitpid(child, 0)
+    here = {secrets.seal("c", "row", b"the same")[:13] for _ in range(100)}
+    assert len(here.union(there[place : place + 13] for place in range(0, len(there), 13))) == 200
+
+
 def test_another_row_client_or_byte_does_not_open() -> None:
     secrets = fresh()
     sealed = secrets.seal("c1", "credentials/k1", b"hush")
