@@ -118,7 +118,7 @@ async def join(call: Call) -> Answer:
     code, about = _read(call, joining=True)
     invite = await _shown(call, code)
     house, now = call.house, call.house.now()
-    user = User(id=new_id(), created_at=now, updated_at=now, **about)
+    user = User(id=new_id(), created_at=now, updated_at=now, came_to=invite.client_id, **about)
     member = Member(user_id=user.id, client_id=invite.client_id, roles=invite.roles)
     token, text = token_for(house, user, {"name": "from an invite"})
     await call.save(user, token, member, gone=[invite], actor=Actor(user.id, token.id, call.via))

@@ -1,7 +1,7 @@
 """`Upkeep`: what becomes of nouns when their time is over, without anybody asking.
 
 Belongs here: looking, now and then. Does not: what is to be done (rotation.py, authorization.py,
-invites.py, notifications.py).
+invites.py, departed.py, notifications.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 from twisted.internet.task import LoopingCall
 
 from rrgate.core.authorization import end_temporary
+from rrgate.core.departed import remove_departed
 from rrgate.core.house import CoreHouse
 from rrgate.core.invites import end_invites
 from rrgate.core.notifications import tell_what_expires
@@ -51,4 +52,5 @@ class Upkeep:
         await end_invites(self._house)
         if self._looks % LOOKS_AN_HOUR == 0:
             tell_what_expires(self._house)
+            await remove_departed(self._house)
         self._looks += 1

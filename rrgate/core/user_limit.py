@@ -18,6 +18,10 @@ class UserLimit:
         self._limits = (Limit(Window.MINUTE, most),) if most else ()
         self._quotas: dict[str, tuple[Quota]] = {}
 
+    def forget(self, user_id: str) -> None:
+        """There is no such user any more."""
+        self._quotas.pop(user_id, None)
+
     def take(self, user_id: str) -> None:
         """Count a request of this user. Raises Refused with 429 where there is no room for it."""
         if not self._limits:

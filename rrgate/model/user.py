@@ -48,6 +48,10 @@ class User:
     )
     created_at: Milliseconds = published("userCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("userUpdatedAt", writable=Writable.NEVER)
+    came_to: str = ""
+    """The client whose invite has made him; `""` for who was made by hand."""
+    departed_at: int | None = None
+    """When it was seen that such a one is a member of no client; None while he is."""
 
     @property
     def user_id(self) -> str:
