@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from rrgate.api import KeepsState, StateBusy, StateChanged, StateError
 from rrgate_plugins.oauth2.answers import Granted, NoToken
@@ -19,6 +19,12 @@ from rrgate_plugins.oauth2.endpoint import TokenEndpoint
 
 LOCK_SECONDS: Final = 12.0
 """How long another process may take: a token request, and writing down what came of it."""
+
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
+"""Seconds between two tries that failed: twice as long each time."""
+SOON: Final = 0.25
+"""Seconds that two clocks may be apart, at the end of a wait."""
 
 UNKNOWN_LIFE: Final = 3600.0
 """Seconds for which a token is used whose provider does not say how long it lives, if another can follow it."""
@@ -62,13 +68,46 @@ class ByClient:
         return Held(granted.access_token, since, granted.life)
 
 
+def wait_after(failures: int) -> float:
+    """Seconds from so many tries that failed, one after the other, to the next."""
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 10))
+
+
+@frozen
+class Failed:
+    """A try that failed, the last of `failures`. `why`: the words of its NoToken. `until`: when, by the wall's time,
+    there may be another, and `wait` how many seconds after this one."""
+
+    why: str
+    failures: int
+    until: float
+    wait: float
+
+    @classmethod
+    def after(cls, before: Failed | None, error: NoToken, now: float) -> Failed:
+        """Of the try that failed with `error` now."""
+        failures = 1 if before is None else before.failures + 1
+        wait = max(wait_after(failures), error.wait)
+        return cls(str(error), failures, now + wait, wait)
+
+    def check(self, now: float) -> None:
+        """Raises NoToken while it is to be waited for."""
+        left = self.until - now
+        # Whoever has waited for it himself must not find that by his clock the last of it is still to come; and what
+        # is longer than all of it is of a clock that was set back.
+        if SOON < left <= self.wait:
+            raise NoToken(self.why, wait=left)
+
+
 @frozen
 class Record:
-    """What is on disk. `over`: the provider no longer accepts the refresh token, or there is none."""
+    """What is on disk. `over`: the provider no longer accepts the refresh token, or there is none. `failed`: no token
+    has come since."""
 
     held: Held | None = None
     refresh_token: str | None = field(default=None, repr=False)
     over: bool = False
+    failed: Failed | None = None
 
     def written(self) -> bytes:
         """As kept."""
@@ -79,6 +118,8 @@ class Record:
                 "since": self.held.since,
                 "life": self.held.life,
             }
+        if self.failed is not None:
+            document["failed"] = asdict(self.failed)
         return json.dumps(document).encode()
 
     @classmethod
@@ -89,7 +130,8 @@ class Record:
         held = None
         if "accessToken" in document:
             held = Held(document["accessToken"], document["since"], document["life"], refresh_token is not None)
-        return cls(held, refresh_token, document["over"])
+        failed = document.get("failed")
+        return cls(held, refresh_token, document["over"], None if failed is None else Failed(**failed))
 
 
 def serves(held: Held, now: float) -> bool:
@@ -101,10 +143,11 @@ def serves(held: Held, now: float) -> bool:
 
 @frozen(eq=False)
 class OneForAll:
-    """Another grant that keeps nothing itself: all processes of the node have the token that one of them has got.
+    """Another grant that keeps nothing itself: all processes of the node have the token that one of them has got, and
+    wait together where one has got none.
 
     There are APIs for which a new token ends the one before it. The disk is only for sharing: without it each process
-    has a token of its own.
+    has a token, and waits, of its own.
     """
 
     grant: Grant
@@ -114,18 +157,30 @@ class OneForAll:
     async def next(self, old: str | None) -> Held:
         """See `Grant`."""
         held: Held | None = None
+        failure: NoToken | None = None
         try:
             async with self.state.locked(LOCK_SECONDS):
                 kept = await self.state.read()
-                found = None if kept is None else Record.read(kept.value).held
+                record = Record() if kept is None else Record.read(kept.value)
+                found = record.held
                 if found is not None and found.access_token != old:
                     found = evolve(found, renewable=True)
                     if serves(found, self.wall()):
                         return found
-                held = await self.grant.next(old)
-                await self.state.write(Record(held).written(), 0 if kept is None else kept.revision)
+                if record.failed is not None:
+                    record.failed.check(self.wall())
+                try:
+                    held = await self.grant.next(old)
+                    record = Record(held)
+                except NoToken as error:
+                    failed = Failed.after(record.failed, error, self.wall())
+                    record = evolve(record, failed=failed)
+                    failure = NoToken(failed.why, wait=failed.wait)
+                await self.state.write(record.written(), 0 if kept is None else kept.revision)
         except StateError:
             pass
+        if failure is not None:
+            raise failure
         return await self.grant.next(old) if held is None else held
 
 

@@ -13,15 +13,12 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from rrgate.api import Event, PluginContext
 from rrgate_plugins.oauth2.answers import NoToken
-from rrgate_plugins.oauth2.grants import UNKNOWN_LIFE, Grant, Held
+from rrgate_plugins.oauth2.grants import LONGEST_WAIT, UNKNOWN_LIFE, Grant, Held, wait_after
 
 AHEAD: Final = 60.0
 """Seconds before its end at which a token in use is replaced; at most a fifth of its life."""
 MARGIN: Final = 5.0
 """Seconds before its end from which it is not sent any more; at most a twentieth of its life."""
-FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 60.0
-"""Seconds between two tries that failed: twice as long each time."""
 BETWEEN_REJECTIONS: Final = 30.0
 """Seconds between two tokens that are fetched because a target refused one: it may refuse for another reason."""
 
@@ -167,8 +164,8 @@ class TokenKeeper:
     def _failed(self, failure: NoToken, rejected: str | None) -> None:
         self._failure = failure
         self._failures += 1
-        wait = LONGEST_WAIT if failure.grant_is_over else FIRST_WAIT * 2.0 ** min(self._failures - 1, 10)
-        self._not_before = self._clock.seconds() + max(min(wait, LONGEST_WAIT), failure.wait)
+        wait = LONGEST_WAIT if failure.grant_is_over else wait_after(self._failures)
+        self._not_before = self._clock.seconds() + max(wait, failure.wait)
         if failure.grant_is_over:
             if rejected is not None:
                 self.token = None  # refused by the target, and no other will come

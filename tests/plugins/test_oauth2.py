@@ -20,6 +20,8 @@ from rrgate.configuring import configure
 from rrgate.model import Proxy
 from rrgate.testing import Answer, MemoryGateway, MemoryState, OutsideCall, Received, Says
 from rrgate_plugins.oauth2 import OAuth2
+from rrgate_plugins.oauth2.answers import NoToken
+from rrgate_plugins.oauth2.grants import Failed
 
 SECRET = {
     "grantType": "client_credentials",
@@ -484,6 +486,108 @@ def test_where_a_token_cannot_be_shared_each_process_has_its_own(trouble: str) -
     scene.advance(13)
     assert call.answer.status == 200
     assert (scene.shown(), len(scene.endpoint.calls), scene.events) == ("token-1", 1, [])
+
+
+# What failed is waited for by all.
+
+
+def test_a_failure_holds_back_all_processes() -> None:
+    scene = Scene()
+    scene.endpoint.says = answer(401, {"error": "invalid_client"})
+    asked = []
+    for second in range(240):
+        restarted(scene)  # in every second another process has a request
+        before = len(scene.endpoint.calls)
+        got = scene.call()
+        assert got.status == 502
+        if len(scene.endpoint.calls) > before:
+            asked.append(second)
+        else:
+            assert 1 <= int(got["Retry-After"]) <= 60
+            assert "refused: invalid_client" in got.document["message"]
+        scene.advance(1)
+    assert asked == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+    scene.endpoint.says = None
+    scene.advance(60)
+    assert scene.shown().startswith("token-")
+    scene.advance(700)
+    scene.endpoint.says = OutsideError("nobody answers")
+    restarted(scene)
+    assert scene.call()["Retry-After"] == "1", "with a success it begins anew"
+
+
+def test_a_provider_is_left_alone_by_all_processes() -> None:
+    scene = Scene()
+    scene.endpoint.says = answer(429, b"", (b"Retry-After", b"100"))
+    assert scene.call()["Retry-After"] == "100"
+    restarted(scene)
+    scene.advance(40)
+    assert (scene.call()["Retry-After"], len(scene.endpoint.calls)) == ("60", 1)
+    scene.endpoint.says = None
+    scene.advance(61)
+    assert scene.shown() == "token-2"
+
+
+def test_while_the_present_token_serves_a_failure_to_replace_it_takes_it_from_nobody() -> None:
+    scene = Scene()
+    assert scene.shown() == "token-1"
+    scene.gateway.target.says = Says(401)
+    scene.endpoint.says = OutsideError("nobody answers")
+    assert scene.call().status == 401
+    scene.gateway.target.says = Says(200)
+    restarted(scene)
+    assert (scene.shown(), len(scene.endpoint.calls)) == ("token-1", 2)
+
+
+def test_who_has_got_a_token_since_ends_the_wait_of_all() -> None:
+    scene = Scene()
+    scene.endpoint.says = answer(429, b"", (b"Retry-After", b"100"))
+    assert scene.call().status == 502
+    put_on_disk(scene, accessToken="theirs", since=2e9, life=600)
+    restarted(scene)
+    assert (scene.shown(), len(scene.endpoint.calls)) == ("theirs", 1)
+
+
+def test_a_wall_clock_that_is_set_back_prolongs_no_wait() -> None:
+    scene = Scene()
+    scene.endpoint.says = answer(429, b"", (b"Retry-After", b"100"))
+    assert scene.call().status == 502
+    failed = kept(scene)["failed"]
+    put_on_disk(scene, failed={**failed, "until": failed["until"] + 86_400})
+    scene.endpoint.says = None
+    restarted(scene)
+    assert scene.shown() == "token-2"
+
+
+@pytest.mark.parametrize("left", [0.3, 60.0])
+def test_a_wait_that_is_kept_is_waited_for(left: float) -> None:
+    with pytest.raises(NoToken, match="why") as raised:
+        Failed("why", failures=9, until=1000.0 + left, wait=60.0).check(1000.0)
+    assert raised.value.wait == pytest.approx(left)
+
+
+@pytest.mark.parametrize("left", [-1.0, 0.2, 60.1, 1e9])
+def test_but_not_what_is_left_of_it_by_another_clock(left: float) -> None:
+    Failed("why", failures=9, until=1000.0 + left, wait=60.0).check(1000.0)
+
+
+@pytest.mark.parametrize("trouble", ["the disk does not work", "it is not taken"])
+def test_where_a_failure_cannot_be_shared_each_process_waits_by_itself(trouble: str) -> None:
+    scene = Scene()
+    scene.endpoint.says = OutsideError("nobody answers")
+    if trouble == "the disk does not work":
+        scene.state.fails = True
+    else:
+
+        async def full(value: bytes, revision: int) -> int:
+            raise StateError("the disk is full")
+
+        scene.state.write = full  # type: ignore[method-assign]
+    for calls in (1, 1, 2):
+        got = scene.call()
+        assert (got.status, len(scene.endpoint.calls)) == (502, calls)
+        scene.advance(0.6)
+    assert scene.events == ["credential-failed"] * 2
 
 
 # Refresh tokens.
