@@ -15,10 +15,12 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rrgate.store.database import transaction
 from rrgate.store.thread import ThreadClosed
+from rrgate.waiting import Waiter
 
 T = TypeVar("T")
 Given = TypeVar("Given")
@@ -29,10 +31,15 @@ Together = Callable[[sqlite3.Connection, Sequence[Given]], Sequence[T]]
 MOST_AT_ONCE: Final = 256
 """Pieces of work in one commit, so that none waits for long behind many."""
 
-_Given = tuple[Deferred[Any], Callable[..., Any], Any]
+_Waits = Deferred[Any] | Waiter[Any]
+_Given = tuple[_Waits, Callable[..., Any], Any]
 """Who waits, the work, and what it is given; `_ALONE` for work that is not done together."""
 _ALONE: Final = object()
-_Told = tuple[Deferred[Any], bool, Any]
+_CLOSED: Final = "the queue is closed"
+_Told = tuple[_Waits, bool, Any]
+
+
+_log = Logger("rrgate.delivery")
 
 
 class Writes(Protocol):
@@ -44,18 +51,19 @@ class Writes(Protocol):
     def do(self, work: Work[T]) -> Deferred[T]:
         """Fires with what `work` answered once that is durable; fails with what it raised, or the commit did."""
 
-    def do_together(self, together: Together[Given, T], given: Given) -> Deferred[T]:
-        """As `do`, once for what all have given to `together` that share a commit."""
+    def do_together(self, together: Together[Given, T], given: Given) -> Waiter[T]:
+        """As `do`, once for what all have given to `together` that share a commit. It is asked for at once; a Waiter,
+        since a Deferred would cost each request 6 µs more."""
 
     def close(self, last: Callable[[], None]) -> Deferred[None]:
         """Do what was given, then `last`."""
 
 
 class Commits:
-    """Called on the reactor's thread, where its Deferreds fire. Work is done in the order in which it is given; of what
-    shares a commit, work that is done together comes last.
+    """Called on the reactor's thread, where its Deferreds and Waiters fire. Work is done in the order in which it is
+    given; of what shares a commit, work that is done together comes last.
 
-    Cancelling a Deferred only stops the waiting.
+    Cancelling one of these only stops the waiting.
     """
 
     def __init__(
@@ -78,20 +86,25 @@ class Commits:
 
     def do(self, work: Work[T]) -> Deferred[T]:
         """See `Writes`. Work may be called twice: alone, after work that it shared a transaction with has failed."""
-        return self._put(work, _ALONE)
-
-    def do_together(self, together: Together[Given, T], given: Given) -> Deferred[T]:
-        """See `Writes`. As for `do`, it may be called twice with the same."""
-        return self._put(together, given)
-
-    def _put(self, work: Callable[..., Any], given: Any) -> Deferred[Any]:
         if self._closed:
-            return fail(ThreadClosed("the queue is closed"))
-        deferred: Deferred[Any] = Deferred(lambda _: None)
+            return fail(ThreadClosed(_CLOSED))
+        deferred: Deferred[T] = Deferred(lambda _: None)
+        self._put((deferred, work, _ALONE))
+        return deferred
+
+    def do_together(self, together: Together[Given, T], given: Given) -> Waiter[T]:
+        """See `Writes`. As for `do`, it may be called twice with the same."""
+        waiter: Waiter[T] = Waiter()
+        if self._closed:
+            waiter.fail(ThreadClosed(_CLOSED))
+        else:
+            self._put((waiter, together, given))
+        return waiter
+
+    def _put(self, given: _Given) -> None:
         if not self._asked:
             self._handing = self._reactor.callLater(0, self._hand_over)
-        self._asked.append((deferred, work, given))
-        return deferred
+        self._asked.append(given)
 
     def _hand_over(self) -> None:
         if self._asked:
@@ -145,11 +158,11 @@ class Commits:
             self._failed(error)
             if len(batch) == 1 or not begun:
                 # Locked by another process: that was waited for, and is not once for each.
-                return [(deferred, False, Failure()) for deferred, _, _ in batch]
+                return [(waits, False, Failure()) for waits, _, _ in batch]
             # One of them, or the disk: nobody's work fails for another's.
             return [told for each in batch for told in self._together([each])]
         self.commits += 1
-        return [(deferred, True, result) for (deferred, _, _), result in zip(batch, results, strict=True)]
+        return [(waits, True, result) for (waits, _, _), result in zip(batch, results, strict=True)]
 
 
 def _results(connection: sqlite3.Connection, batch: list[_Given]) -> list[Any]:
@@ -168,13 +181,20 @@ def _results(connection: sqlite3.Connection, batch: list[_Given]) -> list[Any]:
 
 
 def _tell(told: list[_Told]) -> None:
-    for deferred, good, result in told:
-        if deferred.called:  # cancelled
-            continue
-        if good:
-            deferred.callback(result)
-        else:
-            deferred.errback(result)
+    for waits, good, result in told:
+        if isinstance(waits, Waiter):  # which does nothing if it was cancelled
+            try:
+                if good:
+                    waits.fire(result)
+                else:
+                    waits.fail(result.value)
+            except Exception:  # noqa: BLE001 - of whoever waited; the others are told, as by Deferreds
+                _log.failure("what was told of a commit was not taken well")
+        elif not waits.called:  # else cancelled
+            if good:
+                waits.callback(result)
+            else:
+                waits.errback(result)
 
 
 class AtOnce:
@@ -184,9 +204,12 @@ class AtOnce:
         self._database = database
         self.commits = 0
 
-    def do_together(self, together: Together[Given, T], given: Given) -> Deferred[T]:
+    def do_together(self, together: Together[Given, T], given: Given) -> Waiter[T]:
         """See `Writes`."""
-        return self.do(lambda connection: together(connection, [given])[0])
+        waiter: Waiter[T] = Waiter()
+        done = self.do(lambda connection: together(connection, [given])[0])
+        done.addCallbacks(waiter.fire, lambda failure: waiter.fail(failure.value))
+        return waiter
 
     def do(self, work: Work[T]) -> Deferred[T]:
         """See `Writes`."""

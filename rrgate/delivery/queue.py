@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -23,7 +23,7 @@ from rrgate.delivery.kept import Answer, Loaded, Seals
 from rrgate.delivery.keys import forget_old
 from rrgate.delivery.making_room import MakesRoom, NotKept, Removed, all_over, make_room
 from rrgate.delivery.reading import Reading, Reads
-from rrgate.delivery.refusing import raising, refusing
+from rrgate.delivery.refusing import Refused, raising, refusing, told
 from rrgate.delivery.states import ENDED, Outcome, State
 from rrgate.delivery.table import Keep, Row
 from rrgate.delivery.taking import New, Takes
@@ -40,7 +40,8 @@ MOST_PUT_OFF: Final = 500
 
 
 class Queue(Reading):
-    """Used on the reactor's thread. A change that a Deferred has told of survives any crash."""
+    """Used on the reactor's thread. A change that was told of survives any crash. What is asked for is asked for at
+    once, whenever it is awaited."""
 
     def __init__(
         self,
@@ -73,10 +74,10 @@ class Queue(Reading):
 
     # Taking.
 
-    def add(self, new: New) -> Deferred[str | Full]:
+    def add(self, new: New) -> Awaitable[str | Full]:
         """Take a request, and answer its id; or that of the one that had the same `key` before; or Full, where there
         is no room for it. Raises AnotherRequest."""
-        return self._writes.do_together(self._takes.all, new).addCallback(raising)
+        return told(self._writes.do_together(self._takes.all, new))
 
     # Delivering.
 
@@ -88,14 +89,14 @@ class Queue(Reading):
         """See `table.put_off`."""
         return self._do(lambda connection: table.put_off(connection, lane, self.now(), wait, MOST_PUT_OFF))
 
-    def begin(self, id: int) -> Deferred[Row]:
+    def begin(self, id: int) -> Awaitable[Row]:
         """Its turn has come: a new attempt, or its end. Raises WrongState, LookupError."""
-        return self._writes.do_together(self._turns.begin_all, id).addCallback(raising)
+        return told(self._writes.do_together(self._turns.begin_all, id))
 
-    def begin_small(self, id: int) -> Deferred[Loaded]:
+    def begin_small(self, id: int) -> Awaitable[Loaded]:
         """`begin` and `load` in one: a small request need not be read first by another thread (0.1 ms). Raises as both;
         what cannot be opened has not begun."""
-        return self._writes.do_together(self._turns.begin_small_all, id).addCallback(raising)
+        return told(self._writes.do_together(self._turns.begin_small_all, id))
 
     def answer(
         self,
@@ -108,12 +109,15 @@ class Queue(Reading):
         problem: str | None,
         answer: Answer | None,
         tells_body: bool = False,
-    ) -> Deferred[Row]:
+    ) -> Awaitable[Row]:
         """Its attempt is over; see Answered. Raises WrongState, LookupError."""
-        told = Answered(row, outcome, wait, margin, status, problem, answer, tells_body)
-        return self._writes.do_together(self._turns.answer_all, told).addCallback(raising).addCallback(self._counted)
+        answered = Answered(row, outcome, wait, margin, status, problem, answer, tells_body)
+        return self._answered(self._writes.do_together(self._turns.answer_all, answered))
 
-    def failed_inside(self, row: Row) -> Deferred[Row]:
+    async def _answered(self, asked: Awaitable[Row | Refused]) -> Row:
+        return self._counted(await told(asked))
+
+    def failed_inside(self, row: Row) -> Awaitable[Row]:
         """An attempt was not sent for a fault of the gateway's own: in a while there is another."""
         return self.answer(
             row,

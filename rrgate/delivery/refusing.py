@@ -6,6 +6,7 @@ Belongs here: which exceptions are refusals, and carrying them past a commit. Do
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from rrgate.delivery.commits import Work
@@ -44,3 +45,8 @@ def raising(result: Any) -> Any:
     if type(result) is Refused:
         raise result.error
     return result
+
+
+async def told(asked: Awaitable[Any]) -> Any:
+    """The same when it is there."""
+    return raising(await asked)

@@ -13,6 +13,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import DeferredList
 from twisted.internet.threads import deferToThread
+from twisted.logger import capturedLogs
 
 from rrgate.delivery import new_rows, states, table, times
 from rrgate.delivery.commits import MOST_AT_ONCE, Commits
@@ -21,6 +22,8 @@ from rrgate.delivery.schema import migrations
 from rrgate.delivery.table import Keep
 from rrgate.delivery.times import DeliveryTime
 from rrgate.store.database import open_migrated, transaction
+from rrgate.waiting import Task
+from tests.delivery.in_a_task import waits
 
 
 @pytest.fixture
@@ -87,8 +90,29 @@ async def test_what_is_asked_in_one_round_shares_a_commit_up_to_a_bound(file: Pa
         return [*given]
 
     asked = range(2 * MOST_AT_ONCE + 88)
-    assert [await each for each in [commits.do_together(together, number) for number in asked]] == [*asked]
+    assert [await waits(each) for each in [commits.do_together(together, number) for number in asked]] == [*asked]
     assert sizes == [MOST_AT_ONCE, MOST_AT_ONCE, 88]
+    await commits.close(lambda: None)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_fails_when_told_keeps_it_from_none_of_the_others(file: Path) -> None:
+    commits = opened(file)
+
+    def together(_: sqlite3.Connection, given: Any) -> list[int]:
+        return [*given]
+
+    async def first() -> None:
+        await commits.do_together(together, 1)
+
+    def fails(error: BaseException | None) -> None:
+        raise RuntimeError("a bug of its own")
+
+    Task(first(), fails).start()
+    second = waits(commits.do_together(together, 2))
+    with capturedLogs() as events:
+        assert await second == 2
+    assert [event["log_failure"].type for event in events if "log_failure" in event] == [RuntimeError]
     await commits.close(lambda: None)
 
 
@@ -172,7 +196,7 @@ async def test_a_refusal_does_not_take_a_commit_apart(file: Path) -> None:
 
     first = commits.do(slow)
     await has_begun(begun)
-    waiting: list[Any] = [commits.do(writes(1)), queue.cancel(7), queue.begin(8), commits.do(writes(2))]
+    waiting: list[Any] = [commits.do(writes(1)), queue.cancel(7), waits(queue.begin(8)), commits.do(writes(2))]
     go_on.set()
     await first
     results = await DeferredList(waiting, consumeErrors=True)

@@ -7,13 +7,14 @@ Belongs here: whose turn an answer makes it, with writes that take their time. D
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
 from rrgate.testing import MemoryGateway, Says
+from tests.delivery.in_a_task import waits
 from tests.delivery.test_backlog import wait
 from tests.delivery.test_delivering import CALLER
 
@@ -26,7 +27,7 @@ class Answers:
     def __init__(self, gateway: MemoryGateway, patch: pytest.MonkeyPatch) -> None:
         self._gateway = gateway
         self._write = gateway.delivery.queue.answer
-        self._asked: list[tuple[Deferred[Any], Callable[[], Deferred[Any]]]] = []
+        self._asked: list[tuple[Deferred[Any], Callable[[], Awaitable[Any]]]] = []
         patch.setattr(gateway.delivery.queue, "answer", self._later)
 
     def __len__(self) -> int:
@@ -40,7 +41,7 @@ class Answers:
     def write(self) -> None:
         """The first of them."""
         written, write = self._asked.pop(0)
-        write().chainDeferred(written)
+        waits(write()).chainDeferred(written)
         self._gateway.clock.settle()
 
     def fail(self) -> None:

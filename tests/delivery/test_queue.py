@@ -7,6 +7,7 @@ carries them out (test_delivering.py).
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from attrs import define
 from hypothesis import settings as how
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from rrgate.delivery.kept import Answer
@@ -26,6 +26,7 @@ from rrgate.delivery.taking import New
 from rrgate.ids import new_id
 from rrgate.store.errors import BrokenSecret
 from rrgate.testing import MemoryGateway
+from tests.delivery.in_a_task import waits
 
 DAY = 86_400_000
 WINDOW = 900_000
@@ -34,10 +35,10 @@ CALLERS = (b"one caller", b"another")
 FOUND = Answer(201, [("X-Made", "1")], b"made")
 
 
-def result(deferred: Deferred[Any]) -> Any:
-    """What it has fired with by now, or raised."""
+def result(asked: Awaitable[Any]) -> Any:
+    """What there is by now, or was raised."""
     told: list[Any] = []
-    deferred.addBoth(told.append)
+    waits(asked).addBoth(told.append)
     assert told, "it has not fired"
     if isinstance(told[0], Failure):
         told[0].raiseException()

@@ -20,6 +20,7 @@ from rrgate.delivery.refusing import Refused
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.stored import Stored
 from rrgate.delivery.taking import New, Takes
+from tests.delivery.in_a_task import waits
 
 STORED = Stored("POST", "/work", "", "", [], [], "", "", {}, [], "127.0.0.1", 0, 0.0)
 SIZE = len(STORED.head()) + len(b"load")
@@ -148,15 +149,15 @@ async def test_those_that_wait_for_a_commit_are_taken_at_once_and_told_apart(tmp
 
     first = commits.do(slow)
     assert await deferToThread(begun.wait, 10)
-    waiting = [commits.do_together(together, number) for number in (1, 2, 3)]
+    waiting = [waits(commits.do_together(together, number)) for number in (1, 2, 3)]
     between = commits.do(lambda _: "between")
-    waiting.append(commits.do_together(together, 4))
+    waiting.append(waits(commits.do_together(together, 4)))
     go_on.set()
     await first
     assert [await each for each in waiting] == [-1, -2, -3, -4]
     assert await between == "between"
     assert sizes == [4]
-    failing = commits.do_together(together, 13)
+    failing = waits(commits.do_together(together, 13))
     with pytest.raises(LookupError):
         await failing
     await commits.close(lambda: None)

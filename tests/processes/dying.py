@@ -77,8 +77,12 @@ def dies_writing(queue: Any, name: str, when: str) -> None:
             told = write(*given, **named)
         finally:
             concerned = False
+        return ends(told)
+
+    async def ends(told: Any) -> Any:
         # Recovering is done until nothing is left to recover: then too it is written.
-        return told.addCallback(lambda result: die() if result != () else result)
+        result = await told
+        return die() if result != () else result
 
     writes.do, writes.do_together = do, do_together
     setattr(queue, name, written)
