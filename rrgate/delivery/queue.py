@@ -66,6 +66,8 @@ class Queue(Reading):
         """That have ended, by what they were of, `request` or `callback`, and the state that they led to."""
         self.callback_made = False
         """There is a callback that was not looked for yet."""
+        self.retry_made = False
+        """The same of a request that waits for another attempt."""
 
     @property
     def commits(self) -> int:
@@ -215,6 +217,7 @@ class Queue(Reading):
     def _counted(self, row: Row) -> Row:
         of = "callback" if row.proxy_id.startswith(CALLBACKS) else "request"
         self.attempts[of, row.progress.state.value] += 1
+        self.retry_made |= row.progress.due_at is not None
         return self.over(row)
 
     def _do(self, work: Work[T]) -> Deferred[T]:

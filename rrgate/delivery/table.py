@@ -83,7 +83,10 @@ def row_of(values: Sequence[Any]) -> Row:
 
 def _progress(values: Sequence[Any]) -> Progress:
     state, attempts, replayed_after, due_at, deadline, moved, repeatable = values
-    return Progress(State(state), attempts, replayed_after, due_at, deadline, bool(moved), bool(repeatable))
+    return Progress(_STATES[state], attempts, replayed_after, due_at, deadline, bool(moved), bool(repeatable))
+
+
+_STATES: Final = {state.value: state for state in State}
 
 
 def columns(progress: Progress) -> tuple[object, ...]:

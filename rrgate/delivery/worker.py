@@ -197,7 +197,7 @@ class Worker:
         following: int | None = None
         try:
             while True:
-                self._again = self._queue.callback_made = False
+                self._again = self._queue.callback_made = self._queue.retry_made = False
                 self._behind.clear()
                 lanes, following = await self._queue.due(LANE + len(self._claimed))
                 # What is claimed is due on disk until its attempt has begun.
@@ -279,7 +279,10 @@ class Worker:
             self._claimed.discard(due.id)
             if counts:
                 self._shares.end(share)
-        if due.proxy_id not in self._lanes or self._queue.callback_made:
-            self.wake()  # there may be more on disk
-        elif counts:
-            self._turn()
+        if self._queue.callback_made:
+            self.wake()
+        elif due.proxy_id in self._lanes:
+            if counts:
+                self._turn()
+        elif not self._looking or self._queue.retry_made:
+            self.wake()  # there may be more on disk; what was there before is seen by a look that is under way

@@ -30,6 +30,10 @@ class Looks:
         self._begun: deque[Callable[[], object]] = deque()
         self._due = gateway.delivery.queue.due
 
+    def __len__(self) -> int:
+        """Those that have begun, and not ended."""
+        return len(self._begun)
+
     def take_time(self) -> None:
         """From now on; there is none under way."""
         self._gateway.delivery.worker.wake()
@@ -94,6 +98,28 @@ def test_one_that_is_taken_during_a_look_that_does_not_see_it_is_sent_after_it(
     send(gateway, proxy)
     looks.end()
     assert len(gateway.target.received) == 4
+
+
+@pytest.mark.parametrize(("says", "again"), [(200, 0), (404, 0), (503, 1)])
+def test_an_end_during_a_look_brings_about_another_if_there_is_a_retry_to_see(
+    gateway: MemoryGateway, looks: Looks, says: int, again: int
+) -> None:
+    first, other = gateway.proxy(caller=CALLER), gateway.proxy(caller=CALLER)
+    gateway.target.says = Says(says, after=1)
+    send(gateway, first)
+    gateway.clock.settle()
+    looks.take_time()
+    gateway.target.says = Says(after=None)
+    send(gateway, other)
+    gateway.clock.advance(1)
+    assert len(looks) == 1
+    looks.end_one()
+    assert len(looks) == again
+    for _ in range(3):
+        if len(looks):
+            looks.end()
+        gateway.clock.advance(1)
+    assert len(gateway.target.received) == 2 + again
 
 
 def test_looks_that_never_end_hold_nothing_up(gateway: MemoryGateway, looks: Looks) -> None:
