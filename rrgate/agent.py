@@ -75,7 +75,7 @@ class GatewayAgent:
             raise ValueError(f"an API is one of {', '.join(get_args(Api))}")
         if identity is not None and type(identity) is not Identity:
             raise TypeError("an identity is an rrgate.embedding.Identity")
-        names = (proxy,) if isinstance(proxy, str) else tuple(proxy)
+        names = proxy if isinstance(proxy, tuple) else (proxy,)
         if len(names) not in (1, 2) or not all(isinstance(name, str) and _NAME.match(name) for name in names):
             raise ValueError("a proxy is named by its id or alias, or by a client's id and an alias in it")
         self._names = names

@@ -5,7 +5,9 @@ Belongs here: judging a class. Does not: finding classes, or what two of them mu
 
 from __future__ import annotations
 
+import difflib
 import inspect
+from collections.abc import Sequence
 from types import FunctionType
 from typing import Final
 
@@ -38,6 +40,10 @@ _PARAMETERS: Final = {
     if phase in PHASES
 }
 """What the method of each phase is called with, by position."""
+_NO_PHASES: Final = frozenset({*dir(Plugin), "authorization_request", "authorized"})
+"""What else is asked of a class, or of its objects."""
+_ALIKE: Final = 0.8
+"""From here on a name is taken for a misspelled phase: `authorise`, `on_respond`. A helper's is mostly less alike."""
 
 
 def undeclared(plugin: type[Plugin]) -> str:
@@ -52,6 +58,10 @@ def undeclared(plugin: type[Plugin]) -> str:
         return f"its Config is not right: {error}"
     if not isinstance(plugin.aliases, tuple) or not all(isinstance(alias, str) for alias in plugin.aliases):
         return "its `aliases` must be a tuple of str"
+    if not all(name and name.isprintable() and " " not in name for name in (plugin.name, *plugin.aliases)):
+        return "its `name` and `aliases` must be visible characters, without spaces"
+    if not isinstance(inspect.getattr_static(plugin, "for_proxy"), classmethod):
+        return "its `for_proxy` must be a classmethod"
     if not isinstance(plugin.sides, frozenset) or not all(isinstance(side, Side) for side in plugin.sides):
         return "its `sides` must be a frozenset of rrgate.api.Side"
     if not isinstance(plugin.anonymous, bool):
@@ -99,7 +109,12 @@ def _wrong_methods(plugin: type[Plugin]) -> str:
     for phase in ("body_needed", "on_log", "next_attempt"):
         if inspect.iscoroutinefunction(getattr(plugin, phase, None)):
             return f"its `{phase}` must not be async"
-    there = [phase for phase in PHASES if callable(getattr(plugin, phase, None))]
+    there = [phase for phase in PHASES if getattr(plugin, phase, None) is not None]
+    for phase in there:
+        if not callable(getattr(plugin, phase)):
+            return f"its `{phase}` must be a method"
+    if wrong := _misspelled(plugin, there):
+        return wrong
     for phase in there:
         function = inspect.getattr_static(plugin, phase)
         if isinstance(function, FunctionType):
@@ -109,4 +124,20 @@ def _wrong_methods(plugin: type[Plugin]) -> str:
                 return f"its `{phase}` must take ({', '.join(_PARAMETERS[phase])})"
     if there and not plugin.sides and not plugin.listed and _is_plain(plugin):
         return "nothing would ever use it: an auth type declares `sides`, any other plugin `listed`, or has `for_proxy`"
+    if not there and not _is_plain(plugin):
+        return f"it has no method that would ever be called, of {', '.join(PHASES)}"
+    if plugin.judges and "authorize" not in there:
+        return "it `judges`, and so needs the method `authorize`"
+    return ""
+
+
+def _misspelled(plugin: type[Plugin], there: Sequence[str]) -> str:
+    """A method that nobody would call, and whose author would not notice: what it was to refuse would pass."""
+    missing = [phase for phase in PHASES if phase not in there]
+    for name in dir(plugin):
+        is_helper = name.startswith("_") or name in _NO_PHASES or name in PHASES
+        if is_helper or not isinstance(inspect.getattr_static(plugin, name), FunctionType):
+            continue
+        if near := difflib.get_close_matches(name, missing, n=1, cutoff=_ALIKE):
+            return f"its `{name}` would never be called: is it `{near[0]}`? If not, give it a name that is less alike"
     return ""

@@ -59,8 +59,9 @@ class Gateway(Service):
 
     `startService` opens the state and the listeners, and raises what keeps it from that: StoreError, SettingsError,
     PluginLoadError, CannotListenError. `stopService` drains: no new requests, those in flight end within
-    `drain_timeout`, the journal is flushed; its Deferred fires when all is closed. Then it may be started again.
-    Cancelling that Deferred breaks off what is in flight; closing goes on, and `stopService` once more waits for it.
+    `drain_timeout`, the journal is flushed; its Deferred fires when all is closed. Then it may be started again,
+    before that RuntimeError is raised. Cancelling that Deferred breaks off what is in flight; closing goes on, and
+    `stopService` once more waits for it.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class Gateway(Service):
 
     def startService(self) -> None:
         """See the class."""
+        if self.entrance.running:  # what is opened now would be closed by the end of what was opened before
+            raise RuntimeError(f"this gateway {'runs already' if self.running else 'has not stopped yet'}")
         self.ports.clear()
         try:
             self._open()
@@ -262,7 +265,6 @@ class Gateway(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         # Not the draining itself is cancelled, which would leave open what is not closed yet.
         stopped: Deferred[None] = Deferred(lambda _: self._break_off())
-        # Whoever does not wait for `stopped` any more can wait for the end by stopping once more.
         closing = self._closing = Deferred()
 
         def ended(result: Any) -> Any:
@@ -285,9 +287,8 @@ class Gateway(Service):
         await defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports], consumeErrors=True)
         self.boot.stopping()
         self.listener.drain()
-        seconds = self.settings.drain_timeout
-        ending = (self.listener.idle(seconds), self.entrance.idle(seconds), self.delivery.worker.stop(seconds))
-        await defer.gatherResults([run_deferred(each) for each in ending])
+        parts = (self.listener.idle, self.entrance.idle, self.delivery.worker.stop)
+        await defer.gatherResults([run_deferred(end(self.settings.drain_timeout)) for end in parts])
         self.entrance.close()
         self.pool.close()
         await self._close_all()

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from attrs import evolve
 
-from rrgate.api import CallsOutside, ConfigError, KeepsState, Plugin, PluginContext, Problem
+from rrgate.api import CallsOutside, ConfigError, Consumes, KeepsState, Plugin, PluginContext, Problem
 from rrgate.blaming import named
 from rrgate.configuring import configure
 from rrgate.json_text import read_json
@@ -104,7 +104,7 @@ class PluginObjects:
             http=self._http(proxy.client_id, plugin_class.name),
             background=partial(self._background, plugin_class.name),
         )
-        return plugin_class(config, context)
+        return _made(plugin_class, config, context)
 
     def of_credential(self, credential: Credential, before: Credential | None = None) -> Plugin:
         """The object of `credential`, or of what it was `before`, kept for as long as that version is in use.
@@ -145,4 +145,15 @@ class PluginObjects:
             background=partial(self._background, plugin_class.name),
         )
         with named("credentialSecret", f"plugin {plugin_class.name!r} cannot work with credential {credential.id}"):
-            return plugin_class(configure(plugin_class.Config, secret, "credentialSecret"), context)
+            return _made(plugin_class, configure(plugin_class.Config, secret, "credentialSecret"), context)
+
+
+def _made(plugin_class: type[Plugin], config: Any, context: PluginContext) -> Plugin:
+    """Raises ConfigError for what would only fail, or not be cut, once there are requests; and what the plugin does."""
+    if not isinstance(config, plugin_class.Config):
+        raise ConfigError(Problem("for_proxy", f"answered a {type(config).__name__}, not its Config or None"))
+    plugin = plugin_class(config, context)
+    if not isinstance(getattr(plugin, "consumes", None), Consumes):
+        text = "must be a rrgate.api.Consumes; an __init__ of its own calls super().__init__(config, context) first"
+        raise ConfigError(Problem("consumes", text))
+    return plugin

@@ -273,7 +273,7 @@ def test_it_calls_its_proxy_and_no_other_of_its_client(gateway: MemoryGateway) -
     assert not gateway.target.received
 
 
-@pytest.mark.parametrize("proxy", ["", "a/b", "a?b", ("a", "b", "c"), (), ("a", ""), "é", ("a", 1)])
+@pytest.mark.parametrize("proxy", ["", "a/b", "a?b", ("a", "b", "c"), (), ("a", ""), "é", ("a", 1), None, 7])
 def test_what_cannot_be_a_proxy(gateway: MemoryGateway, proxy: Any) -> None:
     with pytest.raises(ValueError, match="a proxy is named by its id or alias"):
         GatewayAgent(entrance_of(gateway), proxy)

@@ -108,6 +108,36 @@ async def test_it_can_be_started_again(tmp_path: Path, target: Target) -> None:
     await host.stop()
 
 
+@pytest_twisted.ensureDeferred
+async def test_one_that_runs_or_still_stops_is_not_started(tmp_path: Path) -> None:
+    """It would open all of it twice, and the end of the first would close what the second has."""
+    go_on = threading.Event()
+
+    def serve(connection: Connection) -> None:
+        connection.request()
+        go_on.wait(10)
+        connection.answer(b"late")
+
+    with Target(serve) as target:
+        host = Host(tmp_path / "state").start()
+        gateway, ports = host.gateway, list(host.gateway.ports)
+        with pytest.raises(RuntimeError, match="runs already"):
+            gateway.startService()
+        assert gateway.ports == ports
+        proxy = await host.proxy(target.url)
+        call = gateway.agent(proxy.id, identity=Identity("us")).request(b"GET", b"/")
+        stopping = gateway.stopService()
+        with pytest.raises(RuntimeError, match="has not stopped yet"):
+            gateway.startService()
+        assert not gateway.running
+        go_on.set()
+        assert (await call).code == 200
+        await stopping
+        gateway.startService()
+        assert (await gateway.agent("any").request(b"GET", b"/")).code == 404
+        await host.stop()
+
+
 @pytest.mark.parametrize("which", ["listen", "core_listen"])
 @pytest_twisted.ensureDeferred
 async def test_a_start_that_fails_reaches_the_host_and_can_be_tried_again(tmp_path: Path, which: str) -> None:

@@ -243,6 +243,35 @@ def test_a_plugin_on_proxies_that_raises(house: House, monkeypatch: pytest.Monke
     assert house.fails().startswith("proxy: plugin 'on-proxy' cannot work on proxy p1 (TypeError in")
 
 
+@pytest.mark.parametrize("wrong", [True, False, {"document": 1}, Config("x")])
+def test_a_plugin_that_answers_no_configuration_for_a_proxy(
+    house: House, monkeypatch: pytest.MonkeyPatch, wrong: object
+) -> None:
+    """`return parts.proxy.name == "mine"`, say, would have it work on every proxy."""
+    monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: wrong))
+    what = f"answered a {type(wrong).__name__}, not its Config or None"
+    assert house.fails() == f"for_proxy: {what} (plugin 'on-proxy' cannot work on proxy p1)"
+
+
+@pytest.mark.parametrize("plugin", [Auth, OnProxy])
+def test_an_object_that_does_not_say_what_it_consumes(
+    house: House, monkeypatch: pytest.MonkeyPatch, plugin: type[Plugin]
+) -> None:
+    """It forgot its base, or says it in another form: what callers show could reach the target."""
+
+    def forgets(self: Any, config: object, context: object) -> None: ...
+
+    def another(self: Any, config: object, context: object) -> None:
+        self.consumes = {"X-Key"}
+
+    for init in (forgets, another):
+        house.told.clear()
+        monkeypatch.setattr(plugin, "__init__", init)
+        text = house.fails()
+        assert text.startswith("consumes: must be a rrgate.api.Consumes; an __init__ of its own calls super()")
+        assert f"plugin {plugin.name!r}" in text
+
+
 RULE = Rule(id="r1", client_id="c1", user_id="u1", parent_id="p1", effect="allow", created_at=1, updated_at=1)
 
 

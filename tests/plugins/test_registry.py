@@ -250,6 +250,46 @@ class NowhereToWork(Plugin):
     def prepare(self, ex: object) -> None: ...
 
 
+class NoClassMethod(Plugin):
+    name = "no"
+
+    def for_proxy(self, parts: object) -> None: ...  # type: ignore[override]
+
+    def prepare(self, ex: object) -> None: ...
+
+
+class OddName(Plugin):
+    name = "two words"
+
+
+class EmptyAlias(Plugin):
+    name = "no"
+    aliases = ("",)
+
+
+class OnProxies(Plugin):
+    name = "no"
+
+    @classmethod
+    def for_proxy(cls, parts: object) -> None: ...
+
+
+class Misspelled(OnProxies):
+    def authorise(self, ex: object) -> None: ...
+
+    def prepare(self, ex: object) -> None: ...
+
+
+class NoMethod(OnProxies):
+    prepare: Any = 7
+
+
+class JudgesNothing(OnProxies):
+    judges = frozenset({"methods"})
+
+    def prepare(self, ex: object) -> None: ...
+
+
 class OddListed(Plugin):
     name = "no"
     listed: Any = "yes"
@@ -322,6 +362,13 @@ class NoPrepare(Plugin):
         (TakesNothing, "its `prepare` must take (self, ex)"),
         (TakesNoLast, "its `on_body` must take (self, ex, chunk, last)"),
         (NowhereToWork, "an auth type declares `sides`, any other plugin `listed`, or has `for_proxy`"),
+        (OddName, "its `name` and `aliases` must be visible characters"),
+        (EmptyAlias, "its `name` and `aliases` must be visible characters"),
+        (NoClassMethod, "its `for_proxy` must be a classmethod"),
+        (OnProxies, "it has no method that would ever be called, of authenticate, authorize"),
+        (Misspelled, "its `authorise` would never be called: is it `authorize`?"),
+        (NoMethod, "its `prepare` must be a method"),
+        (JudgesNothing, "it `judges`, and so needs the method `authorize`"),
         (NoAuthenticate, "needs the method `authenticate`"),
         (NoPrepare, "needs the method `prepare`"),
     ],

@@ -55,7 +55,8 @@ class BrokenPromises(AssertionError):
 
     def __init__(self, plugin: type[Plugin], broken: Iterable[BrokenPromise]) -> None:
         self.broken = tuple(broken)
-        lines = [f"{plugin.__name__} breaks {len(self.broken)} promises of rrgate.api:", *map(str, self.broken)]
+        promises = "1 promise" if len(self.broken) == 1 else f"{len(self.broken)} promises"
+        lines = [f"{plugin.__name__} breaks {promises} of rrgate.api:", *map(str, self.broken)]
         super().__init__("\n  - ".join(lines))
 
 
