@@ -113,6 +113,7 @@ def _fields(method: str, url: str, headers: Mapping[str, str]) -> Headers:
 async def _ask(way: Way, method: str, url: str, fields: Headers, data: bytes | None, limit: int) -> OutsideAnswer:
     client = HTTPClient(_Plain(Agent.usingEndpointFactory(way.reach.reactor, way)))
     body = None if data is None else _Whole(data)
+    status = None
     try:
         response: Any = await client.request(
             method,
@@ -123,24 +124,34 @@ async def _ask(way: Way, method: str, url: str, fields: Headers, data: bytes | N
             unbuffered=True,
             reactor=way.reach.reactor,
         )
+        status = response.code
         head = tuple((name, value) for name, values in response.headers.getAllRawHeaders() for value in values)
         if isinstance(response.length, int) and response.length > limit and method.upper() != "HEAD":
             raise OutsideError(TOO_LARGE)
         content = _Content(limit)
         response.deliverBody(content)
         return OutsideAnswer(response.code, head, await content.whole)
-    except (CancelledError, OutsideError):
+    except CancelledError:
+        raise
+    except OutsideError as error:
+        error.status = error.status or status
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote the URL or the answer
         causes = _causes(error)
         if way.over:
-            raise OutsideError(TOO_LARGE) from None
+            raise _of_status(TOO_LARGE, status) from None
         if any(isinstance(cause, CancelledError) for cause in causes):
             raise CancelledError from None
         tls = any(isinstance(cause, SSL.Error | VerificationError) for cause in causes)
-        raise OutsideError(TLS_FAILED if tls else BROKEN) from None
+        raise _of_status(TLS_FAILED if tls else BROKEN, status) from None
     finally:
         way.close()
+
+
+def _of_status(text: str, status: int | None) -> OutsideError:
+    error = OutsideError(text)
+    error.status = status
+    return error
 
 
 class _Asked(URL):
@@ -182,7 +193,7 @@ class _Plain:
 def _not_encoded(response: Any) -> Any:
     codings = response.headers.getRawHeaders(b"content-encoding", [])
     if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
-        raise OutsideError(ENCODED)
+        raise _of_status(ENCODED, response.code)
     return response
 
 

@@ -20,6 +20,9 @@ DEFAULT_TIMEOUT: Final = 10.0
 class OutsideError(Exception):
     """A call that brought no whole answer. Its text is one of a few fixed ones: no URL, nothing received."""
 
+    status: int | None = None
+    """That of an answer whose head has come, and whose body has not, or is not taken; None where there is no answer."""
+
 
 @frozen
 class OutsideAnswer:

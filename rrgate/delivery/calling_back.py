@@ -93,27 +93,30 @@ class CallsBack:
             self._over(self._queue.over(row))
             return 0.0
         fields = signed(row.request_id, int(self._wall()), body, secrets)
-        answer, failure = None, None
+        answer, status, failure = None, None, None
         try:
             answer = await self._outside(row.client_id).request(
                 "POST", url, headers=fields, data=body, timeout=TIMEOUT
             )
+            status = answer.status
         except CancelledError:
             raise
         except OutsideError as error:
-            failure = str(error)
+            # A receiver says by its status that it has it: what else it says, and in which form, is not asked.
+            status, failure = error.status, str(error)
         except Exception:  # noqa: BLE001 - a bug of ours: the callback is not lost for it
             self._log.failure("callback {id} failed inside the gateway", id=row.request_id)
             failure = "It failed inside the gateway"
-        row = await written(lambda: self._answered(row, answer, failure), trouble, answered)
+        row = await written(lambda: self._answered(row, answer, status, failure), trouble, answered)
         self._over(row)
         return 0.0
 
-    def _answered(self, row: Row, answer: OutsideAnswer | None, failure: str | None) -> Awaitable[Row]:
-        status = None if answer is None else answer.status
+    def _answered(
+        self, row: Row, answer: OutsideAnswer | None, status: int | None, failure: str | None
+    ) -> Awaitable[Row]:
         outcome, wait = Outcome.TRANSIENT, None
         if status is not None and 200 <= status < 300:
-            outcome = Outcome.GOOD
+            outcome, failure = Outcome.GOOD, None
         elif status == _GONE:
             outcome, failure = Outcome.BAD, "The receiver wants no more of these"
         else:

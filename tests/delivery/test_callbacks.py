@@ -160,6 +160,22 @@ def test_a_receiver_that_is_gone_is_not_asked_again_and_people_are_told(gateway:
     assert (callback["state"], callback["message"]) == ("failed", "The receiver wants no more of these")
 
 
+@pytest.mark.parametrize(
+    ("answered", "state", "calls"), [(200, "succeeded", 1), (410, "failed", 1), (500, "exhausted", 11)]
+)
+def test_a_receiver_says_by_its_status_that_it_has_it(
+    gateway: MemoryGateway, answered: int, state: str, calls: int
+) -> None:
+    """Whatever its body is: over the limit, encoded, broken off."""
+    proxy = proxy_of(gateway)
+    gateway.outside.says = OutsideError("the server's answer is over the limit")
+    gateway.outside.says.status = answered
+    request_id = send(gateway, proxy, headers=BACK)
+    gateway.clock.advance(1000)
+    assert len(gateway.outside.calls) == calls
+    assert now(gateway.delivery.managing.told(proxy.id, request_id))["callback"]["state"] == state
+
+
 def test_a_receiver_that_never_answers_is_given_up_within_the_window(gateway: MemoryGateway) -> None:
     proxy = proxy_of(gateway)
     gateway.outside.says = OutsideError("the server does not answer")

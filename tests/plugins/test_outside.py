@@ -77,11 +77,12 @@ def answering(*answers: bytes) -> Callable[[Connection], None]:
     return serve
 
 
-async def refusal(way: Outside, url: str, **how: Any) -> str:
-    """The text of the error, which holds nothing that was given or received."""
+async def refusal(way: Outside, url: str, status: int | None = None, **how: Any) -> str:
+    """The text of the error, which holds nothing that was given or received but `status`."""
     with pytest.raises(OutsideError) as caught:
         await way.request(how.pop("method", "GET"), url, **how)
     assert SECRET not in str(caught.value)
+    assert caught.value.status == status
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     return str(caught.value)
@@ -137,19 +138,19 @@ async def test_redirects_are_answers_and_cookies_are_not_kept(reaching: Reaching
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "status"),
     [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n" + b"x" * 101,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"33\r\n" + b"x" * 51 + b"\r\n33\r\n" + b"x" * 51,
-        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 101,
-        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (i, b"y" * 1000) for i in range(80)) + b"\r\n",
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n" + b"x" * 101, 200),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"33\r\n" + b"x" * 51 + b"\r\n") * 2, 200),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 101, 200),
+        (b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (i, b"y" * 1000) for i in range(80)) + b"\r\n", None),
     ],
     ids=["announced", "chunked", "until the end", "in its head"],
 )
 @pytest_twisted.ensureDeferred
-async def test_an_answer_over_the_limit(reaching: Reaching, body: bytes) -> None:
+async def test_an_answer_over_the_limit(reaching: Reaching, body: bytes, status: int | None) -> None:
     with Target(answering(body)) as target:
-        assert await refusal(reaching(), target.url, limit=100) == outside.TOO_LARGE
+        assert await refusal(reaching(), target.url, status, limit=100) == outside.TOO_LARGE
 
 
 @pytest_twisted.ensureDeferred
@@ -162,14 +163,17 @@ async def test_an_answer_at_the_limit(reaching: Reaching) -> None:
 async def test_an_encoded_answer(reaching: Reaching) -> None:
     encoded = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"
     with Target(answering(encoded)) as target:
-        assert await refusal(reaching(), target.url) == outside.ENCODED
+        assert await refusal(reaching(), target.url, 200) == outside.ENCODED
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", b"SSH-2.0-x\r\n\r\n"])
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(b"", None), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", 200), (b"SSH-2.0-x\r\n\r\n", None)],
+)
 @pytest_twisted.ensureDeferred
-async def test_an_answer_that_breaks_off_or_is_none(reaching: Reaching, answer: bytes) -> None:
+async def test_an_answer_that_breaks_off_or_is_none(reaching: Reaching, answer: bytes, status: int | None) -> None:
     with Target(answering(answer)) as target:
-        assert await refusal(reaching(), f"{target.url}/?{SECRET}") == outside.BROKEN
+        assert await refusal(reaching(), f"{target.url}/?{SECRET}", status) == outside.BROKEN
 
 
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"], ids=["no head", "no end"])
