@@ -39,16 +39,25 @@ def check_whole(path: Path) -> None:
 
 
 def pending_steps(path: Path, *, log: bool) -> list[str]:
-    """Names of the migrations that `path` still needs. `log`: it is log.db. Raises NewerDatabase, StoreError."""
-    return pending_of(path, log_migrations if log else migrations)
+    """Names of the migrations that `path` still needs. `log`: it is log.db. Raises NewerDatabase, StoreError, which is
+    also of an rrgate.db in which there is nothing: a start would make tables in it, and no gateway of them."""
+    pending, is_new = _pending(path, log_migrations if log else migrations)
+    if is_new and not log:
+        raise StoreError(f"{path} is empty; restore a backup")
+    return pending
 
 
 def pending_of(path: Path, known: Migrations) -> list[str]:
     """The same of a file that has these. Raises NewerDatabase, StoreError."""
+    return _pending(path, known)[0]
+
+
+def _pending(path: Path, known: Migrations) -> tuple[list[str], bool]:
+    """(steps to come, whether none was applied)."""
     database = connect(path, synchronous="NORMAL", read_only=True)
     try:
         refuse_newer(database, path, known)
-        return [step.name for step in known.pending(database)]
+        return [step.name for step in known.pending(database)], not list(known.applied(database))
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be read: {error}") from error
     finally:
@@ -101,6 +110,8 @@ def _unseal_all(database: Database, master: KeyRing) -> int:
             for name, wrapped in table.every(database.conn) if not problems else ():
                 unwrap(master, wrapped, table.identity(name))
     if problems:
-        shown = "; ".join(problems[:5])
-        raise SecretError(f"{len(problems)} of {count} secrets cannot be read: {shown}")
+        shown = ", ".join(problem.replace("; ", ": ") for problem in problems[:5])
+        shown += ", …" if len(problems) > 5 else ""
+        todo = "give these credentials their secrets anew, or restore a backup"
+        raise SecretError(f"{len(problems)} of {count} secrets cannot be read: {shown}; {todo}")
     return count

@@ -143,6 +143,7 @@ def test_a_secret_that_does_not_open(run: Run, first: dict[str, str], data: Path
     text = found(run, data, config)
     assert "2 of 2 secrets cannot be read: the secret of credentials/k1 " in text
     assert "the secret of credentials/k1/previous " in text
+    assert "  → give these credentials their secrets anew, or restore a backup" in text
 
 
 def test_a_damaged_database(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
@@ -151,6 +152,12 @@ def test_a_damaged_database(run: Run, first: dict[str, str], data: Path, config:
     content[4096 * 2 : 4096 * 6] = os.urandom(4096 * 4)
     path.write_bytes(content)
     assert "restore a backup" in found(run, data, config)
+
+
+def test_an_empty_database(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    """The next start could make tables in it, and no gateway of them."""
+    (data / "rrgate.db").write_bytes(b"")
+    assert "rrgate.db is empty\n  → restore a backup" in found(run, data, config)
 
 
 def test_a_newer_and_an_older_database(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
