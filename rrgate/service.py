@@ -123,6 +123,9 @@ class StartedOrExit(Gateway):
             _exit(error)
         if self.settings.workers == 0:
             _bear_hangups(self.reactor)
+            if self._state.counters.joined:
+                text = "what is changed through one of them the others do not know until they are started again"
+                _log.warn("another gateway works on {data}: {text}", data=self.settings.data, text=text)
         # Only here: in a host's process what is there is the host's.
         Settled().begin()
 

@@ -26,6 +26,8 @@ class Counters:
         """`memory`: closed with this. `wall`: seconds since the epoch; its calendar is the one that counts."""
         self._memory: Memory | None = memory
         self._wall = wall
+        self.joined = memory.joined
+        """Whether another process of the node was there before this one."""
 
     @classmethod
     def alone(cls, wall: Callable[[], float]) -> Counters:

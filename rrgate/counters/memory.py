@@ -52,6 +52,8 @@ class Memory:
     def __init__(self, handle: int | None, capacity: int = FIRST_ROWS) -> None:
         """`handle`: of a file that has a header and so many rows; it is closed with this. None: of this process alone,
         and not for others. Raises OSError."""
+        self.joined = False
+        """Whether other processes had it open before."""
         self._handle = handle
         if handle is None:
             self.header = mmap.mmap(-1, HEADER)

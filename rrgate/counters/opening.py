@@ -65,7 +65,9 @@ def _joined(handle: int) -> Memory:
     found = sizes(os.pread(handle, HEADER, 0))
     if found is None:
         raise CountersError("a process of another version of rrgate has it open; stop that one first")
-    return Memory(handle, found[0])
+    memory = Memory(handle, found[0])
+    memory.joined = True
+    return memory
 
 
 def _worth_keeping(handle: int, minute: int) -> dict[bytes, tuple[int, bytes]]:

@@ -233,6 +233,19 @@ async def test_sigkill_loses_at_most_the_last_batch(data: Path, first: FirstUser
 # Around it.
 
 
+def test_a_second_gateway_on_a_state_says_what_it_does_not_know(data: Path, first: FirstUser) -> None:
+    """Whoever is refused by the one, since a credential was deleted there, the other lets in."""
+    warning = f"another gateway works on {data}: what is changed through one of them"
+    with Twistd(data) as alone:
+        alone.ready()
+        with Twistd(data) as second:
+            second.ready()
+            assert warning in second.output()
+    with Twistd(data) as again:
+        again.ready()
+        assert again.output().count(warning) == 1, "it is alone again: what is there the second has said"
+
+
 @pytest_twisted.ensureDeferred
 async def test_it_runs_on_twisteds_own_reactor(data: Path, first: FirstUser) -> None:
     with Target(echo) as target, Twistd(data, reactor="epoll").ready() as gateway:
