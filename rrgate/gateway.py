@@ -269,9 +269,9 @@ class Gateway(Service):
 
         def ended(result: Any) -> Any:
             closing.callback(None)
-            return result
+            return result if stopped.called else stopped.callback(result)  # called: whoever cancelled it was told
 
-        run_deferred(self._drain()).addBoth(ended).chainDeferred(stopped)
+        run_deferred(self._drain()).addBoth(ended)
         return stopped
 
     def _break_off(self) -> None:

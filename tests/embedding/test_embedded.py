@@ -6,6 +6,7 @@ Belongs here: the life of an embedded gateway. Does not: bodies (test_bodies.py)
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,7 @@ from rrgate.api import Identity
 from rrgate.cli.init import create_state
 from rrgate.gateway import Gateway
 from rrgate.settings import Settings
+from rrgate.testing import operator_log
 from tests.callers import call, in_thread
 from tests.embedding.host import Host
 from tests.leak_search import LeakSearch
@@ -265,7 +267,10 @@ async def test_whoever_waits_no_longer_has_it_closed_at_once(tmp_path: Path) -> 
             with pytest.raises(Exception, match=r".*"):
                 await each
             assert await in_thread(left.acquire, True, 10)
-        await host.service.stopService()  # waits for the end, of which nobody is told any more
+        with operator_log() as log:
+            await host.service.stopService()  # waits for the end, of which nobody is told any more
+            await in_thread(gc.collect)
+        assert "Unhandled error" not in log.text
         assert not host.gateway._opened
         host.start()
         assert [record["proxyData"]["status"] for record in await host.told(proxy)] == [499, 499, 499]
