@@ -140,3 +140,5 @@ class _Counting(WrappingFactory):
     def __init__(self, factory: IProtocolFactory, received: Callable[[int], bool]) -> None:
         super().__init__(factory)
         self.received = received
+        wrapped: Any = factory
+        wrapped.noisy = False  # Twisted's own, which would say of each call that it begins and ends

@@ -22,6 +22,7 @@ from rrgate import outside, outside_way
 from rrgate.outside import Outside
 from rrgate.outside_values import OutsideAnswer, OutsideError
 from rrgate.outside_way import Reach
+from rrgate.testing import operator_log
 from rrgate.waiting import Task, run_deferred
 from rrgate.wire.guard import AddressGuard
 from rrgate.wire.resolver import Resolver
@@ -90,10 +91,11 @@ async def refusal(way: Outside, url: str, status: int | None = None, **how: Any)
 
 @pytest_twisted.ensureDeferred
 async def test_what_is_sent_and_answered(reaching: Reaching) -> None:
-    with Target(echo) as target:
+    with Target(echo) as target, operator_log() as log:
         answer = await reaching().request(
             "POST", f"{target.url}/token?a=1&a=%2F#here", headers={"X-A": "ü", "Accept": "text/x"}, data=b"grant=x"
         )
+    assert "factory" not in log.text, "a call is no news for operators"
     assert answer.status == 200
     assert answer.header(b"CONTENT-type") == b"application/json"
     seen = json.loads(answer.body)
