@@ -41,6 +41,8 @@ def make_private(directory: Path) -> None:
 def require_state(directory: Path) -> None:
     """Raises NoState unless `directory` holds a gateway's state, StoreError if everybody may write there."""
     if not (directory / DATABASE).is_file():
+        if (directory / KEY_FILE).exists():  # which `rrgate init` would not touch
+            raise NoState(f"{DATABASE} is missing from {directory}, where {KEY_FILE} is; restore a backup")
         raise NoState(f"{directory} holds no state of a gateway; make one with: rrgate init --data {directory}")
     if directory.stat().st_mode & 0o002:
         raise StoreError(f"everybody may write to {directory}; run: chmod 700 {directory}")

@@ -154,6 +154,12 @@ def test_a_damaged_database(run: Run, first: dict[str, str], data: Path, config:
     assert "restore a backup" in found(run, data, config)
 
 
+def test_a_database_that_is_gone(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    """`rrgate init` would refuse the folder, and what was there would not come back by it."""
+    (data / "rrgate.db").unlink()
+    assert f"rrgate.db is missing from {data}, where master.key is\n  → restore a backup" in found(run, data, config)
+
+
 def test_an_empty_database(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
     """The next start could make tables in it, and no gateway of them."""
     (data / "rrgate.db").write_bytes(b"")
