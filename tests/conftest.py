@@ -18,6 +18,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("rrgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rrgate")
 
+# All that is imported and collected stays: to look through it for garbage takes a quarter of the time, in vain.
+gc.disable()
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-twisted installs the one it knows
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +44,7 @@ def pytest_collection_finish() -> None:
     """What is there before the first test stays: the collector need not look through it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 STATES_ALONE = (
@@ -58,10 +62,11 @@ def _no_gateway_is_unsearched(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
     """However a test starts one: what it leaves is looked through for what it was told (tests/leak_search.py)."""
-    from tests import memory_leaks
+    from tests import memory_leaks, new_databases
     from tests.leak_search import unsearched
 
     memory_leaks.watch()
+    new_databases.copy_them()
     yield
     # As `tmp_path` names its folders.
     names = [item.name for item in request.session.items if item.nodeid.startswith(STATES_ALONE)]
