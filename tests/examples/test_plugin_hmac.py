@@ -107,7 +107,7 @@ def signed(method: str, target: str, body: bytes, date: int, secret: str = SECRE
 async def test_a_gateway_finds_it_and_lets_signed_requests_through(installed: Path, tmp_path: Path) -> None:
     data = tmp_path / "state"
     first = create_state(data)
-    with Target(echo) as target, Twistd(data, environ=environ(installed)) as gateway:
+    with Target(echo) as target, Twistd(data, environ=environ(installed), anew=True) as gateway:
         client = gateway.ready().client(first)
         unknown = {"credentialName": "x", "credentialType": "proxy", "credentialAuthType": "unknown"}
         told = await client.ask(

@@ -153,7 +153,7 @@ async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
         missing("/proc", "run this on Linux")
     data = tmp_path_factory.mktemp("process") / "state"
     first = create_state(data)
-    with Twistd(data) as twistd:
+    with Twistd(data, anew=True) as twistd:
         await in_thread(twistd.ready)
         yield twistd, twistd.client(first)
 
@@ -332,7 +332,7 @@ async def test_a_thousand_slow_ones_do_not_slow_a_fast_one(tmp_path: Path, kind:
     first = create_state(tmp_path / "state")
     with many_files(4 * SLOW + 500):  # three sockets a slow caller
         target = SlowTarget()
-        with Twistd(tmp_path / "state") as twistd:
+        with Twistd(tmp_path / "state", anew=True) as twistd:
             await in_thread(twistd.ready)
             client = twistd.client(first)
             proxy = await client.proxy(target.url)

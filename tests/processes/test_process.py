@@ -39,7 +39,7 @@ def first(data: Path) -> FirstUser:
 
 
 def test_without_state_it_names_the_command_that_makes_it(data: Path) -> None:
-    with Twistd(data) as gateway:
+    with Twistd(data, anew=True) as gateway:
         assert gateway.ended() != 0
         assert f"rrgate init --data {data}" in gateway.output()
         assert "Traceback" not in gateway.output()
@@ -99,7 +99,7 @@ async def test_sigterm_lets_a_request_in_flight_finish_and_logs_it(data: Path, f
         go_on.wait(10)
         connection.answer(b"finished")
 
-    with Target(serve) as target, Twistd(data).ready() as gateway:
+    with Target(serve) as target, Twistd(data, anew=True).ready() as gateway:
         client = gateway.client(first)
         proxy = await client.proxy(target.url)
         idle = Caller(client.address)
@@ -118,7 +118,7 @@ async def test_sigterm_lets_a_request_in_flight_finish_and_logs_it(data: Path, f
         assert (answer.status, answer.body) == (200, b"finished")
         assert answer["Connection"] == "close"
         assert gateway.ended() == 0, gateway.output()
-    with Twistd(data).ready() as again:
+    with Twistd(data, anew=True).ready() as again:
         (record,) = await again.client(first).records(proxy)
         assert record["sKey"] == answer["requestrocket-request-id"]
         assert record["proxyData"]["status"] == 200
@@ -155,7 +155,7 @@ async def test_sigterm_lets_a_slow_reader_have_the_rest(
             assert gateway.process.poll() is None
             return body.read()
 
-    with Target(serve) as target, Twistd(data, *arguments) as gateway:
+    with Target(serve) as target, Twistd(data, *arguments, anew=True) as gateway:
         if over_tls:
             gateway.port = port
         gateway.ready(tls)
@@ -182,7 +182,7 @@ async def test_a_request_that_does_not_finish_in_time_is_broken_off(data: Path, 
             except OSError as error:
                 return error
 
-    with Target(serve) as target, Twistd(data, "--set", "drain_timeout=0.5").ready() as gateway:
+    with Target(serve) as target, Twistd(data, "--set", "drain_timeout=0.5", anew=True).ready() as gateway:
         client = gateway.client(first)
         proxy = await client.proxy(target.url)
         asked = in_thread(ask, proxy.path)
@@ -195,7 +195,7 @@ async def test_a_request_that_does_not_finish_in_time_is_broken_off(data: Path, 
         assert 0.4 < time.monotonic() - begun < 5
         assert await in_thread(cut.wait, 5)
         assert "1 requests did not end in time" in gateway.output()
-    with Twistd(data).ready() as again:
+    with Twistd(data, anew=True).ready() as again:
         (record,) = await again.client(first).records(proxy)
         assert record["proxyData"]["status"] == 499
 
@@ -212,7 +212,7 @@ async def test_sigkill_loses_at_most_the_last_batch(data: Path, first: FirstUser
             ]
 
     with Target(echo) as target:
-        with Twistd(data, "--set", "journal_interval=0.2").ready() as gateway:
+        with Twistd(data, "--set", "journal_interval=0.2", anew=True).ready() as gateway:
             client = gateway.client(first)
             proxy = await client.proxy(target.url)
             early = await in_thread(ask, 100)
@@ -220,7 +220,7 @@ async def test_sigkill_loses_at_most_the_last_batch(data: Path, first: FirstUser
             late = await in_thread(ask, 50)
             gateway.process.send_signal(signal.SIGKILL)
             assert gateway.ended() == -signal.SIGKILL
-        with Twistd(data).ready() as again:
+        with Twistd(data, anew=True).ready() as again:
             client = again.client(first)
             kept = {record["sKey"] for record in await client.records(proxy)}
             assert set(early) <= kept <= set(early + late)
@@ -248,7 +248,7 @@ def test_a_second_gateway_on_a_state_says_what_it_does_not_know(data: Path, firs
 
 @pytest_twisted.ensureDeferred
 async def test_it_runs_on_twisteds_own_reactor(data: Path, first: FirstUser) -> None:
-    with Target(echo) as target, Twistd(data, reactor="epoll").ready() as gateway:
+    with Target(echo) as target, Twistd(data, reactor="epoll", anew=True).ready() as gateway:
         client = gateway.client(first)
         proxy = await client.proxy(target.url)
         body = b"x" * 1_000_000
@@ -257,7 +257,7 @@ async def test_it_runs_on_twisteds_own_reactor(data: Path, first: FirstUser) -> 
         gateway.terminate()
         # Stock reactors end by the signal that stopped them.
         assert gateway.ended() in (0, -signal.SIGTERM), gateway.output()
-    with Twistd(data).ready() as again:
+    with Twistd(data, anew=True).ready() as again:
         assert [record["proxyData"]["status"] for record in await again.client(first).records(proxy)] == [200]
 
 
@@ -274,7 +274,7 @@ async def test_tokens_made_and_revoked_beside_it_are_in_force_within_two_seconds
             await in_thread(time.sleep, 0.05)
         return False
 
-    with Twistd(data).ready() as gateway:
+    with Twistd(data, anew=True).ready() as gateway:
         client = gateway.client(first)
         made = json.loads(await in_thread(rrgate, "token", "new", "--data", data, "--json"))
         assert await status_becomes(200, made["userToken"])

@@ -17,6 +17,7 @@ from pathlib import Path
 from rrgate.cli.init import FirstUser
 from tests.callers import call
 from tests.leak_search import LeakSearch
+from tests.processes.forks import Fork, fork
 from tests.running_gateway import GatewayClient
 from tests.targets import closed_port
 
@@ -35,25 +36,32 @@ class Twistd:
     and raises AssertionError if a secret that it was told is anywhere where none may be.
     """
 
-    def __init__(self, data: Path, *arguments: str, reactor: str = "", environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *arguments: str, environ: dict[str, str] | None = None, anew: bool = False, reactor: str = ""
+    ) -> None:
+        """`anew`: the command itself, which imports everything; else a fork of what has (forks.py)."""
         self.data, self.search = data, LeakSearch.of(data)
         self.log = data.with_suffix(".log")
         self.port, self.core_port = closed_port(), closed_port()
-        before = ["--reactor", reactor] if reactor else []
+        self.log.touch()  # for those who look before a fork has opened it
+        command = [
+            "-n",
+            "--pidfile=",
+            *([f"--reactor={reactor}"] if reactor else []),
+            "rrgate",
+            f"--data={data}",
+            f"--listen=tcp:{self.port}:interface=127.0.0.1",
+            f"--core-listen=tcp:{self.core_port}:interface=127.0.0.1",
+            "--allow-network=127.0.0.0/8",
+            *arguments,
+        ]
+        self.process: Fork | subprocess.Popen[bytes]
+        if not anew:
+            self.process = fork(command, environ or {}, self.log)
+            return
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    BIN / "twistd",
-                    "-n",
-                    "--pidfile=",
-                    *before,
-                    "rrgate",
-                    f"--data={data}",
-                    f"--listen=tcp:{self.port}:interface=127.0.0.1",
-                    f"--core-listen=tcp:{self.core_port}:interface=127.0.0.1",
-                    "--allow-network=127.0.0.0/8",
-                    *arguments,
-                ],
+                [BIN / "twistd", *command],
                 cwd=ROOT,
                 env={**os.environ, **(environ or {})},
                 stdin=subprocess.DEVNULL,
