@@ -29,11 +29,12 @@ class _Brought:
 
 def registry_with(classes: Iterable[type[Plugin]], *, installed: bool) -> Registry:
     """The plugins of this environment, if `installed`, and these, each once. Raises PluginLoadError."""
-    wanted: tuple[type[Plugin], ...] = tuple(dict.fromkeys([StandIn, Nobody, *classes]))
-    return _with_those_installed(wanted) if installed else load_registry([_Brought(list(wanted))], ())
+    return _made(tuple(dict.fromkeys([StandIn, Nobody, *classes])), installed)
 
 
 @lru_cache(maxsize=16)  # a Registry does not change, and to look through the environment takes 20 ms
-def _with_those_installed(wanted: tuple[type[Plugin], ...]) -> Registry:
+def _made(wanted: tuple[type[Plugin], ...], installed: bool) -> Registry:
+    if not installed:
+        return load_registry([_Brought(list(wanted))], ())
     known = {each for _, call in load_registry().hooks(hookspecs.rrgate_plugins) for each in call()}
     return load_registry([_Brought([each for each in wanted if each not in known])])
