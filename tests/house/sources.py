@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import frozen
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,12 +26,23 @@ class Import:
 
 @frozen(eq=False)
 class Source:
-    """One file. `name`: as it is imported."""
+    """One file, which is read when it is first asked for more than its name. `name`: as it is imported."""
 
     name: str
     path: Path
-    tree: ast.Module = field(repr=False)
-    lines: int
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text("utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, str(self.path))
+
+    @property
+    def lines(self) -> int:
+        """How many."""
+        return len(self.text.splitlines())
 
     @property
     def where(self) -> str:
@@ -38,19 +50,18 @@ class Source:
         return str(self.path.relative_to(ROOT))
 
 
-def read_all(folder: str, package: str) -> list[Source]:
+def sources_in(folder: str, package: str) -> list[Source]:
     """Every Python file in `folder`, which is imported as `package`."""
     found = []
     for path in sorted((ROOT / folder).rglob("*.py")):
         parts = path.relative_to(ROOT / folder).with_suffix("").parts
         name = ".".join((package, *parts)).removesuffix(".__init__")
-        text = path.read_text("utf-8")
-        found.append(Source(name, path, ast.parse(text, str(path)), len(text.splitlines())))
+        found.append(Source(name, path))
     return found
 
 
-CORE = read_all("rrgate", "rrgate")
-PLUGINS = read_all("plugins", "rrgate_plugins")
+CORE = sources_in("rrgate", "rrgate")
+PLUGINS = sources_in("plugins", "rrgate_plugins")
 EVERY = (*CORE, *PLUGINS)
 _MODULES = frozenset(source.name for source in EVERY)
 
