@@ -124,8 +124,6 @@ def _wrong_methods(plugin: type[Plugin]) -> str:
                 return f"its `{phase}` must take ({', '.join(_PARAMETERS[phase])})"
     if there and not plugin.sides and not plugin.listed and _is_plain(plugin):
         return "nothing would ever use it: an auth type declares `sides`, any other plugin `listed`, or has `for_proxy`"
-    if not there and not _is_plain(plugin):
-        return f"it has no method that would ever be called, of {', '.join(PHASES)}"
     if plugin.judges and "authorize" not in there:
         return "it `judges`, and so needs the method `authorize`"
     return ""

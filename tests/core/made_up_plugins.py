@@ -118,6 +118,11 @@ class Judging(Plugin):
         count = len(scope.rules)
         return {rule.id: [f"one of {count}"] for rule in scope.rules if rule.effect == "allow"}
 
+    @classmethod
+    def for_proxy(cls, parts: Parts) -> None: ...
+
+    def authorize(self, ex: Exchange) -> None: ...
+
 
 class Filtering(Plugin):
     """Filters answers by the JSONPaths and all checks but those of the query; `$.bad` is bad."""

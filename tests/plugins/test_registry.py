@@ -14,6 +14,7 @@ import pytest
 from attrs import frozen
 
 from rrgate.api import Kind, Plugin, Side, documented, hookimpl
+from rrgate.declarations import undeclared
 from rrgate.registry import PluginLoadError, load_registry
 
 
@@ -335,6 +336,10 @@ class NoPrepare(Plugin):
     prepare = None
 
 
+def test_a_plugin_that_only_says_which_proxies_there_may_be_is_one() -> None:
+    assert undeclared(OnProxies) == ""
+
+
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
@@ -365,7 +370,6 @@ class NoPrepare(Plugin):
         (OddName, "its `name` and `aliases` must be visible characters"),
         (EmptyAlias, "its `name` and `aliases` must be visible characters"),
         (NoClassMethod, "its `for_proxy` must be a classmethod"),
-        (OnProxies, "it has no method that would ever be called, of authenticate, authorize"),
         (Misspelled, "its `authorise` would never be called: is it `authorize`?"),
         (NoMethod, "its `prepare` must be a method"),
         (JudgesNothing, "it `judges`, and so needs the method `authorize`"),
