@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# One more than there are processors: many tests wait for processes. On two it takes a sixth less.
-WORKERS = $(shell expr $$(nproc) + 1)
+# As many as there are processors: with one more, 496 s of CPU became 583, and 5:07 minutes 5:25, on two.
+WORKERS = $(shell nproc)
 
 # Tests start some hundred processes: without bytecode each would compile the whole project again.
 unexport PYTHONDONTWRITEBYTECODE
