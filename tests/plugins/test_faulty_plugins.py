@@ -234,9 +234,13 @@ async def test_one_that_blocks_is_named_while_it_does_and_after_it(place: Place,
     assert f"plugin '{name}' in {phase} has been keeping the reactor from turning for " in during
     assert f" in {phase}, in " in during, "the plugin's method, and where it is in the end"
     assert during.index("test_faulty_plugins.py") < during.index("threading.py")
-    # The next turn tells it to whoever wants to know.
-    assert (await place.gateway.call(place.sound)).status == 200
-    (event,) = [event for event in place.told if event.subject == f"{name} {phase}"]
+    # One of the next turns tells it to whoever wants to know.
+    told: list[Any] = []
+    for _ in range(500):
+        assert (await place.gateway.call(place.sound)).status == 200
+        if told := [event for event in place.told if event.subject == f"{name} {phase}"]:
+            break
+    (event,) = told
     assert event.kind == "reactor-blocked"
     milliseconds = float(event.message.partition(" for ")[2].partition(" ms")[0])
     assert milliseconds >= 50
@@ -254,5 +258,9 @@ async def test_what_blocks_outside_of_plugins_is_shown_by_its_place(place: Place
     (during,) = place.during()
     assert "something has been keeping the reactor" in during
     assert "plugin" not in during
-    assert (await place.gateway.call(place.sound)).status == 200
-    assert [subject for subject in place.events("reactor-blocked") if "threading.py" in subject]
+    told: list[str] = []
+    for _ in range(500):
+        assert (await place.gateway.call(place.sound)).status == 200
+        if told := [subject for subject in place.events("reactor-blocked") if "threading.py" in subject]:
+            break
+    assert told
