@@ -219,8 +219,8 @@ class Journal:
                 country = self._tally.count(seen)
                 if seen[STORY] != "attempt":
                     rows.append(encode(seen, country))
-                if kept is not None:
-                    self._bodies.add(rows[-1], kept)
+                    if kept is not None:
+                        self._bodies.add(rows[-1], kept)
             except Exception as error:  # noqa: BLE001 - one odd request must not take the others with it
                 self._give_up(1, error)
 

@@ -22,10 +22,13 @@ from rrgate.body import Body
 from rrgate.countries import Countries
 from rrgate.exchange import Exchange
 from rrgate.journal import Journal
+from rrgate.kept_bodies import keep_bodies
+from rrgate.messages import Identity
 from rrgate.record_view import published
 from rrgate.store import LogRow, RequestLog
 from rrgate.store.counts import Tallied
 from tests.maxmind_file import maxmind_file
+from tests.test_body_log import Nowhere
 from tests.test_tally import routed
 
 
@@ -310,6 +313,21 @@ async def test_an_attempt_is_counted_and_has_no_row_to_be_shed(room: int) -> Non
     await made.close()
     assert (log.ids, made.written, made.shed) == ([], 0, 0)
     assert sorted(key for each in counted for key in each) == [("c1", 0), ("p1", 0)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_bodies_of_what_has_no_row_are_not_another_requests() -> None:
+    bodies: list[str] = []
+    log = ListLog()
+    log.append = lambda rows, tallied=(), kept=(): bodies.extend(each.request_id for each in kept)  # type: ignore[method-assign]
+    made = journal(log, seal=lambda client_id, request_id, plain: plain)
+    for number, story in enumerate(("whole", "attempt")):
+        ex = exchange(number)
+        ex.story, ex.identity = story, Identity("s", "k")  # type: ignore[assignment]
+        ex.kept, ex.door = keep_bodies(ex.request_body, Nowhere(), False)
+        made.put(ex)
+    await made.close()
+    assert bodies == ["r0"]
 
 
 @pytest_twisted.ensureDeferred

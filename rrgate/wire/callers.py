@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 from rrgate.messages import Fields
+from rrgate.settings.networks import UNIX as UNIX_SOCKETS
 
 UNIX: Final = "unix"
 """Whoever connects over a UNIX socket, and so has no address."""
@@ -46,9 +47,9 @@ class TrustedProxies:
     """Networks whose word on the caller's address is taken, and UNIX sockets where they are named."""
 
     def __init__(self, networks: Sequence[str | IPv4Network | IPv6Network]) -> None:
-        """`unix:` among them stands for whoever connects over a UNIX socket."""
-        self._unix = "unix:" in networks
-        self._networks = tuple(ip_network(str(network), strict=False) for network in networks if network != "unix:")
+        """`UNIX_SOCKETS` among them stands for whoever connects over one."""
+        self._unix = UNIX_SOCKETS in networks
+        self._networks = tuple(ip_network(str(net), strict=False) for net in networks if net != UNIX_SOCKETS)
 
     def __call__(self, host: str) -> bool:
         """Whether `host`, as `peer_host` tells it, is in one of the networks."""
