@@ -17,7 +17,7 @@ from rrgate.api import ConfigError, Problem
 from rrgate.complaints import WrongValue, published_name, unknown_fields
 from rrgate.json_text import same_json
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
-from rrgate.model.times import format_milliseconds, parse_milliseconds
+from rrgate.model.times import format_milliseconds, parse_milliseconds, parse_nanoseconds
 from rrgate.model.user import Token, User
 from rrgate.structuring import CONVERTER, structure
 
@@ -105,7 +105,7 @@ def read_changes(
     """What a PUT changes, by attribute name (extras by their own); what is as it was is left out.
 
     `present`: the noun as published now. Read-only and fixed fields may stand in the document with their present
-    value, `…UpdatedAt` with any. Raises ConfigError with every problem of the document.
+    value, times in any spelling of it, `…UpdatedAt` with any. Raises ConfigError with every problem of the document.
     """
     problems: list[Problem] = []
     fields = {known.name: known for known in published_fields(type(noun))}
@@ -118,7 +118,7 @@ def read_changes(
         elif name in fields and fields[name].writable is Writable.ALWAYS:
             read_field(fields[name], value, changes, problems)
         elif name in present:
-            if not name.endswith("UpdatedAt") and not same_json(value, present[name]):
+            if not name.endswith("UpdatedAt") and not _is_as_present(fields.get(name), value, present[name]):
                 problems.append(Problem(name, _fixed(fields.get(name))))
         else:
             unknown.append(name)
@@ -130,6 +130,21 @@ def read_changes(
         for attribute, value in changes.items()
         if attribute in extra_names or not same_json(value, getattr(noun, attribute))
     }
+
+
+def _is_as_present(known: PublishedField | None, value: object, present: object) -> bool:
+    """Whether `value` says what is there. Who reads a time as a time writes it back in another spelling: Go without
+    zeros at its end, Python with `+00:00`."""
+    if same_json(value, present):
+        return True
+    if known is None or not (_is_time(known.type) or _is_optional_time(known.type)):
+        return False
+    if not (isinstance(value, str) and isinstance(present, str)):
+        return False
+    try:
+        return parse_nanoseconds(value) == parse_nanoseconds(present)
+    except ValueError:
+        return False
 
 
 def _fixed(known: PublishedField | None) -> str:

@@ -70,6 +70,25 @@ async def test_read_change_write(core: Core) -> None:
 
 
 @pytest.mark.parametrize(
+    "created",
+    [
+        "2025-12-12T05:26:57.62Z",  # as Go writes .620
+        "2025-12-12T05:26:57.620+00:00",
+        "2025-12-12T05:26:57.620000+00:00",
+        "2025-12-12T06:26:57.62+01:00",
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_a_time_may_be_written_back_in_another_spelling(core: Core, created: str) -> None:
+    core.seconds -= 0.001
+    made = await core.make("proxies", await core.make_parts())
+    assert made["proxyCreatedAt"] == "2025-12-12T05:26:57.620Z"
+    told = await core.ask("PUT", f"{PATH}/{made['sKey']}", {**made, "proxyCreatedAt": created})
+    assert told.status == 200
+    assert told.document["proxies"] == [made]
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"sKey": "other"}, "sKey"),
@@ -80,6 +99,10 @@ async def test_read_change_write(core: Core) -> None:
         ({"proxyRegion": "eu-west-1"}, "proxyRegion"),
         ({"proxyURL": "https://elsewhere"}, "proxyURL"),
         ({"proxyCreatedAt": "2020-01-01T00:00:00.000Z"}, "proxyCreatedAt"),
+        ({"proxyCreatedAt": "2025-12-12T05:26:57.6210001Z"}, "proxyCreatedAt"),
+        ({"proxyCreatedAt": "then"}, "proxyCreatedAt"),
+        ({"proxyCreatedAt": None}, "proxyCreatedAt"),
+        ({"proxyCallbackPreviousSecretExpiresAt": "2025-12-12T05:26:57Z"}, "proxyCallbackPreviousSecretExpiresAt"),
         ({"proxyNam": "x"}, "proxyNam"),
         ({"proxyRetryPolicy": {}}, "proxyRetryPolicy"),
         ({"proxyName": ""}, "proxyName"),
