@@ -25,7 +25,12 @@ EXTRAS: Final = (
         written=True,
         help="A certificate and its private key in PEM, shown to the target over TLS. Write only: never answered.",
     ),
-    Extra(WARNINGS, "an array of strings", help="That its client certificate has expired, or does so soon."),
+    Extra(
+        WARNINGS,
+        "an array of strings",
+        help="That its client certificate has expired, or does so soon.",
+        example=[],
+    ),
 )
 
 _SOON: Final = 30 * 86_400_000

@@ -7,10 +7,10 @@ Belongs here: reading what is asked for, and who asked in the audit log. Does no
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from rrgate.api import Problem
 from rrgate.core.answers import Answer, Refused, missing, shown
@@ -33,12 +33,15 @@ PARTS: Final = 50
 """Parts of a time that one call looks through: it may hold very many that are in none of the wanted states."""
 
 
+_TIME: Final[Mapping[str, Any]] = {"example": "2026-01-31T12:00:00Z", "form": {"format": "date-time"}}
+
+
 @frozen
 class WantedReplay:
     """The body of the route. Bounds are exclusive. `states`: of those that may be sent again."""
 
-    processed_after: str
-    processed_before: str | None = None
+    processed_after: str = field(metadata=_TIME)
+    processed_before: str | None = field(default=None, metadata=_TIME)
     states: list[str] = Factory(lambda: list(DEAD))
     cursor: str | None = None
 

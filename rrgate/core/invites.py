@@ -34,15 +34,20 @@ MOST_INVITES: Final = 200
 LONGEST_CODE: Final = 200
 CODE: Final = "inviteCode"
 
+_CODE: Final = "i-5TQx0Gzq2Jf1.vOq1m8lq5d6y3Yl7S0v1Kw"
+
 EXTRAS: Final = (
     Extra(
         CODE,
         "a string",
         help="What makes one a member, once. In the answer to POST alone, and kept nowhere.",
         once=True,
+        example=_CODE,
     ),
 )
-JOINING: Final = (Extra(CODE, "a string", help="The code of an invite.", written=True, required=True),)
+JOINING: Final = (
+    Extra(CODE, "a string", help="The code of an invite.", written=True, required=True, example=_CODE),
+)
 
 log = CarefulLogger("rrgate.core")
 

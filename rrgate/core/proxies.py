@@ -31,7 +31,14 @@ PARTS: Mapping[str, Side | None] = {
 """Fields that name something, with the side of credentials; None: a target."""
 
 
-EXTRAS = (Extra("proxyURL", "a string", help="Where its requests go: a path to the target follows."),)
+EXTRAS = (
+    Extra(
+        "proxyURL",
+        "a string",
+        help="Where its requests go: a path to the target follows.",
+        example="https://gateway.example.com/api/6f404b9e-669f-4b6f-98af-0c8a9b02c594",
+    ),
+)
 
 
 def document_of(house: CoreHouse, proxy: Proxy) -> dict[str, Any]:

@@ -49,7 +49,7 @@ async def list_requests(call: Call) -> Answer:
     query = call.query
     proxy = owned(call.house.directory.proxies, call, "proxyId")
     method = query.text("method")
-    if method is not None and not (method.isascii() and method.isalpha() and len(method) <= 32):
+    if method is not None and not (len(method) <= 32 and method.isascii() and method.replace("-", "").isalpha()):
         raise not_right([Problem("method", "must be the name of an HTTP method, such as GET")])
     state = query.text("state")
     if state is not None and state not in STATES:

@@ -24,7 +24,8 @@ from rrgate.model.rule import MOST_RULES
 from rrgate.model.rule_documents import third_spelling
 
 WARNINGS = "warnings"
-EXTRAS = (Extra(WARNINGS, "an array of strings", help="Why it can never decide anything, if that can be seen."),)
+_HELP = "Why it can never decide anything, if that can be seen."
+EXTRAS = (Extra(WARNINGS, "an array of strings", help=_HELP, example=[]),)
 
 
 def check_rule(house: CoreHouse, rule: Rule) -> None:

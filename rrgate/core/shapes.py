@@ -7,7 +7,7 @@ request log and telemetry hold (log_shapes.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 from attrs import NOTHING, frozen
@@ -44,7 +44,7 @@ def told(help: str = "", *, name: str | None = None, sometimes: bool = False, ex
 class Message:
     """An answer of words alone."""
 
-    message: str = told("What was done.")
+    message: str = told("What was done.", example="Invite declined successfully")
 
 
 @frozen(kw_only=True)
@@ -171,6 +171,12 @@ class Revision:
     revision_after: Mapping[str, Any] | None = told("As it became; null where there is nothing.")
 
 
+_NOTICE: Final = (
+    'The proxy "Stripe Proxy" (6f404b9e-669f-4b6f-98af-0c8a9b02c594) has used up its limit for a minute; further '
+    "requests are refused until the next begins."
+)
+
+
 @frozen(kw_only=True)
 class Notification:
     """Something that somebody is told."""
@@ -180,7 +186,7 @@ class Notification:
     notification_id: str = told("The same.")
     type: Literal["system", "user", "client"] = told("Who is told.")
     title: str = told("A few words.", example="A limit is reached")
-    message: str = told("A sentence, with ids and names.")
+    message: str = told("A sentence, with ids and names.", example=_NOTICE)
     read: bool = told("Whether you have read it.", example=False)
     created_at: Milliseconds = told("When.")
 
@@ -263,5 +269,5 @@ class Explanation:
     steps: tuple[ExplainedStep, ...]
     request: Explained | None = told("What would be sent.")
     retry_plan: RetryPlan | None = told("When it would be sent again by the Async API; null where it is not sent.")
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = told(example=[])
     validation_data: ValidationData = told("Which checks it passed.")  # type: ignore[valid-type]  # made above, of names

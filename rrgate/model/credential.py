@@ -91,7 +91,11 @@ class Credential:
         help="Whether nobody has authorized it yet; it is removed a day after it was made.",
     )
     fingerprint: str = published(
-        "credentialFingerprint", default="", writable=Writable.NEVER, help="Tells two secrets apart; 8 hex digits."
+        "credentialFingerprint",
+        default="",
+        writable=Writable.NEVER,
+        help="Tells two secrets apart; 8 hex digits.",
+        example="5f1c0a9e",
     )
     created_at: Milliseconds = published("credentialCreatedAt", writable=Writable.NEVER)
     updated_at: Milliseconds = published("credentialUpdatedAt", writable=Writable.NEVER)

@@ -92,7 +92,9 @@ class Meter:
     client_id: str = published("clientId", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER, help="Who created it.")
     parent_id: str = published("parentId", writable=Writable.NEVER, help="The proxy that it belongs to.")
-    name: str = published("meterName", check=name, help="A name for people, 1 to 200 characters.")
+    name: str = published(
+        "meterName", check=name, help="A name for people, 1 to 200 characters.", example="Tokens of large models"
+    )
     type: str = published(
         "meterType",
         check=one_of(*sorted(METER_TYPES)),

@@ -65,7 +65,7 @@ class Token:
 
     id: str = published("sKey", writable=Writable.NEVER)
     user_id: str = published("userId", writable=Writable.NEVER)
-    name: str = published("tokenName", check=name, help="What it is for, 1 to 200 characters.")
+    name: str = published("tokenName", check=name, help="What it is for, 1 to 200 characters.", example="deployment")
     token_hash: bytes
     expires_at: Milliseconds | None = published(
         "tokenExpiresAt", default=None, help="When it stops working, a time ahead; never if null."

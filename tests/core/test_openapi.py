@@ -6,6 +6,8 @@ Belongs here: comparing the document with the table, the nouns and what is answe
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -98,6 +100,41 @@ def test_every_field_of_a_configuration_and_no_other(name: str) -> None:
     assert found == {field.name for field in published_fields(Configuration)}
 
 
+ANYTHING = {*IGNORED, "requestBody", "responseBody"}
+"""Fields that may be of any type: what is ignored, and what callers and targets sent."""
+TYPED = {"type", "$ref", "anyOf", "enum"}
+
+
+def objects(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every schema with properties that stands in `schema`, itself first."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict):
+            yield schema
+        for inner in schema.values():
+            yield from objects(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from objects(inner)
+
+
+def test_every_field_has_a_type() -> None:
+    untyped = {
+        name
+        for schema in objects({"paths": DOCUMENT["paths"], "components": SCHEMAS})
+        for name, field in schema["properties"].items()
+        if not TYPED & set(field)
+    }
+    assert untyped == ANYTHING
+
+
+def test_what_stands_beside_a_list_is_of_its_type() -> None:
+    told = DOCUMENT["paths"]["/clients/{clientId}/proxies/{proxyId}/requests"]["get"]["responses"]["200"]
+    fields = told["content"][JSON]["schema"]["properties"]
+    assert (fields["totalRequests"]["type"], fields["limitReached"]["type"]) == ("integer", "boolean")
+    joined = DOCUMENT["paths"]["/users"]["post"]["responses"]["200"]["content"][JSON]["schema"]["properties"]
+    assert joined["tokens"]["items"] == {"$ref": "#/components/schemas/Token"}
+
+
 def test_help_and_checks_of_fields_are_told() -> None:
     name = SCHEMAS["NewTarget"]["properties"]["targetName"]
     assert name["description"] == "A name for people, 1 to 200 characters."
@@ -147,6 +184,21 @@ def test_examples_are_right() -> None:
         for field, one in schema.get("properties", {}).items():
             for example in one.get("examples", ()):
                 assert complaints(one, example) == [], (name, field)
+
+
+@each(WRITING)
+def test_no_example_of_a_body_has_a_placeholder(route: Route) -> None:
+    body = operation_of(route).body
+    assert body is not None
+    assert '"text"' not in json.dumps(body["example"])
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.method == "DELETE"], ids=lambda each: each.template)
+@pytest_twisted.ensureDeferred
+async def test_the_example_of_a_delete_is_what_it_answers(core: Core, route: Route) -> None:
+    ids = await made(core)
+    told = await core.ask("DELETE", path(route, ids) + ("?force=true" if "force" in route.parameters else ""))
+    assert told.document == operation_of(route).answer(200)["content"][JSON]["example"]
 
 
 @pytest.mark.parametrize("plural", ["credentials", "targets", "clients"])

@@ -12,6 +12,7 @@ import pytest
 import pytest_twisted
 
 from rrgate.core.answers import written
+from rrgate.model.rule import METHODS
 from tests.core.doubles import Core
 
 
@@ -58,6 +59,14 @@ async def test_by_state(core: Core) -> None:
         assert core.log.asked["ended"] == ended
 
 
+@pytest_twisted.ensureDeferred
+async def test_by_every_method_that_is_forwarded(core: Core) -> None:
+    where = await at(core)
+    for method in METHODS:
+        assert (await core.ask("GET", f"{where}?method={method}")).status == 200
+        assert core.log.asked["method"] == method
+
+
 @pytest.mark.parametrize(
     ("text", "after", "before"),
     [
@@ -99,6 +108,7 @@ async def test_times(core: Core, text: str, after: int, before: int) -> None:
         "status=abc",
         "method=",
         "method=G%20T",
+        "method=-",
         "state=queued",
         "state=",
     ],

@@ -41,6 +41,7 @@ _WORDS: Final[Mapping[str, Any]] = {
     "an object": dict,
     "an array of strings": tuple[str, ...],
 }
+_KINDS: Final = ("enum", "items")
 _PRESENT: Final = "Read only: leave it out, or send its present value."
 _FIXED: Final = "Fixed at creation: leave it out, or send its present value."
 
@@ -125,9 +126,13 @@ class Forms:
 
     def _field(self, known: PublishedField, maker: Components) -> Schema:
         schema = with_form(maker.of(known.type), asked(known.check) if maker is self.written else {})
-        if maker is self.answered and "enum" in asked(known.check):
-            schema = with_form(schema, {"enum": asked(known.check)["enum"]})
-        examples = None if known.example is NOTHING else [known.example]
+        example = known.example
+        if maker is self.answered:
+            # Of what is asked for, an answer is sure to have what it can be, and no more.
+            schema = with_form(schema, {key: each for key, each in asked(known.check).items() if key in _KINDS})
+            if example is NOTHING and not known.required:
+                example = as_json(known.default)
+        examples = None if example is NOTHING else [example]
         return beside(schema, description=known.help, examples=examples)
 
     def _extra(self, extra: Extra, **keywords: Any) -> Schema:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import frozen, resolve_types
 
 from rrgate.core.access import Role, Who, described
+from rrgate.core.answers import deleted
 from rrgate.core.openapi.examples import changes_example, example_of, new_example
 from rrgate.core.openapi.nouns import Forms, PublishedNoun
 from rrgate.core.openapi.parameters import names_in, parameters_of
@@ -147,7 +148,10 @@ class Operations:
             answer["content"] = {success.media_type: {"schema": {"type": "string"}}}
             return answer
         schema = self._answered(route, success)
-        answer["content"] = {JSON: {"schema": schema, "example": example_of(schema, self.schemas)}}
+        example = example_of(schema, self.schemas)
+        if route.method == "DELETE":
+            example = deleted(_singular(tag_of(route))).document
+        answer["content"] = {JSON: {"schema": schema, "example": example}}
         return answer
 
     def _answered(self, route: Route, success: Success) -> Schema:
@@ -159,7 +163,7 @@ class Operations:
         one = of(success.of) if success.of is not Configuration else self._shown_configuration()
         properties: dict[str, Schema] = {success.name: {"type": "array", "items": one} if success.listed else one}
         if success.also is not None:
-            also = self.forms.answered.fields_of(success.also)
+            also = self.forms.answered.fields_of(resolve_types(success.also, include_extras=True))
             properties.update(also["properties"])
         properties["message"] = {"type": "string", "examples": ["Success"]}
         required = list(properties)

@@ -14,6 +14,7 @@ from rrgate.core.queries import MOST
 from rrgate.core.requests import STATES
 from rrgate.core.revisions import KINDS
 from rrgate.core.routes import Route
+from rrgate.core.telemetry import USUALLY
 from rrgate.schemas import Schema
 from rrgate.store.counts import INTERVALS
 
@@ -34,8 +35,10 @@ def _flag(help: str) -> Parameter:
     return Parameter({"type": "boolean", "default": False}, help)
 
 
+_LIMIT: Final = f"How many objects at most; {MOST} if left out, and {USUALLY} of telemetry."
+
 PARAMETERS: Final[Mapping[str, Parameter]] = {
-    "limit": Parameter({"type": "integer", "minimum": 1, "maximum": MOST}, "How many objects at most."),
+    "limit": Parameter({"type": "integer", "minimum": 1, "maximum": MOST}, _LIMIT),
     "cursor": Parameter({"type": "string"}, "The `nextCursor` of the answer before."),
     "all": _flag("Those too that you are no member of; for operators."),
     "force": _flag("Delete it although it is in use, and what is in it."),
@@ -47,7 +50,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "startDate": _time("From this on, inclusive."),
     "endDate": _time("Until this, inclusive."),
     "status": Parameter({"type": "integer", "minimum": 100, "maximum": 599}, "Those answered with this status."),
-    "method": Parameter({"type": "string", "pattern": "^[A-Za-z]{1,32}$"}, "Those of this method."),
+    "method": Parameter({"type": "string", "pattern": "^[A-Za-z-]{1,32}$"}, "Those of this method."),
     "state": Parameter({"enum": list(STATES)}, "Those that ended well, or badly, or have not yet."),
     "resource": Parameter({"enum": list(KINDS)}, "Those of objects of this kind."),
     "interval": Parameter({"enum": list(INTERVALS), "default": "hour"}, "How long a span is."),

@@ -67,6 +67,7 @@ class Components(SchemaMaker):
             return schema
         # Of an answer (core/shapes.py), where a default only says that a field may miss.
         schema.pop("default", None)
+        schema |= attribute.metadata.get("form", {})
         example = attribute.metadata["example"]
         return schema if example is NOTHING else {**schema, "examples": [example]}
 
