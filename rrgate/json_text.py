@@ -1,7 +1,7 @@
 """JSON that keeps numbers as they were written: `1.10` stays `1.10`, and a number of 40 digits keeps them all.
 
-Belongs here: reading, what can be counted before that, the way back to text, and comparing two values. Does not: what
-is strict (core/bodies.py), or what a field may hold (structuring.py).
+Belongs here: reading, what can be counted before that, the way back to text, plain numbers, comparing two values. Does
+not: what is strict (core/bodies.py), or what a field may hold (structuring.py).
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+
+def plain_number(value: float) -> float:
+    """`value` as people write it: whole numbers without a point. A program that reads 100 may not take 100.0."""
+    return int(value) if value.is_integer() else value
 
 
 class WrittenNumber(float):

@@ -23,6 +23,7 @@ from rrgate.core.shapes import Success
 from rrgate.deliveries import REPEATABLE
 from rrgate.explained_request import ExplainedRequest, Part
 from rrgate.explanation import Described, Explanation, StepTold
+from rrgate.json_text import plain_number
 from rrgate.model import Proxy
 from rrgate.model.retry_policy import MOST_RETRIES, RetryPolicy
 from rrgate.names import breaks_a_line
@@ -145,8 +146,8 @@ def retry_plan(house: CoreHouse, proxy: Proxy, described: Described, retries_by:
     return {
         "plugin": retries_by or None,
         "mostAttempts": 1 if not retries_by else policy.max_retries + 1 if known else MOST_RETRIES + 1,
-        "window": policy.window,
-        "longestWaits": list(policy.longest_waits) if known else None,
+        "window": plain_number(policy.window),
+        "longestWaits": list(map(plain_number, policy.longest_waits)) if known else None,
         "statuses": sorted(policy.statuses) if known else None,
         "repeatedAfterCrash": has_key or described.method in REPEATABLE,
         "idempotencyKey": "caller" if has_key else "request" if proxy.auto_idempotency_key else None,
@@ -159,7 +160,10 @@ def _step(step: StepTold) -> dict[str, Any]:
         "phase": step.phase,
         "outcome": step.outcome,
         "reason": step.reason or None,
-        "notes": [dict(note) for note in step.notes],
+        "notes": [
+            {name: plain_number(each) if isinstance(each, float) else each for name, each in note.items()}
+            for note in step.notes
+        ],
     }
 
 

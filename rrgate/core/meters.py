@@ -17,6 +17,7 @@ from rrgate.core.queries import PAGING, page_of
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import MeterCounts
 from rrgate.ids import new_id
+from rrgate.json_text import plain_number
 from rrgate.model import Meter, Proxy
 from rrgate.model.documents import Extra, publish, read_changes, read_new
 from rrgate.model.meter import MOST_METERS
@@ -39,12 +40,8 @@ _WINDOWS = ("minute", "hour", "day", "month")
 def document_of(house: CoreHouse, meter: Meter) -> dict[str, Any]:
     """A meter as published, with its running counts."""
     counts = house.counters.counter("meter", meter.id).read()
-    counted = {window: _number(getattr(counts, window)) for window in _WINDOWS}
+    counted = {window: plain_number(getattr(counts, window)) for window in _WINDOWS}
     return publish(meter, **{COUNTS: counted})
-
-
-def _number(value: float) -> float:
-    return int(value) if value == int(value) else value
 
 
 def check_meter(house: CoreHouse, meter: Meter) -> None:

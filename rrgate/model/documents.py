@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from rrgate.api import ConfigError, Problem
 from rrgate.complaints import WrongValue, published_name, unknown_fields
-from rrgate.json_text import same_json
+from rrgate.json_text import plain_number, same_json
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
 from rrgate.model.times import format_milliseconds, parse_milliseconds, parse_nanoseconds
 from rrgate.model.user import Token, User
@@ -59,7 +59,9 @@ def publish(noun: Any, **derived: Any) -> dict[str, Any]:
             "parentId": client_id,
         }
     for known in published_fields(type(noun)):
-        document[known.name] = CONVERTER.unstructure(getattr(noun, known.attribute), unstructure_as=known.type)
+        value = getattr(noun, known.attribute)
+        shown = _plain(value) if _is_number(known.type) else CONVERTER.unstructure(value, unstructure_as=known.type)
+        document[known.name] = shown
     document.update(derived)
     return document
 
@@ -188,9 +190,23 @@ def _is_optional_time(type_: Any) -> bool:
     return any(_is_time(member) for member in get_args(type_)) and not _is_time(type_)
 
 
+def _is_number(type_: Any) -> bool:
+    return type_ in (float, float | None)
+
+
+def _plain(value: float | None) -> float | None:
+    return None if value is None else plain_number(value)
+
+
 def _publishing(class_: Any) -> Any:
-    names: Any = {attribute.name: override(rename=published_name(attribute)) for attribute in attrs.fields(class_)}
-    return make_dict_unstructure_fn(class_, CONVERTER, **names)
+    attrs.resolve_types(class_)
+    how: Any = {
+        attribute.name: override(
+            rename=published_name(attribute), unstruct_hook=_plain if _is_number(attribute.type) else None
+        )
+        for attribute in attrs.fields(class_)
+    }
+    return make_dict_unstructure_fn(class_, CONVERTER, **how)
 
 
 CONVERTER.register_unstructure_hook_factory(attrs.has, _publishing)

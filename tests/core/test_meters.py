@@ -36,6 +36,16 @@ async def made(core: Core, where: str, document: dict[str, Any]) -> Any:
 
 
 @pytest_twisted.ensureDeferred
+async def test_whole_limits_are_answered_without_a_point(core: Core) -> None:
+    """A program whose limits are whole numbers does not take 100.0 for one."""
+    where = await place(core)
+    told = await core.ask("POST", where, {**COUNTING, "limits": {"minute": 100, "day": 2.0}})
+    assert b'"limits":{"minute":100,"hour":null,"day":2,"month":null}' in told.raw
+    told = await core.ask("GET", where)
+    assert b'"limits":{"minute":100,"hour":null,"day":2,"month":null}' in told.raw
+
+
+@pytest_twisted.ensureDeferred
 async def test_create_read_change_delete(core: Core) -> None:
     where = await place(core)
     proxy = where.split("/")[4]

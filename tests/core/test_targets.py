@@ -24,7 +24,8 @@ PATH = "/clients/acme/targets"
 async def test_create_change_delete(core: Core) -> None:
     target = await core.make("targets", TARGET)
     assert {name: target[name] for name in TARGET} == TARGET
-    assert target["targetTimeout"] == 30.0
+    assert target["targetTimeout"] == 30
+    assert b'"targetTimeout":30,' in (await core.ask("GET", f"/clients/acme/targets/{target['sKey']}")).raw
     where = f"{PATH}/{target['sKey']}"
     core.seconds += 1
     told = await core.ask("PUT", where, {**target, "targetTimeout": 900, "targetTestPath": None})

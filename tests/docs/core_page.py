@@ -13,8 +13,10 @@ from rrgate.complaints import expected
 from rrgate.core.access import OPERATORS, described
 from rrgate.core.routes import Route
 from rrgate.core.table import PublishedNoun
+from rrgate.json_text import plain_number
 from rrgate.model import Configuration
 from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
+from rrgate.schemas import as_json
 
 Row = tuple[str, ...]
 
@@ -73,7 +75,9 @@ def _type(type_: Any) -> str:
 def _json(value: Any) -> str:
     if value in ({}, ()):
         return "{}" if value == {} else "[]"
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        value = plain_number(value)
+    return value if isinstance(value, str) else json.dumps(as_json(value))
 
 
 def table(head: Row, rows: Iterable[Row]) -> list[str]:
