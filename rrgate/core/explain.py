@@ -26,6 +26,7 @@ from rrgate.explanation import Described, Explanation, StepTold
 from rrgate.json_text import plain_number
 from rrgate.model import Proxy
 from rrgate.model.retry_policy import MOST_RETRIES, RetryPolicy
+from rrgate.model.rule import METHODS
 from rrgate.names import breaks_a_line
 from rrgate.structuring import structure
 from rrgate.waiting import run_deferred
@@ -60,8 +61,8 @@ class WantedExplanation:
 def described(wanted: WantedExplanation, proxy: Proxy) -> Described:
     """`wanted` as the pipeline takes requests. Raises ConfigError with everything that no request could have."""
     problems: list[Problem] = []
-    if not is_token(wanted.method.encode("utf-8", "replace")):
-        problems.append(Problem("method", "must be a method, such as GET"))
+    if wanted.method not in METHODS:
+        problems.append(Problem("method", "must be one that is forwarded, such as GET; no other comes to a proxy"))
     path = wanted.path
     if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path or "#" in path:
         problems.append(Problem("path", "must begin with / and be of visible ASCII characters, without #"))

@@ -472,6 +472,9 @@ async def test_a_token_is_never_fetched_for_it(gateway: RunningGateway, target: 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a method that is none": ({"method": "GET /"}, "method"),
+    "a method that is not served": ({"method": "TRACE"}, "method"),
+    "a method that is not known": ({"method": "BREW"}, "method"),
+    "a method in small letters": ({"method": "get"}, "method"),
     "a path without /": ({"path": "things"}, "path"),
     "a path with a blank": ({"path": "/a b"}, "path"),
     "a path with a line end": ({"path": "/a\r\nX: 1"}, "path"),
