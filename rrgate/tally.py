@@ -11,7 +11,18 @@ from collections.abc import Callable
 from rrgate.metrics.figures import Figures
 from rrgate.record import CALLER_LEFT, Snapshot
 from rrgate.route import Route
-from rrgate.store.counts import SMOOTHING, Moment, Tallied
+from rrgate.store.counts import (
+    GROUP,
+    GROUPS,
+    ONE_GROUP,
+    SMOOTHING,
+    Entry,
+    Group,
+    Places,
+    Tallied,
+    add_groups,
+    places_of,
+)
 
 
 class Tally:
@@ -22,9 +33,10 @@ class Tally:
         self._country = country
         self.figures = Figures()
         """The same requests since the start, for metrics; times at once, statuses when they are taken."""
-        self._tallied: Tallied = {}
-        self._of_proxies: list[tuple[str, Moment, Moment]] = []
-        self._places: dict[Route, _Place] = {}
+        self._minutes: dict[int, dict[str, _OfClient]] = {}
+        self._minute: int | None = None
+        self._clients: dict[str, _OfClient] = {}
+        """Of that minute, which is the one that was counted under last."""
 
     def count(self, seen: Snapshot) -> str:
         """Count a finished request, under the minute in which it came, or attempt; answers its country."""
@@ -63,11 +75,6 @@ class Tally:
                     route, wall_started + sent_at - started, answered_status or final_status, country, target_time
                 )
             return country
-        minute = int(wall_started // 60)
-        place = self._places.get(route)
-        if place is None or place[0] != minute:
-            place = self._place(route, minute)
-        _, moment, of_client = place
         seconds = ended - started
         time = int(seconds * 1_000_000 + 0.5)
         status = final_status or CALLER_LEFT
@@ -80,71 +87,112 @@ class Tally:
         else:
             target_status = target_time = 0
         self.figures.proxy_times.add(seconds)
-        if moment[0]:
-            moment[2] += SMOOTHING * (seconds - moment[2])
+        minute = int(wall_started // 60)
+        if minute != self._minute:
+            self._turn_to(minute)
+        proxy = route.proxy
+        of_client = self._clients.get(proxy.client_id)
+        if of_client is None:
+            of_client = self._clients[proxy.client_id] = _OfClient()
+        of_client.seconds.append(seconds)
+        proxy_id = proxy.id
+        entry = of_client.entries.get(proxy_id)
+        if entry is None:
+            of_client.entries[proxy_id] = [
+                proxy_id, minute, 1, seconds, seconds, status, target_status, country, 1, time, target_time
+            ]  # fmt: skip
+            return country
+        if entry[2]:
+            entry[4] += SMOOTHING * (seconds - entry[4])
         else:
-            moment[1] = moment[2] = seconds
-        moment[0] += 1
-        if of_client[0]:
-            of_client[2] += SMOOTHING * (seconds - of_client[2])
+            entry[3] = entry[4] = seconds
+        entry[2] += 1
+        if entry[5] == status and entry[6] == target_status and entry[7] == country:
+            entry[8] += 1
+            entry[9] += time
+            entry[10] += target_time
         else:
-            of_client[1] = of_client[2] = seconds
-        of_client[0] += 1
-        group = (status, target_status, country)
-        sums = moment[3].get(group)
-        if sums is None:
-            moment[3][group] = [1, time, target_time]
-        else:
-            sums[0] += 1
-            sums[1] += time
-            sums[2] += target_time
+            of_client.add_group(entry, (status, target_status, country), time, target_time)
         return country
 
     def _count_attempt(self, route: Route, sent_at: float, status: int, country: str, seconds: float) -> None:
         """One at an asynchronous request, under the minute in which it was sent: that may be days after it came."""
-        _, moment, _ = self._place(route, int(sent_at // 60))
-        sums = moment[3].setdefault((0, status, country), [0, 0, 0])
-        sums[0] += 1
-        sums[2] += int(seconds * 1_000_000 + 0.5)
+        self._turn_to(minute := int(sent_at // 60))
+        proxy = route.proxy
+        of_client = self._clients.get(proxy.client_id)
+        if of_client is None:
+            of_client = self._clients[proxy.client_id] = _OfClient()
+        time = int(seconds * 1_000_000 + 0.5)
+        entry = of_client.entries.get(proxy.id)
+        if entry is None:
+            of_client.entries[proxy.id] = [proxy.id, minute, 0, 0.0, 0.0, 0, status, country, 1, 0, time]
+        else:
+            of_client.add_group(entry, (0, status, country), 0, time)
         self.figures.target_times.add(seconds)
 
-    def _place(self, route: Route, minute: int) -> _Place:
-        """Where the requests of a Route in a minute are counted."""
-        proxy = route.proxy
-        client = proxy.client_id, minute
-        of_client = self._tallied.get(client)
-        if of_client is None:
-            of_client = self._tallied[client] = [0, 0.0, 0.0, {}]
-        moment = self._tallied.get((proxy.id, minute))
-        if moment is None:
-            moment = self._tallied[proxy.id, minute] = [0, 0.0, 0.0, {}]
-            self._of_proxies.append((proxy.id, moment, of_client))
-        place = self._places[route] = (minute, moment, of_client)
-        return place
+    def _turn_to(self, minute: int) -> None:
+        self._minute = minute
+        self._clients = self._minutes.setdefault(minute, {})
 
     def take(self) -> Tallied:
         """What was counted since the last time; begins anew."""
-        tallied = self._tallied
-        clients: dict[int, Moment] = {}
-        # Clients' groups are the sums of their proxies': here they are added once for many requests.
-        for proxy_id, (requests, _, _, groups), of_client in self._of_proxies:
-            self.figures.had(proxy_id, requests)
-            clients[id(of_client)] = of_client
-            sums = of_client[3]
-            for group, (number, time, target_time) in groups.items():
-                known = sums.get(group)
-                if known is None:
-                    sums[group] = [number, time, target_time]
-                else:
-                    known[0] += number
-                    known[1] += time
-                    known[2] += target_time
-        for of_client in clients.values():
-            for (status, target_status, _), (number, _, _) in of_client[3].items():
-                self.figures.ended(status, target_status, number)
-        self._tallied, self._of_proxies, self._places = {}, [], {}
+        tallied: list[Entry] = []
+        for minute, clients in self._minutes.items():
+            for client_id, of_client in clients.items():
+                entries = of_client.entries.values()
+                self.figures.had([(entry[0], entry[2]) for entry in entries])
+                tallied += entries
+                tallied.append(whole := of_client.whole(client_id, minute))
+                for place in range(GROUPS, len(whole), GROUP):
+                    self.figures.ended(whole[place], whole[place + 1], whole[place + 3])
+        self._minutes, self._minute, self._clients = {}, None, {}
         return tallied
 
 
-_Place = tuple[int, Moment, Moment]
-"""The minute, and what is counted of a proxy and of its client in it."""
+class _OfClient:
+    """What was counted in a minute of a client."""
+
+    __slots__ = ("entries", "places", "seconds")
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        """By proxy."""
+        self.places: dict[str, Places] = {}
+        """Of those entries that have several groups."""
+        self.seconds: list[float] = []
+        """Of requests, in their order."""
+
+    def add_group(self, entry: Entry, group: Group, time: int, target_time: int) -> None:
+        """One more of a group that may not be the first of `entry`."""
+        places = self.places.get(entry[0])
+        if places is None:
+            places = self.places[entry[0]] = places_of(entry)
+        place = places.get(group)
+        if place is None:
+            places[group] = len(entry)
+            entry += (*group, 1, time, target_time)
+        else:
+            entry[place + 3] += 1
+            entry[place + 4] += time
+            entry[place + 5] += target_time
+
+    def whole(self, client_id: str, minute: int) -> Entry:
+        """The client's own: the sum of its proxies', and the moving average of all requests in their order."""
+        first = average = self.seconds[0] if self.seconds else 0.0
+        for each in self.seconds:
+            average += SMOOTHING * (each - average)
+        whole: Entry = [client_id, minute, len(self.seconds), first, average]
+        places: Places = {}
+        for entry in self.entries.values():
+            if len(entry) > ONE_GROUP:
+                add_groups(whole, places, entry)
+                continue
+            _, _, _, _, _, status, target_status, country, number, time, target_time = entry
+            place = places.get((status, target_status, country))
+            if place is None:
+                add_groups(whole, places, entry)
+            else:
+                whole[place + 3] += number
+                whole[place + 4] += time
+                whole[place + 5] += target_time
+        return whole

@@ -52,7 +52,7 @@ class ListLog:
             raise self.failures.pop(0)
         if rows:
             self.batches.append([row.request_id for row in rows])
-        self.counted += sum(moment[0] for each in tallied for (scope, _), moment in each.items() if scope == "p1")
+        self.counted += sum(entry[2] for each in tallied for entry in each if entry[0] == "p1")
 
     def tidy(self, now: int) -> float:
         self.tidied.append(now)
@@ -312,7 +312,7 @@ async def test_an_attempt_is_counted_and_has_no_row_to_be_shed(room: int) -> Non
     made.put(ex)
     await made.close()
     assert (log.ids, made.written, made.shed) == ([], 0, 0)
-    assert sorted(key for each in counted for key in each) == [("c1", 0), ("p1", 0)]
+    assert sorted(entry[:2] for each in counted for entry in each) == [["c1", 0], ["p1", 0]]
 
 
 @pytest_twisted.ensureDeferred

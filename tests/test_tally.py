@@ -14,7 +14,7 @@ import pytest
 
 from rrgate.exchange import Exchange
 from rrgate.record import snapshot
-from rrgate.store.counts import Counts, span_of
+from rrgate.store.counts import Counts, Entry, added_up, span_of
 from rrgate.tally import Tally
 from tests.telemetry_sums import smoothed
 from tests.test_record import forwarded, route
@@ -43,7 +43,11 @@ def counted(*exchanges: Exchange, country: Any = lambda address: "NZ") -> dict[t
     tally = Tally(country)
     for ex in exchanges:
         tally.count(snapshot(ex))
-    return {scope: Counts.of(moment) for scope, moment in tally.take().items()}
+    return by_scope(tally)
+
+
+def by_scope(tally: Tally) -> dict[tuple[str, int], Counts]:
+    return {(entry[0], entry[1]): Counts.of(entry) for entry in tally.take()}
 
 
 @pytest.mark.parametrize(
@@ -123,13 +127,12 @@ def test_attempts_leave_the_moving_average_as_it_is(order: str) -> None:
             for later in each:
                 counts.add(later)
         else:
-            entries = []
+            entries: list[Entry] = []
             for ex in exchanges:
                 tally = Tally(lambda address: "NZ")
                 tally.count(snapshot(ex))
-                requests, first, average, groups = tally.take()["p1", MINUTE]
-                entries.append((requests, first, average, [(*group, *sums) for group, sums in groups.items()]))
-            counts = Counts.of_entries(entries)
+                entries += tally.take()
+            counts = {entry[0]: Counts.of(entry) for entry in added_up(entries)}["p1"]
     assert counts.requests == len(came)
     assert counts.average == pytest.approx(smoothed(came))
 
@@ -148,13 +151,13 @@ def test_a_client_has_the_sum_of_its_proxies_and_each_minute_its_own() -> None:
     proxies = [routed("p1", "c1"), routed("p2", "c1"), routed("p3", "c2"), routed("p1", "c1")]
     for number in range(40):
         tally.count(snapshot(outcome(route=proxies[number % 4], wall_started=60.0 * (number // 20), final_status=200)))
-    found = {scope: sum(Counts.of(moment).codes["200:proxy"][:1]) for scope, moment in tally.take().items()}
+    found = {scope: counts.codes["200:proxy"][0] for scope, counts in by_scope(tally).items()}
     assert found == {
         (scope, minute): count
         for minute in (0, 1)
         for scope, count in (("p1", 10), ("p2", 5), ("p3", 5), ("c1", 15), ("c2", 5))
     }
-    assert tally.take() == {}
+    assert not tally.take()
 
 
 def test_the_moving_average_is_that_of_all_requests_in_their_order_however_they_are_cut() -> None:
@@ -167,13 +170,14 @@ def test_the_moving_average_is_that_of_all_requests_in_their_order_however_they_
         how = {"final_status": chance.choice([200, 404]), "target_status": 200}
         tally.count(snapshot(outcome(answered_at=100 + each, response_at=100.0, sent_at=100.0, **how)))
         if chance.random() < 0.1 or number == len(seconds) - 1:
-            requests, first, average, groups = moment = tally.take()["p1", MINUTE]
-            whole.add(Counts.of(moment))
-            entries.append((requests, first, average, [(*group, *sums) for group, sums in groups.items()]))
+            of_proxy, of_client = tally.take()
+            assert of_client[1:] == of_proxy[1:]
+            whole.add(Counts.of(of_proxy))
+            entries.append(of_proxy)
     assert whole.requests == 200
     assert whole.average == pytest.approx(smoothed(seconds))
     assert whole.first == pytest.approx(seconds[0])
-    at_once = Counts.of_entries(entries)
+    at_once = Counts.of(*added_up(orjson.loads(orjson.dumps(entries))))
     assert (at_once.requests, at_once.first, at_once.average) == (200, whole.first, pytest.approx(whole.average))
     assert (at_once.codes, at_once.countries) == (whole.codes, whole.countries)
     again = Counts(*orjson.loads(orjson.dumps(whole.as_list())))

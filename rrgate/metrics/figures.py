@@ -47,10 +47,11 @@ class Figures:
         self.target_times = Spread()
         self._by_proxy: Counter[str] = Counter()
 
-    def had(self, proxy_id: str, number: int) -> None:
-        """A proxy had so many requests. Called once a batch."""
+    def had(self, numbers: Iterable[tuple[str, int]]) -> None:
+        """These proxies had so many requests each. Called once a batch."""
         by_proxy = self._by_proxy
-        by_proxy[proxy_id] = by_proxy.get(proxy_id, 0) + number
+        for proxy_id, number in numbers:
+            by_proxy[proxy_id] = by_proxy.get(proxy_id, 0) + number
 
     def ended(self, status: int, target_status: int, number: int) -> None:
         """So many requests ended like this, or, with `status` 0, attempts at asynchronous ones. `target_status`: 0 if

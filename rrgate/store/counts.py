@@ -6,7 +6,7 @@ Belongs here: the figures, and how they are written as JSON. Does not: counting 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -20,13 +20,27 @@ SMOOTHING: Final = 0.2
 """Weight of the newest request in the moving average of response times (core-api.md 10)."""
 FADING: Final = 1 - SMOOTHING
 
-Moment = list[Any]
-"""Requests of one scope in one minute, as they are counted: how many, the first one's seconds, the moving average in
-seconds, and by (status, the target's status or 0, country): how many, microseconds in all, those of the target. With
-the status 0 these are attempts at asynchronous requests, which are in none of the figures before."""
+Entry = list[Any]
+"""Requests of one scope in one minute, as they are counted and written: scope, which is the id of a proxy or client;
+minute since the epoch; how many; the first one's seconds; the moving average in seconds. Behind these, flat, of each
+group: status, the target's status or 0, country, how many, microseconds in all, those of the target. With the status 0
+these are attempts at asynchronous requests, which are in none of the figures before.
 
-Tallied = dict[tuple[str, int], Moment]
-"""By scope, which is the id of a proxy or client, and minute since the epoch."""
+Flat, because of thousands of proxies each has one request in a batch: what is made, written, and read for it again is
+one list."""
+GROUPS: Final = 5
+"""Where the first group begins in it."""
+ONE_GROUP: Final = 11
+"""How long it is with one."""
+GROUP: Final = 6
+"""How long that is."""
+
+Tallied = Sequence[Entry]
+
+Group = tuple[int, int, str]
+
+Places = dict[Group, int]
+"""Where the groups of an entry begin."""
 
 Sums = dict[str, list[int]]
 """By key: how many, microseconds in all."""
@@ -53,12 +67,12 @@ class Counts:
         self.countries: Sums = {} if countries is None else countries
 
     @classmethod
-    def of(cls, moment: Moment) -> Counts:
-        """What was tallied in a minute; groups may be a mapping or, as they are written, a list of flat lists."""
-        requests, first, average, groups = moment
+    def of(cls, entry: Entry) -> Counts:
+        """What was counted in a minute."""
+        _, _, requests, first, average, *groups = entry
         counts = cls(requests, first, average)
-        flat = [(*group, *sums) for group, sums in groups.items()] if isinstance(groups, Mapping) else groups
-        for status, target_status, country, number, time, target_time in flat:
+        for place in range(0, len(groups), GROUP):
+            status, target_status, country, number, time, target_time = groups[place : place + GROUP]
             if status:
                 _add(counts.codes, f"{status}:proxy", number, time)
                 _add(counts.countries, f"{country}:proxy", number, time)
@@ -68,29 +82,6 @@ class Counts:
         return counts
 
     @classmethod
-    def of_entries(cls, entries: Iterable[Sequence[Any]]) -> Counts:
-        """What was tallied in one minute at several times, in their order; each as it is written: requests, first,
-        average and flat groups. Quicker than to add `of` each."""
-        requests, first, average = 0, 0.0, 0.0
-        groups: dict[tuple[int, int, str], list[int]] = {}
-        for number, firstly, smoothed, flat in entries:
-            if requests:
-                average = smoothed + FADING**number * (average - firstly)
-            else:
-                first, average = firstly, smoothed
-            requests += number
-            for status, target_status, country, many, time, target_time in flat:
-                group = status, target_status, country
-                known = groups.get(group)
-                if known is None:
-                    groups[group] = [many, time, target_time]
-                else:
-                    known[0] += many
-                    known[1] += time
-                    known[2] += target_time
-        return cls.of([requests, first, average, groups])
-
-    @classmethod
     def stored(cls, text: str) -> Counts:
         """What `as_list` was written of."""
         return cls(*orjson.loads(text))
@@ -98,6 +89,13 @@ class Counts:
     def as_list(self) -> list[Any]:
         """For JSON, of which `stored` makes it again."""
         return [self.requests, self.first, self.average, self.codes, self.countries]
+
+    def plus(self, later: Counts) -> Counts:
+        """Both, as one of its own."""
+        both = Counts()
+        both.add(self)
+        both.add(later)
+        return both
 
     def add(self, later: Counts) -> None:
         """Add what came `later`. The moving average is the one that all requests in their order would give."""
@@ -109,6 +107,55 @@ class Counts:
         for mine, others in ((self.codes, later.codes), (self.countries, later.countries)):
             for key, (number, time) in others.items():
                 _add(mine, key, number, time)
+
+
+def added_up(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """One entry for each scope and minute of `entries`, which are in the order of counting; these are changed."""
+    found: dict[tuple[str, int], Entry] = {}
+    places: dict[tuple[str, int], Places] = {}
+    for entry in entries:
+        key = entry[0], entry[1]
+        known = found.get(key)
+        if known is None:
+            found[key] = entry
+            continue
+        number = entry[2]
+        if number:
+            if known[2]:
+                known[4] = entry[4] + FADING**number * (known[4] - entry[3])
+            else:
+                known[3], known[4] = entry[3], entry[4]
+            known[2] += number
+        # Nearly all have one group, and the same.
+        if len(entry) == ONE_GROUP and entry[5] == known[5] and entry[6] == known[6] and entry[7] == known[7]:
+            known[8] += entry[8]
+            known[9] += entry[9]
+            known[10] += entry[10]
+        else:
+            if key not in places:
+                places[key] = places_of(known)
+            add_groups(known, places[key], entry)
+    return found.values()
+
+
+def places_of(entry: Entry) -> Places:
+    """Where its groups are."""
+    return {(entry[at], entry[at + 1], entry[at + 2]): at for at in range(GROUPS, len(entry), GROUP)}
+
+
+def add_groups(entry: Entry, places: Places, later: Entry) -> None:
+    """Add the groups of `later` to `entry`, whose `places` are kept for the next time."""
+    for at in range(GROUPS, len(later), GROUP):
+        status, target_status, country, number, time, target_time = later[at : at + GROUP]
+        group = status, target_status, country
+        place = places.get(group)
+        if place is None:
+            places[group] = len(entry)
+            entry += (status, target_status, country, number, time, target_time)
+        else:
+            entry[place + 3] += number
+            entry[place + 4] += time
+            entry[place + 5] += target_time
 
 
 def _add(sums: Sums, key: str, number: int, time: int) -> None:

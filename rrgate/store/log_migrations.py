@@ -134,3 +134,14 @@ def step_0008_fresh_by_batch(database: Database) -> None:
     database.execute("INSERT INTO fresh SELECT id * 64 + part, counts FROM telemetry_fresh ORDER BY id")
     database.execute("DROP TABLE telemetry_fresh")
     database.execute("ALTER TABLE fresh RENAME TO telemetry_fresh")
+
+
+@migrations()
+def step_0009_flat_entries(database: Database) -> None:
+    """What is fresh of telemetry is written as flat lists from now on (rrgate/store/counts.py), which an earlier
+    version cannot fold. Rows that are there stay as they are, and are read as well; so are those that a process of
+    that version, which still has the file open, adds to them.
+
+    `telemetry_folded`: by part, the last row that is in the spans and not removed yet.
+    """
+    database.execute("CREATE TABLE telemetry_folded (part INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT")

@@ -53,7 +53,8 @@ def by_segment(connection: sqlite3.Connection, rows: Sequence[Row]) -> Mapping[i
     else:
         placed: dict[int, list[Row]] = {}
         for row in rows:
-            placed.setdefault(_segment_at(connection, row.processed_at), []).append(row)
+            at = number if row.processed_at >= begins_at else _segment_at(connection, row.processed_at)
+            placed.setdefault(at, []).append(row)
         found.update(placed)
     of_clients = [(client, segment) for segment, those in found.items() for client in {row.client_id for row in those}]
     connection.executemany("INSERT OR IGNORE INTO segment_clients VALUES (?, ?)", of_clients)

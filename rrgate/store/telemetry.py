@@ -7,26 +7,34 @@ A batch adds one row to `telemetry_fresh` for each of `PARTS` that it has anythi
 rows. Adding to the spans themselves at once would cost four rows read and written for every proxy of a batch; folded
 later it costs four for all that a proxy had since. Whoever reads adds what is fresh. The row's id is the number of its
 batch times `PARTS`, and the part: so those of a part are found without an index, to which a batch would add one entry
-in each of as many places. Each statement that writes handles any number of rows in one step of SQLite's: for every step
-Python gives the GIL away and takes it back.
+in each of as many places. Where thousands of proxies are called, few rows of a batch lie on one page, and to remove
+those of one part changes nearly all pages: what is folded waits for parts beside it; `telemetry_folded` says how far
+each is folded until then. Each statement that writes handles many rows in one step of SQLite's: for every step Python
+gives the GIL away and takes it back.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 from zlib import crc32
 
 import orjson
 
-from rrgate.store.counts import INTERVALS, Counts, Tallied, span_of
+from rrgate.store.counts import INTERVALS, Counts, Entry, Tallied, added_up, span_of
 from rrgate.store.span_maps import counts_of, stored
 
 PARTS: Final = 64
 """So many parts share all scopes; one part is folded at a time, and whoever reads looks through one."""
+
+MANY: Final = 64
+"""Rows of a part: so many are not removed by themselves, but with those of parts beside it, on whose pages they lie."""
+TOGETHER: Final = 8
+"""Parts that are removed together."""
 
 Span = tuple[int, Counts | bytes]
 """The first minute of a span, since the epoch, and what was counted in it; as it is stored where nothing is fresh."""
@@ -39,18 +47,28 @@ def part_of(scope: str) -> int:
 
 def add_fresh(connection: sqlite3.Connection, tallied: Iterable[Tallied]) -> set[int]:
     """Write what was counted, in the transaction that is open; answers the parts that have something to fold."""
-    parts: dict[int, dict[str, list[Any]]] = {}
-    for each in tallied:
-        for (scope, minute), (requests, first, average, groups) in each.items():
-            entries = parts.setdefault(part_of(scope), {}).setdefault(scope, [])
-            flat = [(*group, *sums) for group, sums in groups.items()]
-            entries.append((minute, requests, first, average, flat))
+    parts: dict[int, list[Entry]] = {}
+    for entry in chain.from_iterable(tallied):
+        part = part_of(entry[0])
+        known = parts.get(part)
+        if known is None:
+            parts[part] = [entry]
+        else:
+            known.append(entry)
     if parts:
-        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM telemetry_fresh").fetchone()
+        (last,) = connection.execute(_LAST).fetchone()
         batch = (last // PARTS + 1) * PARTS
         values = [value for part in sorted(parts) for value in (batch + part, orjson.dumps(parts[part]).decode())]
         connection.execute(_insert(len(parts)), values)
     return set(parts)
+
+
+_LAST: Final = """
+    SELECT max(
+        coalesce((SELECT max(id) FROM telemetry_fresh), 0), coalesce((SELECT max(last) FROM telemetry_folded), 0)
+    )
+"""
+"""No id comes again while it is noted as folded."""
 
 
 @lru_cache(maxsize=PARTS)
@@ -60,12 +78,15 @@ def _insert(rows: int) -> str:
 
 _OF_PART: Final = f"""
     WITH RECURSIVE of_part (id) AS (
-        SELECT (SELECT min(id) FROM telemetry_fresh) / {PARTS} * {PARTS} + :part
+        SELECT max(
+            (SELECT min(id) FROM telemetry_fresh) / {PARTS} * {PARTS} + :part,
+            coalesce((SELECT last + {PARTS} FROM telemetry_folded WHERE part = :part), 0)
+        )
         UNION ALL
         SELECT id + {PARTS} FROM of_part WHERE id + {PARTS} <= (SELECT max(id) FROM telemetry_fresh)
     )
 """
-"""The ids that rows of a part may have, up from the oldest batch."""
+"""The ids that rows of a part may have which are not folded, up from the oldest batch."""
 
 
 def parts_with_fresh(connection: sqlite3.Connection) -> set[int]:
@@ -74,30 +95,45 @@ def parts_with_fresh(connection: sqlite3.Connection) -> set[int]:
     return {part for part in range(PARTS) if connection.execute(some, {"part": part}).fetchone()[0]}
 
 
-def _fresh(connection: sqlite3.Connection, part: int) -> list[dict[str, list[Any]]]:
+_Batch = list[Entry] | dict[str, list[Any]]
+"""A row's; a mapping if it was written before step 0009."""
+
+
+def _fresh(connection: sqlite3.Connection, part: int) -> list[_Batch]:
     """All of what is fresh in `part`, in the order of writing."""
     (text,) = connection.execute(
         f"{_OF_PART} SELECT '[' || coalesce(group_concat(counts, ','), '') || ']' FROM "
         "(SELECT counts FROM telemetry_fresh WHERE id IN of_part ORDER BY id)",
         {"part": part},
     ).fetchone()
-    found: list[dict[str, list[Any]]] = orjson.loads(text)
-    return found
+    batches: list[_Batch] = orjson.loads(text)
+    return batches
+
+
+def _entries(batches: Iterable[_Batch]) -> Iterator[Entry]:
+    for batch in batches:
+        if isinstance(batch, dict):
+            for scope, entries in batch.items():
+                for minute, requests, first, average, groups in entries:
+                    yield [scope, minute, requests, first, average, *chain.from_iterable(groups)]
+        else:
+            yield from batch
 
 
 _WANTED: Final = """
-    SELECT '[' || coalesce(
-        group_concat(json_array(kept.scope_id, kept.interval, kept.span, json(kept.counts)), ','), '') || ']'
+    SELECT '[' || coalesce(group_concat('[' || wanted.key || ',' || kept.counts || ']', ','), '') || ']'
     FROM json_each(?) AS wanted CROSS JOIN telemetry AS kept
     ON kept.scope_id = json_extract(wanted.value, '$[0]') AND kept.interval = json_extract(wanted.value, '$[1]')
         AND kept.span = json_extract(wanted.value, '$[2]')
 """
-_REPLACE: Final = """
-    INSERT OR REPLACE INTO telemetry (scope_id, interval, span, counts)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-        json_extract(value, '$[3]')
-    FROM json_each(?)
-"""
+"""Of a JSON array of keys, what is stored of each that is there, with its place in the array."""
+
+_ROWS_AT_ONCE: Final = (256, 64, 16, 4, 1)
+
+
+@cache
+def _replace(rows: int) -> str:
+    return f"INSERT OR REPLACE INTO telemetry VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"
 
 
 def fold(connection: sqlite3.Connection, part: int) -> int:
@@ -105,28 +141,53 @@ def fold(connection: sqlite3.Connection, part: int) -> int:
 
     It does not matter which process wrote it, or whether that still lives.
     """
-    minutes: dict[tuple[str, int], list[Any]] = {}
-    for batch in _fresh(connection, part):
-        for scope, entries in batch.items():
-            for minute, *moment in entries:
-                minutes.setdefault((scope, minute), []).append(moment)
+    batches = _fresh(connection, part)
     spans: dict[tuple[str, int, int], Counts] = {}
-    for (scope, minute), moments in minutes.items():
-        counts = Counts.of_entries(moments)
-        for interval in range(len(INTERVALS)):
-            spans.setdefault((scope, interval, span_of(interval, minute)), Counts()).add(counts)
+    counted = {(entry[0], entry[1]): Counts.of(entry) for entry in added_up(_entries(batches))}
+    for interval in range(len(INTERVALS)):
+        wider: dict[tuple[str, int], Counts] = {}
+        for (scope, begins), counts in counted.items():
+            key = scope, span_of(interval, begins)
+            known = wider.get(key)
+            wider[key] = counts if known is None else known.plus(counts)
+        for (scope, begins), counts in wider.items():
+            spans[scope, interval, begins] = counts
+        counted = wider
     if not spans:
         return 0
-    keys = orjson.dumps(list(spans)).decode()
-    (known,) = connection.execute(_WANTED, (keys,)).fetchone()
-    for scope, interval, span, was in orjson.loads(known):
+    keys = list(spans)
+    (known_text,) = connection.execute(_WANTED, (orjson.dumps(keys).decode(),)).fetchone()
+    for place, was in orjson.loads(known_text):
         counts = counts_of(was)
-        counts.add(spans[scope, interval, span])
-        spans[scope, interval, span] = counts
-    rows = [(*key, stored(counts)) for key, counts in spans.items()]
-    connection.execute(_REPLACE, (orjson.dumps(rows).decode(),))
-    connection.execute(f"{_OF_PART} DELETE FROM telemetry_fresh WHERE id IN of_part", {"part": part})
+        counts.add(spans[keys[place]])
+        spans[keys[place]] = counts
+    values = [value for key, counts in spans.items() for value in (*key, stored(counts))]
+    for rows in _ROWS_AT_ONCE:
+        while len(values) >= 4 * rows:
+            connection.execute(_replace(rows), values[: 4 * rows])
+            del values[: 4 * rows]
+    connection.execute(_NOTE_FOLDED, {"part": part})
+    (noted,) = connection.execute("SELECT count(*) FROM telemetry_folded").fetchone()
+    # Of an earlier version at once: a process that still runs it does not know of what is noted.
+    if noted >= TOGETHER or len(batches) < MANY or any(isinstance(batch, dict) for batch in batches):
+        connection.execute(_REMOVE_FOLDED)
+        connection.execute("DELETE FROM telemetry_folded")
     return len(spans)
+
+
+_NOTE_FOLDED: Final = f"""
+    {_OF_PART}
+    INSERT OR REPLACE INTO telemetry_folded SELECT :part, max(id) FROM telemetry_fresh WHERE id IN of_part
+"""
+_REMOVE_FOLDED: Final = f"""
+    WITH RECURSIVE batches (first) AS (
+        SELECT min(id) / {PARTS} * {PARTS} FROM telemetry_fresh
+        UNION ALL
+        SELECT first + {PARTS} FROM batches WHERE first + {PARTS} <= (SELECT max(last) FROM telemetry_folded)
+    ),
+    folded (id) AS (SELECT first + part FROM batches CROSS JOIN telemetry_folded WHERE first + part <= last)
+    DELETE FROM telemetry_fresh WHERE id IN folded
+"""
 
 
 def read(
@@ -151,11 +212,10 @@ def read(
         connection.execute("COMMIT")
     known: dict[int, Counts | bytes] = dict(rows)
     fresh: dict[int, Counts] = {}
-    for batch in batches:
-        for minute, *moment in batch.get(scope, ()):
-            span = span_of(interval, minute)
-            if first <= span <= last:
-                fresh.setdefault(span, Counts()).add(Counts.of(moment))
+    for entry in added_up(entry for entry in _entries(batches) if entry[0] == scope):
+        span = span_of(interval, entry[1])
+        if first <= span <= last:
+            fresh.setdefault(span, Counts()).add(Counts.of(entry))
     for span, later in fresh.items():
         was = known.get(span)
         if isinstance(was, bytes):

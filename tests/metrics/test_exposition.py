@@ -38,7 +38,7 @@ def count(figures: Figures, proxy_id: str, status: int, seconds: float, target: 
     figures.proxy_times.add(seconds)
     if target is not None:
         figures.target_times.add(target[1])
-    figures.had(proxy_id, 1)
+    figures.had([(proxy_id, 1)])
     figures.ended(status, 0 if target is None else target[0], 1)
 
 

@@ -55,9 +55,8 @@ class House:
 
     def tally(self, *scopes: str, days: float = 0.0) -> None:
         minute = int(NOW - days * DAY) // 60_000
-        sums = {(200, 0, "ZZ"): [1, 1, 0]}
         with transaction(self.database) as connection:
-            parts = add_fresh(connection, [{(scope, minute): [1, 1.0, 1.0, sums]} for scope in scopes])
+            parts = add_fresh(connection, [[[scope, minute, 1, 1.0, 1.0, 200, 0, "ZZ", 1, 1, 0]] for scope in scopes])
         self.tidying.fresh(parts)
 
     def rows(self) -> dict[str, int]:
