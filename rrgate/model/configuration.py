@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from rrgate.model.published import asks, published
+from rrgate.model.published import asks, each_of, published
 from rrgate.model.values import between, one_of, region, size
 from rrgate.settings.networks import Network, allowed_network
 
@@ -33,7 +33,7 @@ _limit = between(1, MOST_REQUESTS)
 def _regions(value: Sequence[str]) -> tuple[str, ...]:
     if len(value) > MOST_ENTRIES:
         raise ValueError(f"must be at most {MOST_ENTRIES} regions")
-    return tuple(dict.fromkeys(region(each) for each in value))
+    return tuple(dict.fromkeys(each_of(value, region)))
 
 
 @asks(maxItems=MOST_ENTRIES)
@@ -41,18 +41,19 @@ def opened_networks(value: Sequence[str]) -> tuple[str, ...]:
     """Networks, each with the one port that is meant or for all, as `allow_networks` has them, in one spelling."""
     if len(value) > MOST_ENTRIES:
         raise ValueError(f"must be at most {MOST_ENTRIES} networks")
-    kept = []
-    for place, one in enumerate(value):
-        try:
-            if "%" in one:
-                raise ValueError
-            kept.append(str(allowed_network(one)))
-        except ValueError:
-            raise ValueError(
-                f"the entry at place {place} must be a network such as 10.1.0.0/16, with no bits set behind its mask, "
-                "or an address; perhaps with a port: 10.1.0.0/16:443, [fd00::/8]:443"
-            ) from None
-    return tuple(dict.fromkeys(kept))
+    return tuple(dict.fromkeys(each_of(value, _opened_network)))
+
+
+def _opened_network(value: str) -> str:
+    try:
+        if "%" in value:
+            raise ValueError
+        return str(allowed_network(value))
+    except ValueError:
+        raise ValueError(
+            "must be a network such as 10.1.0.0/16, with no bits set behind its mask, or an address; perhaps with a "
+            "port: 10.1.0.0/16:443, [fd00::/8]:443"
+        ) from None
 
 
 @lru_cache(maxsize=1000)

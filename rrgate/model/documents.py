@@ -16,7 +16,7 @@ from cattrs.gen import make_dict_unstructure_fn, override
 from rrgate.api import ConfigError, Problem
 from rrgate.complaints import WrongValue, published_name, unknown_fields
 from rrgate.json_text import plain_number, same_json
-from rrgate.model.published import Milliseconds, PublishedField, Writable, published_fields
+from rrgate.model.published import Milliseconds, PublishedField, Writable, WrongParts, published_fields
 from rrgate.model.times import format_milliseconds, parse_milliseconds, parse_nanoseconds
 from rrgate.model.user import Token, User
 from rrgate.structuring import CONVERTER, structure
@@ -167,6 +167,8 @@ def read_field(
             structured = known.check(structured)
     except ConfigError as error:
         problems += error.problems
+    except WrongParts as error:
+        problems += [Problem(f"{name}.{path}", text) for path, text in error.parts.items()]
     except ValueError as error:
         problems.append(Problem(name, str(error)))
     else:

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from rrgate.model.published import Milliseconds, Writable, asks, published
+from rrgate.model.published import Milliseconds, Writable, asks, each_of, published
 from rrgate.model.rule import (
     BodyCheck,
     NamedCheck,
@@ -38,13 +38,13 @@ LONGEST_JSON_PATH: Final = 512
 def _json_paths(value: tuple[str, ...]) -> tuple[str, ...]:
     if not 1 <= len(value) <= MOST_JSON_PATHS:
         raise ValueError(f"must be 1 to {MOST_JSON_PATHS} JSONPaths")
-    for place, path in enumerate(value):
-        if not path.startswith("$") or len(path) > LONGEST_JSON_PATH:
-            raise ValueError(
-                f"the entry at place {place} must be a JSONPath such as $.items[*].name, "
-                f"of at most {LONGEST_JSON_PATH} characters"
-            )
-    return tuple(dict.fromkeys(value))
+    return tuple(dict.fromkeys(each_of(value, _json_path)))
+
+
+def _json_path(value: str) -> str:
+    if not value.startswith("$") or len(value) > LONGEST_JSON_PATH:
+        raise ValueError(f"must be a JSONPath such as $.items[*].name, of at most {LONGEST_JSON_PATH} characters")
+    return value
 
 
 @frozen(kw_only=True)

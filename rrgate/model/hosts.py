@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import idna
 from attrs import frozen
 
-from rrgate.model.published import asks
+from rrgate.model.published import asks, each_of
 from rrgate.model.urls import check_authority
 
 MOST_HOSTS: Final = 50
@@ -79,13 +79,7 @@ def callback_hosts(value: Sequence[str]) -> tuple[str, ...]:
 
 
 def _entries(value: Sequence[str]) -> tuple[str, ...]:
-    found = set()
-    for place, one in enumerate(value):
-        try:
-            found.add(_entry(one))
-        except ValueError as error:
-            raise ValueError(f"the host at place {place} {error}") from None
-    return tuple(sorted(found))
+    return tuple(sorted(set(each_of(value, _entry))))
 
 
 def _entry(text: str) -> str:

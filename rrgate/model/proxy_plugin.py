@@ -12,7 +12,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from rrgate.json_text import json_text
-from rrgate.model.published import asks
+from rrgate.model.published import WrongParts, asks
 
 MOST_PLUGINS: Final = 20
 LARGEST_CONFIGURATION: Final = 65_536
@@ -52,9 +52,12 @@ def proxy_plugins(value: Sequence[ProxyPlugin]) -> tuple[ProxyPlugin, ...]:
     """`value`, unless it is too long or too large."""
     if len(value) > MOST_PLUGINS:
         raise ValueError(f"must list at most {MOST_PLUGINS} plugins")
+    wrong: dict[str, str] = {}
     for place, each in enumerate(value):
         if not 1 <= len(each.name) <= LONGEST_NAME:
-            raise ValueError(f"must have a name of 1 to {LONGEST_NAME} characters at place {place}")
+            wrong[f"{place}.name"] = f"must have 1 to {LONGEST_NAME} characters"
         if len(_as_json(each.configuration).encode("utf-8", "surrogatepass")) > LARGEST_CONFIGURATION:
-            raise ValueError(f"must have a configuration of at most {LARGEST_CONFIGURATION} bytes at place {place}")
+            wrong[f"{place}.configuration"] = f"must have at most {LARGEST_CONFIGURATION} bytes"
+    if wrong:
+        raise WrongParts(wrong)
     return tuple(value)

@@ -1,12 +1,12 @@
 """How a noun's attributes are published: each `attrs` field says under which name, who may write it, and what it takes.
 
-Belongs here: the one function that marks fields, and reading the marks. Does not: turning documents into nouns and back
-(model/documents.py), or the forms of values (model/values.py).
+Belongs here: the one function that marks fields, reading the marks, and how a check says what is wrong. Does not:
+turning documents into nouns and back (model/documents.py), or the forms of values (model/values.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Annotated, Any, Final, TypeVar
 
@@ -18,9 +18,34 @@ Milliseconds = Annotated[int, "since the epoch"]
 
 Check = Callable[[Any], Any]
 """Takes a value of the right type and answers the value to keep. Raises ValueError with a text that tells what would
-be right and holds no value."""
+be right and holds no value; `WrongParts` where that is to be told of parts of it."""
 
 C = TypeVar("C", bound=Check)
+T = TypeVar("T")
+
+
+class WrongParts(ValueError):
+    """Several parts of one value are wrong. `parts`: what would be right, by the path within the value."""
+
+    def __init__(self, parts: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{path} {text}" for path, text in parts.items()))
+        self.parts = parts
+
+
+def each_of(values: Iterable[str], check: Callable[[str], T]) -> list[T]:
+    """What `check` answers of each. Raises WrongParts with every one that it refuses, by its place."""
+    kept: list[T] = []
+    wrong: dict[str, str] = {}
+    for place, value in enumerate(values):
+        try:
+            kept.append(check(value))
+        except ValueError as error:
+            wrong[str(place)] = str(error)
+    if wrong:
+        raise WrongParts(wrong)
+    return kept
+
+
 _ASKED: Final[dict[Check, Mapping[str, Any]]] = {}
 
 

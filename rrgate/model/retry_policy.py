@@ -9,6 +9,8 @@ from typing import Final
 
 from attrs import frozen
 
+from rrgate.model.published import WrongParts
+
 TRANSIENT: Final = (408, 429, 500, 502, 503, 504, 507, 509, *range(520, 527), 530, 598, 599)
 """Statuses that another attempt may change."""
 
@@ -37,6 +39,7 @@ def retry_policy(policy: RetryPolicy | None) -> RetryPolicy | None:
     """A check: every value within its bounds."""
     if policy is None:
         return None
+    wrong: dict[str, str] = {}
     for name, value, least, most in (
         ("base", policy.base, 0.01, LONGEST_WINDOW),
         ("factor", policy.factor, 1.0, 10.0),
@@ -45,7 +48,10 @@ def retry_policy(policy: RetryPolicy | None) -> RetryPolicy | None:
         ("window", policy.window, 2.0, LONGEST_WINDOW),
     ):
         if not least <= value <= most:
-            raise ValueError(f"{name} must be from {least:g} to {most:g}")
-    if not all(400 <= status <= 599 for status in policy.statuses):
-        raise ValueError("statuses must be numbers from 400 to 599")
+            wrong[name] = f"must be from {least:g} to {most:g}"
+    for place, status in enumerate(policy.statuses):
+        if not 400 <= status <= 599:
+            wrong[f"statuses.{place}"] = "must be a number from 400 to 599"
+    if wrong:
+        raise WrongParts(wrong)
     return policy

@@ -14,7 +14,7 @@ from typing import Final
 from cryptography import x509
 
 from rrgate.ids import UUID_FORM
-from rrgate.model.published import Check, asks
+from rrgate.model.published import Check, asks, each_of
 from rrgate.model.urls import base_url, test_path
 from rrgate.names import NOT_INJECTABLE, fold, is_token
 
@@ -131,13 +131,16 @@ def header_names(value: Sequence[str]) -> tuple[str, ...]:
     """Names of header fields that may cross the gateway, each once."""
     if len(value) > MOST_HEADER_NAMES:
         raise ValueError(f"must be at most {MOST_HEADER_NAMES} names")
-    for place, one in enumerate(value):
-        raw = one.encode("utf-8", "replace")
-        if not is_token(raw) or len(raw) > 100:
-            raise ValueError(f"the name at place {place} is not the name of a header field")
-        if fold(raw) in NOT_INJECTABLE:
-            raise ValueError(f"the name at place {place} belongs to one connection and never passes")
-    return tuple(value)
+    return tuple(each_of(value, _header_name))
+
+
+def _header_name(value: str) -> str:
+    raw = value.encode("utf-8", "replace")
+    if not is_token(raw) or len(raw) > 100:
+        raise ValueError("is not the name of a header field")
+    if fold(raw) in NOT_INJECTABLE:
+        raise ValueError("belongs to one connection and never passes")
+    return value
 
 
 @asks(maxItems=MOST_NETWORKS)
@@ -145,20 +148,20 @@ def networks(value: Sequence[str]) -> tuple[str, ...]:
     """Networks or single addresses, each kept as `address/bits`."""
     if len(value) > MOST_NETWORKS:
         raise ValueError(f"must be at most {MOST_NETWORKS} networks")
-    kept = []
-    for place, one in enumerate(value):
-        try:
-            if "%" in one:  # a zone, which no address of a caller's is judged by
-                raise ValueError
-            network = ip_network(one)
-        except ValueError:
-            # From None: the library's text quotes the input.
-            raise ValueError(
-                f"the entry at place {place} must be a network such as 10.1.0.0/16 or fd00::/8, with no bits set "
-                "behind its mask and no zone, or an address"
-            ) from None
-        kept.append(str(network))
-    return tuple(kept)
+    return tuple(each_of(value, _network))
+
+
+def _network(value: str) -> str:
+    try:
+        if "%" in value:  # a zone, which no address of a caller's is judged by
+            raise ValueError
+        return str(ip_network(value))
+    except ValueError:
+        # From None: the library's text quotes the input.
+        raise ValueError(
+            "must be a network such as 10.1.0.0/16 or fd00::/8, with no bits set behind its mask and no zone, or an "
+            "address"
+        ) from None
 
 
 @asks(maxLength=LARGEST_BUNDLE)

@@ -89,7 +89,7 @@ def test_spellings(written: str, kept: str) -> None:
     ],
 )
 def test_what_is_no_host(written: str) -> None:
-    with pytest.raises(ValueError, match="the host at place 1 must"):
+    with pytest.raises(ValueError, match="1 must"):
         allowed_hosts(["acme.test", written])
 
 

@@ -86,4 +86,4 @@ async def test_a_put_keeps_it_and_sets_none_of_it(core: Core) -> None:
 async def test_hosts_that_are_none(core: Core, hosts: list[str]) -> None:
     proxy_id = (await core.make("proxies", await core.make_parts()))["sKey"]
     told = await core.ask("PUT", f"/clients/acme/proxies/{proxy_id}", {"proxyCallbackHosts": hosts})
-    assert list(told.problems) == ["proxyCallbackHosts"]
+    assert list(told.problems) == ["proxyCallbackHosts" if len(hosts) > 50 else "proxyCallbackHosts.0"]

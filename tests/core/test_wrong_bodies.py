@@ -109,6 +109,69 @@ async def test_all_of_them_at_once(core: Core, route: Route) -> None:
     assert core.store.kept == before
 
 
+@pytest.mark.parametrize(
+    ("template", "document", "told"),
+    [
+        (
+            "PUT /clients/{clientId}/proxies/{proxyId}",
+            {
+                "proxyAllowedNetworks": ["10.0.0.0/8", "10.0.0.1/8", "fe80::1%eth0"],
+                "proxyPassHeaders": ["a b", "X-Right", "Connection"],
+                "proxyCallbackHosts": ["http://a.test", "right.test", "*.test"],
+            },
+            {
+                "proxyAllowedNetworks.1",
+                "proxyAllowedNetworks.2",
+                "proxyPassHeaders.0",
+                "proxyPassHeaders.2",
+                "proxyCallbackHosts.0",
+                "proxyCallbackHosts.2",
+            },
+        ),
+        (
+            "PUT /clients/{clientId}/proxies/{proxyId}",
+            {"proxyRetryPolicy": {"base": 0, "factor": 11, "maxRetries": 11, "window": 1, "statuses": [503, 200, 600]}},
+            {
+                "proxyRetryPolicy.base",
+                "proxyRetryPolicy.factor",
+                "proxyRetryPolicy.maxRetries",
+                "proxyRetryPolicy.window",
+                "proxyRetryPolicy.statuses.1",
+                "proxyRetryPolicy.statuses.2",
+            },
+        ),
+        (
+            "PUT /clients/{clientId}/credentials/{credentialId}",
+            {"credentialAllowedHosts": ["a b", "right.test", "*.com"]},
+            {"credentialAllowedHosts.0", "credentialAllowedHosts.2"},
+        ),
+        (
+            "PUT /clients/{clientId}/proxies/{proxyId}/filters/{filterId}",
+            {"jsonPaths": ["a", "$.right", "b"]},
+            {"jsonPaths.0", "jsonPaths.2"},
+        ),
+        (
+            "PUT /clients/{clientId}/configuration",
+            {"configuration": {"allowedRegions": ["A", "right", "B"], "allowedNetworks": ["x", "10.0.0.0/8", "y"]}},
+            {
+                "configuration.allowedRegions.0",
+                "configuration.allowedRegions.2",
+                "configuration.allowedNetworks.0",
+                "configuration.allowedNetworks.2",
+            },
+        ),
+    ],
+    ids=["lists of a proxy", "a retry policy", "hosts", "JSONPaths", "a configuration"],
+)
+@pytest_twisted.ensureDeferred
+async def test_every_wrong_part_of_a_value_is_told_by_its_place(
+    core: Core, template: str, document: dict[str, Any], told: set[str]
+) -> None:
+    route = next(each for each in WRITING if f"{each.method} {each.template}" == template)
+    answer = await core.ask(route.method, path(route, await made(core)), document)
+    assert (answer.status, set(answer.problems)) == (400, told)
+
+
 @routes()
 @pytest_twisted.ensureDeferred
 async def test_what_is_required_is_missed_all_at_once(core: Core, route: Route) -> None:
