@@ -16,7 +16,7 @@ from rrgate.core.access import Role
 from rrgate.core.answers import Answer, missing, not_right, shown, written
 from rrgate.core.checking import owned
 from rrgate.core.log_shapes import RequestDetail, RequestRecord, Requests
-from rrgate.core.queries import PAGING
+from rrgate.core.queries import MOST, PAGING
 from rrgate.core.routes import Call, Route
 from rrgate.core.shapes import Success
 from rrgate.deliveries import Document
@@ -55,7 +55,7 @@ async def list_requests(call: Call) -> Answer:
     if state is not None and state not in STATES:
         raise not_right([Problem("state", f"must be one of {', '.join(STATES)}")])
     after, before = query.after("processedAfter"), query.before("processedBefore")
-    status, limit = query.number("status", 100, 599), query.limit()
+    status, limit = query.number("status", 100, 599), min(query.number("limit", 1, 999_999_999) or MOST, MOST)
     try:
         found = call.house.request_log.list(
             proxy.id,

@@ -59,6 +59,14 @@ async def test_by_state(core: Core) -> None:
         assert core.log.asked["ended"] == ended
 
 
+@pytest.mark.parametrize(("limit", "asked"), [(1000, 1000), (1001, 1000), (999_999_999, 1000), (1, 1)])
+@pytest_twisted.ensureDeferred
+async def test_who_asks_for_more_than_fit_gets_what_fits(core: Core, limit: int, asked: int) -> None:
+    """The published page tells of no greatest `limit`, but of `limitReached`."""
+    assert (await core.ask("GET", f"{await at(core)}?limit={limit}")).status == 200
+    assert core.log.asked["limit"] == asked
+
+
 @pytest_twisted.ensureDeferred
 async def test_by_every_method_that_is_forwarded(core: Core) -> None:
     where = await at(core)
@@ -101,8 +109,8 @@ async def test_times(core: Core, text: str, after: int, before: int) -> None:
         "processedBefore=2024-01-01T00:00:00+25:00",
         "processedBefore=0001-01-01T00:00:00%2B01:00",
         "processedBefore=%D9%A2024-01-01",
-        "limit=1001",
         "limit=0",
+        "limit=1000000000",
         "cursor=bad",
         "status=99",
         "status=abc",
