@@ -57,11 +57,21 @@ async def create_token(call: Call) -> Answer:
     if values.get("expires_at") is not None and values["expires_at"] <= house.now():
         problems.append(Problem("tokenExpiresAt", "must lie ahead"))
     refuse_if(problems)
-    if len(tokens_of(house, call.user)) >= MOST_TOKENS:
-        raise conflict("tokens", f"you have {MOST_TOKENS} tokens, which is the most that you can have")
+    gone = _making_room(house, tokens_of(house, call.user))
     token, text = token_for(house, call.user, values)
-    await call.save(token)
+    await call.save(token, gone=gone)
     return shown("tokens", publish(token, **{SHOWN_ONCE: text}))
+
+
+def _making_room(house: CoreHouse, tokens: list[Token]) -> list[Token]:
+    """Which of a user's tokens goes so that he can have another: the first that has expired, if he has as many as he
+    can have. Raises Refused with 409 where none has."""
+    if len(tokens) < MOST_TOKENS:
+        return []
+    over = [each for each in tokens if each.expires_at is not None and each.expires_at <= house.now()]
+    if not over:
+        raise conflict("tokens", f"you have {MOST_TOKENS} tokens, which is the most that you can have")
+    return [min(over, key=lambda each: (each.expires_at or 0, each.id))]
 
 
 def _check_client(call: Call, client_id: object) -> None:
@@ -91,7 +101,7 @@ ROUTES = (
         template="/users/{userId}/tokens",
         handler=create_token,
         noun=Token,
-        help=f"Make a token, which is shown this once; you can have {MOST_TOKENS}.",
+        help=f"Make a token, which is shown this once; you can have {MOST_TOKENS}. One that has expired makes room.",
     ),
     Route(
         method="DELETE",

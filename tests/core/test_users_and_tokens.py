@@ -194,3 +194,27 @@ async def test_there_is_a_most(core: Core) -> None:
     assert told.status == 409
     assert "100 tokens" in told.document["message"]
     assert (await core.ask("POST", "/users/bob/tokens", {"tokenName": "x"}, token="u-bob")).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_as_many_tokens_as_there_can_be_the_first_that_has_expired_makes_room(core: Core) -> None:
+    ends = ["2025-12-12T05:26:59.621Z", "2025-12-12T05:26:58.621Z"]
+    made = []
+    for end in ends + [None] * (MOST_TOKENS - len(ends) - 1):
+        told = await core.ask("POST", TOKENS, {"tokenName": "x", "tokenExpiresAt": end})
+        made.append(told.document["tokens"][0]["sKey"])
+
+    async def another() -> int:
+        return (await core.ask("POST", TOKENS, {"tokenName": "another"})).status
+
+    async def left() -> set[str]:
+        return {each["sKey"] for each in (await core.ask("GET", TOKENS)).document["tokens"]}
+
+    assert await another() == 409
+    core.seconds += 2
+    assert await another() == 200
+    assert set(made) - await left() == {made[1]}
+    assert await another() == 200
+    assert set(made) - await left() == {made[0], made[1]}
+    assert {entry.noun_id for entry in core.store.entries if entry.action == "delete"} == {made[0], made[1]}
+    assert await another() == 409
