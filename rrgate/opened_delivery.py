@@ -6,10 +6,8 @@ do (delivery/), who uses them (gateway.py).
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -22,6 +20,7 @@ from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.courier import Courier
 from rrgate.delivery.managing import Managing
+from rrgate.delivery.owning import DeliveryLock
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
 from rrgate.delivery.sending import Sender
@@ -38,7 +37,7 @@ from rrgate.pipeline_parts import Upstream
 from rrgate.settings import Settings
 from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.errors import StoreError
-from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE, try_lock
+from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE
 from rrgate.store.thread import WorkThread
 from rrgate.store.unsealing import Unsealer
 from rrgate.waiting import run_deferred
@@ -87,7 +86,7 @@ def open_delivery(
     reader = connect(path, synchronous="FULL", read_only=True)
     reads = WorkThread(reactor, "rrgate-delivery-reader")
     closed_by(lambda: reads.close(reader.close))
-    lock = _Lock(settings.data / DELIVERY_LOCK)
+    lock = DeliveryLock(settings.data / DELIVERY_LOCK)
     closed_by(lock.free)
     keep = Keep(settings.async_dead_letters_hours * _HOUR, settings.async_answers_hours * _HOUR)
     queue = Queue(commits, reads, reader, state.secrets, now, keep, bounds_of(settings), space.full)
@@ -129,27 +128,6 @@ def open_delivery(
         keyed=_DataKeys(state).safe,
     )
     return OpenedDelivery(acceptance, worker, queue, Managing(queue, directory, telling, node.wakes(worker.wake)))
-
-
-class _Lock:
-    """A locked file, which the kernel frees when the process dies, and not before: one that was stopped and wakes up
-    again still has it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._handle: int | None = None
-
-    def take(self) -> bool:
-        """Whether this process has it now."""
-        if self._handle is None:
-            self._handle = try_lock(self._path)
-        return self._handle is not None
-
-    def free(self) -> None:
-        """Whoever wants it may have it."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
 
 
 class _DataKeys:

@@ -121,6 +121,10 @@ class StartedOrExit(Gateway):
             super().startService()
         except (StoreError, SettingsError, PluginLoadError, CannotListenError) as error:
             _exit(error)
+        except OSError as error:
+            if error.filename is None:
+                raise  # nobody could tell from its text what it was of
+            _exit(StoreError(f"{error.filename}: {error.strerror}; look at the file, its owner and its disk"))
         if self.settings.workers == 0:
             _bear_hangups(self.reactor)
             if self._state.counters.joined:

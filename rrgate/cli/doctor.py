@@ -24,7 +24,7 @@ from rrgate.model import Proxy, Side
 from rrgate.open_files import needed, possible, shortage
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.store import GivenKeys, Store, StoreError, given_keys
-from rrgate.store.folder import DATABASE, KEY_FILE, LOG_DATABASE, require_state
+from rrgate.store.folder import DATABASE, KEY_FILE, LOCK_FILE, LOG_DATABASE, require_state
 from rrgate.store.inspection import check_key, check_whole, keys_in_use, pending_steps
 from rrgate.store.key_source import key_source
 from rrgate.store.keyfile import MasterKeys
@@ -109,6 +109,8 @@ def _state(data: Path, registry: Registry | None, settings: Settings | None) -> 
 def _modes(data: Path) -> Iterator[Finding]:
     if data.stat().st_mode & 0o077:
         yield Finding(f"{data} is open to others", f"run: chmod 700 {data}", wrong=False)
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        yield _not_ours(data)
     for path in sorted(data.iterdir()):
         try:
             found = path.stat().st_mode
@@ -117,6 +119,16 @@ def _modes(data: Path) -> Iterator[Finding]:
         mode = stat.S_IMODE(found)
         if stat.S_ISREG(found) and mode & 0o077:
             yield Finding(f"{path} is open to others (mode {mode:04o})", f"run: chmod 600 {path}")
+        # The others are opened here, and what comes of that is told.
+        told = path.name in (DATABASE, LOG_DATABASE, LOCK_FILE) and not os.access(path, os.R_OK)
+        if stat.S_ISREG(found) and path.name != KEY_FILE and not told and not os.access(path, os.R_OK | os.W_OK):
+            yield _not_ours(path)
+
+
+def _not_ours(path: Path) -> Finding:
+    user = os.geteuid()
+    what = f"{path} cannot be read and written by this user, {user}"
+    return Finding(what, f"run this as the gateway's user; if it is that one, run as root: chown {user} {path}")
 
 
 def _secrets(data: Path, registry: Registry | None, settings: Settings) -> Iterator[Finding]:

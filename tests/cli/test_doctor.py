@@ -124,6 +124,39 @@ def test_a_file_that_is_gone_when_it_is_looked_at(run: Run, first: dict[str, str
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.parametrize(
+    ("name", "may", "told"),
+    [
+        ("queue.db", 0, True),
+        ("counters", os.R_OK, True),
+        ("delivery.lock", 0, True),
+        ("rrgate.db", os.R_OK, True),
+        ("rrgate.db-wal", 0, True),
+        ("queue.db", os.R_OK | os.W_OK, False),
+        ("master.key", os.R_OK, False),
+        ("", os.R_OK | os.X_OK, True),
+    ],
+)
+def test_a_file_of_another_users(
+    run: Run, first: dict[str, str], data: Path, config: Path, monkeypatch: pytest.MonkeyPatch, name: str, may: int,
+    told: bool,
+) -> None:
+    """Such as of root's, who may open all of them, and who runs these tests."""
+    path = data / name if name else data
+    if name not in ("rrgate.db", "master.key", ""):
+        path.touch(mode=0o600)
+    allowed = os.access
+
+    def access(asked: Path, mode: int) -> bool:
+        return mode & may == mode if Path(asked) == path else allowed(asked, mode)
+
+    monkeypatch.setattr(os, "access", access)
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == told, result.output
+    line = f"✗ {path} cannot be read and written by this user, {os.geteuid()}\n  → run this as the gateway's user"
+    assert result.output.count(line) == told, result.output
+
+
 def test_a_missing_open_or_wrong_key(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
     key = data / "master.key"
     key.chmod(0o644)

@@ -86,6 +86,19 @@ def test_a_wrong_setting_stops_the_start_with_what_would_be_right(
         assert "Traceback" not in output
 
 
+@pytest.mark.usefixtures("first")
+@pytest.mark.parametrize(("name", "workers"), [("log.db", []), ("delivery.lock", ["--workers=1"])])
+def test_a_file_that_cannot_be_opened_stops_the_start_and_is_named(data: Path, name: str, workers: list[str]) -> None:
+    path = data / name
+    path.symlink_to(path)  # as another user's file, which root could open
+    with Twistd(data, *workers) as gateway:
+        assert gateway.ended() != 0
+        output = gateway.output()
+        assert f"rrgate cannot start: {path}: " in output
+        assert "look at the file, its owner and its disk" in output
+        assert "rrgate/store/" not in output, "no line of a traceback"
+
+
 # Ends in order.
 
 
