@@ -28,13 +28,19 @@ CHALLENGES: Final = (
 """Of every 401, whatever the proxy's credential is: which one it wants would tell a deleted one from a wrong one. Two
 fields, since many clients read only one challenge of each (RFC 9110 11.6.1)."""
 
-_REASONS: Final = {status.value: status.phrase for status in HTTPStatus} | {413: "Payload Too Large"}
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus} | {
+    # Python has other names for these before 3.13; the first is the published one.
+    413: "Payload Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 _ALLOWED: Final = ((b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 _SOON: Final = ((b"Retry-After", b"1"),)
 
 
 def reason_phrase(status: int) -> str:
-    """The reason phrase of a status (RFC 9110 15)."""
+    """The reason phrase of a status (RFC 9110 15), the same on every Python."""
     return _REASONS.get(status, "Error")
 
 

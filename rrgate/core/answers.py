@@ -6,12 +6,12 @@ Belongs here: the forms of core-api.md 1. Does not: writing them to a connection
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 from attrs import field, frozen
 
+from rrgate.answers import reason_phrase
 from rrgate.api import ConfigError, Problem
 from rrgate.json_text import json_text
 
@@ -96,9 +96,7 @@ class Refused(Exception):
 
     def answer(self) -> Answer:
         """The error's document: reason phrase, sentence, and what is wrong with which field."""
-        document: dict[str, Any] = {"error": HTTPStatus(self.status).phrase, "message": self.message}
-        if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            document["error"] = "Payload Too Large"
+        document: dict[str, Any] = {"error": reason_phrase(self.status), "message": self.message}
         if self.details:
             document["details"] = [{"field": each.field, "problem": each.problem} for each in self.details]
         return Answer(self.status, document, self.headers)
