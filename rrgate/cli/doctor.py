@@ -20,11 +20,12 @@ from rich.text import Text
 
 from rrgate.cli.options import config_option, data_option
 from rrgate.cli.ports import address_of, has_open, is_taken, listeners_on, problem_with
+from rrgate.delivery.space import floor_of, free_bytes
 from rrgate.model import Proxy, Side
 from rrgate.open_files import needed, possible, shortage
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.store import GivenKeys, Store, StoreError, given_keys
-from rrgate.store.folder import DATABASE, KEY_FILE, LOCK_FILE, LOG_DATABASE, require_state
+from rrgate.store.folder import BALLAST, DATABASE, KEY_FILE, LOCK_FILE, LOG_DATABASE, require_state
 from rrgate.store.inspection import check_key, check_whole, keys_in_use, pending_steps
 from rrgate.store.key_source import key_source
 from rrgate.store.keyfile import MasterKeys
@@ -71,6 +72,7 @@ def examine(data: Path, config: Path | None) -> Iterator[Finding]:
         what = f"{error.filename or data}: {error.strerror or error}"
         yield Finding(what, "run this as the gateway's user; look at the file, its owner and its disk")
     if settings is not None:
+        yield from _room(data, settings.async_free_disk)
         yield from _port("gateway listener", settings.listen, data)
         yield from _port("Core API listener", settings.core_listen, data)
         yield _files(settings, possible())
@@ -190,6 +192,21 @@ def _rotation(data: Path, keys: MasterKeys, given: GivenKeys | None) -> Iterator
             "if backups that need it can do without it, remove it",
             wrong=False,
         )
+
+
+def _room(data: Path, floor: int) -> Iterator[Finding]:
+    """Whether the disk has what the Async API wants free on it."""
+    try:
+        free = free_bytes(data)
+        needed = floor_of(data / BALLAST, floor)
+    except OSError:
+        return  # which is told with the state
+    what = f"{free / 2**20:.1f} MiB are free on the disk of {data}"
+    if free >= needed:
+        yield Finding(what)
+        return
+    what += f", and asynchronous requests are taken from {needed / 2**20:.1f} MiB on"
+    yield Finding(what, "make room there, or set async_free_disk lower")
 
 
 def _port(what: str, endpoint: str, data: Path) -> Iterator[Finding]:

@@ -26,6 +26,22 @@ LOOK: Final = 1.0
 _FULL: Final = Full("The gateway's disk is nearly full; this request was not taken")
 
 
+def free_bytes(directory: Path) -> int:
+    """What a process may still write on the disk of `directory`. Raises OSError."""
+    room = os.statvfs(directory)
+    return room.f_bavail * room.f_frsize
+
+
+def floor_of(ballast: Path, floor: int, size: int | None = None) -> int:
+    """Bytes that must be free for a new request to be taken. `floor`, `size`: as of Space.
+
+    Where there is no ballast, there is to be room for it twice over, or what is taken would take it away again.
+    """
+    if size is None:
+        size = min(BALLAST, floor // PART)
+    return floor + (0 if not size or ballast.exists() else 2 * size)
+
+
 class Space:
     """Used on the thread that writes the queue. Several processes of a node share the ballast."""
 
@@ -63,15 +79,12 @@ class Space:
 
     def _look(self) -> bool:
         try:
-            room = os.statvfs(self._ballast.parent)
-            free = room.f_bavail * room.f_frsize
-            if self._size and not self._ballast.exists():
-                # Not as soon as it fits: what is taken meanwhile would take it away again.
-                return free < self._floor + 2 * self._size or not self._made()
+            if free_bytes(self._ballast.parent) < floor_of(self._ballast, self._floor, self._size):
+                return True
+            return bool(self._size) and not self._ballast.exists() and not self._made()
         except OSError as problem:
             self._log.error("the queue's disk cannot be looked at: {problem}", problem=problem)
             return True
-        return free < self._floor
 
     def _made(self) -> bool:
         handle = open_private(self._ballast)

@@ -307,6 +307,35 @@ def test_room_for_callers(
     assert says in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("free", "floor", "ballast", "wrong"),
+    [
+        (99, 100, True, True),
+        (100, 100, True, False),
+        (100, 100, False, True),
+        (113, 100, False, False),
+        (0, 0, False, False),
+    ],
+)
+def test_a_disk_without_room_for_asynchronous_requests(
+    run: Run, first: dict[str, str], data: Path, config: Path, monkeypatch: pytest.MonkeyPatch, free: int, floor: int,
+    ballast: bool, wrong: bool,
+) -> None:
+    """In MiB. Where there is no ballast yet, or no more, there is to be room for it twice over."""
+    room = os.statvfs(data)
+    found_free = os.statvfs_result((1 << 20, 1 << 20, *room[2:4], free, *room[5:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: found_free)
+    config.write_text(f"{config.read_text()}async_free_disk = {floor << 20}\n")
+    if ballast:
+        (data / "queue.ballast").touch(mode=0o600)
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == wrong, result.output
+    needed = floor if ballast else floor + floor / 8
+    told = f"are free on the disk of {data}, and asynchronous requests are taken from {needed:.1f} MiB on"
+    assert (f"✗ {free}.0 MiB {told}" in result.output) is wrong, result.output
+    assert ("→ make room there, or set async_free_disk lower" in result.output) is wrong
+
+
 @pytest.mark.parametrize(("workers", "says"), [(2, False), (3, True)])
 def test_more_workers_than_processors(
     run: Run, first: dict[str, str], data: Path, config: Path, monkeypatch: pytest.MonkeyPatch, workers: int, says: bool
