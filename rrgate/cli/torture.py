@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -23,6 +25,26 @@ from rrgate.torture.run import torture as run
 
 _SHOWN = 20
 """Problems that are told of one by one."""
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does: no gateway of its own runs on, and its state is removed."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        for each in heard:
+            signal.signal(each, signal.SIG_IGN)  # a second one would break off the first one's work
+        sys.exit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]  # as under nohup
+    try:
+        for number in heard:
+            signal.signal(number, end)
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 @click.command()
@@ -62,7 +84,7 @@ def torture(
     although it may not be.
     """
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    with ExitStack() as stack, told_plainly():
+    with _ends_in_order(), ExitStack() as stack, told_plainly():
         if data is None:
             data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rrgate-torture-"))) / "state"
         first = create_state(data)

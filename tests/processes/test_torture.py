@@ -6,7 +6,10 @@ Belongs here: a few kills. Does not: many (.ci/run), what is judged how (tests/t
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from rrgate.torture.process import CALLER_KEY
@@ -39,3 +42,26 @@ def test_killed_gateways_lose_nothing_and_double_nothing(tmp_path: Path) -> None
     search.look_at_state(data)
     search.add("the log", data.with_suffix(".log").read_text())
     search.end()
+
+
+def test_told_to_end_it_leaves_no_gateway_and_no_state(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [BIN / "rrgate", "torture", "--kills=1000", "--rate=1"],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"kill 1 of 1000\n"
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+    assert _with(str(tmp_path)) == []
+    assert [*tmp_path.iterdir()] == []
+
+
+def _with(text: str) -> list[str]:
+    """Command lines of processes that name it."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            lines.append(path.read_text())
+    return [line for line in lines if text in line]
