@@ -28,7 +28,8 @@ class TargetSettings:
         10.0,
         unit="seconds",
         where="connections to targets",
-        help="Until a connection stands, TLS included. None of several addresses may take all of it.",
+        help="Until a connection stands, TLS included. None of several addresses may take all of it to be reached; the "
+        "first that is reached is used.",
     )
     pool_idle_timeout: float = setting(
         values.seconds(0, 3600),

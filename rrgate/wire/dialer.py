@@ -78,7 +78,8 @@ class Dialer:
             left = until - self._clock.seconds()
             if left <= 0:
                 break
-            # None of several may take the time of all: an address family often leads nowhere.
+            # None of several may take the time of all: an address family often leads nowhere. The first that is reached
+            # is the target: what becomes of TLS there is what the caller is told.
             share = max(left / (len(allowed) - place), min(left, LEAST_FOR_ONE))
             try:
                 await self._dial(address, endpoint.port, protocol, verifying, share, left)

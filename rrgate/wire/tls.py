@@ -13,7 +13,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, Final
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IAddress, ITransport
 from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.protocol import Protocol, connectionDone
@@ -281,4 +281,4 @@ def reason_of(error: BaseException | None) -> str:
         return f"certificate verify failed: {'it is for another name' if other else error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    return type(error).__name__
+    return "the connection was closed" if isinstance(error, ConnectionClosed) else type(error).__name__

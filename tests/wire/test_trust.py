@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.x509 import DNSName, GeneralName, IPAddress
+from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from rrgate.model.client_certificate import read_client_certificate
 from rrgate.route import Endpoint
@@ -93,6 +94,11 @@ def test_a_certificate_of_somebody_else_is_refused(tmp_path: Path, how: dict[str
     ends = shown_to(tmp_path, "a.test", **how)
     assert ends.inner.handshakes == 0
     assert reason_of(ends.inner.error) == f"certificate verify failed: {why}"
+
+
+@pytest.mark.parametrize("error", [ConnectionLost(), ConnectionDone()])
+def test_a_connection_that_ends_inside_the_handshake_is_told_in_words(error: Exception) -> None:
+    assert reason_of(error) == "the connection was closed"
 
 
 @pytest.mark.parametrize("host", ["a..test", "a b", ".test", "", "a" * 64 + ".test", "a.test\0.evil.test"])
