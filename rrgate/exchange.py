@@ -187,10 +187,12 @@ class Exchange:
 
     @property
     def repeatable(self) -> bool:
-        """Whether the request could be sent to the target once more: it has no body, or a plugin had a small one
-        held."""
+        """Whether the request could be sent to the target once more: it has no body, a plugin had a small one held, or
+        it is asynchronous."""
         held = self.held_body
-        return self.content_length == 0 if held is None else len(held) <= MOST_REPEATED
+        if held is None:
+            return self.content_length == 0
+        return self.is_async or len(held) <= MOST_REPEATED
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of the caller's field `name`."""

@@ -102,6 +102,15 @@ def test_a_held_body_is_repeated_up_to_64_kib(size: int, sent: int) -> None:
     assert len(scene.received) == sent
 
 
+def test_an_asynchronous_one_is_repeated_whatever_its_size() -> None:
+    """It is at hand anyway, and nobody would send it once more: a 401 is the end of it."""
+    scene = Scene()
+    call = scene.gateway.call("POST", scene.proxy, "/a", (), b"x" * 200_000, api="async")
+    assert call.answer.status == 202
+    scene.gateway.clock.settle()
+    assert scene.received == [("1", b"x" * 200_000), ("2", b"x" * 200_000)]
+
+
 def test_one_that_streams_is_not_and_the_plugin_is_told_so() -> None:
     repeatable: list[bool] = []
     scene = Scene(renews=lambda plugin, ex: repeatable.append(ex.repeatable) is None)
