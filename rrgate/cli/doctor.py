@@ -20,13 +20,15 @@ from rich.text import Text
 
 from rrgate.cli.options import config_option, data_option
 from rrgate.cli.ports import address_of, has_open, is_taken, listeners_on, problem_with
+from rrgate.delivery.schema import migrations as queue_migrations
 from rrgate.delivery.space import floor_of, free_bytes
 from rrgate.model import Proxy, Side
 from rrgate.open_files import needed, possible, shortage
 from rrgate.settings import Settings, SettingsError, load
 from rrgate.store import GivenKeys, Store, StoreError, given_keys
-from rrgate.store.folder import BALLAST, DATABASE, KEY_FILE, LOCK_FILE, LOG_DATABASE, require_state
-from rrgate.store.inspection import check_key, check_whole, keys_in_use, pending_steps
+from rrgate.store.errors import NewerDatabase
+from rrgate.store.folder import BALLAST, DATABASE, KEY_FILE, LOCK_FILE, LOG_DATABASE, QUEUE_DATABASE, require_state
+from rrgate.store.inspection import check_key, check_whole, keys_in_use, pending_of, pending_steps
 from rrgate.store.key_source import key_source
 from rrgate.store.keyfile import MasterKeys
 
@@ -104,8 +106,25 @@ def _state(data: Path, registry: Registry | None, settings: Settings | None) -> 
             steps = f"{len(pending)} migrations" if len(pending) > 1 else f"migration {pending[0]}"
             todo = "nothing: the next start applies them, after making a copy"
             yield Finding(f"{name} is of an older version: {steps} to come", todo, wrong=False)
+    yield from _queue(data / QUEUE_DATABASE)
     if readable and settings is not None:
         yield from _secrets(data, registry, settings)
+
+
+def _queue(path: Path) -> Iterator[Finding]:
+    """The requests of the Async API, which are in no backup."""
+    if not path.exists() or not os.access(path, os.R_OK):
+        return  # made at the first start; or told with the modes
+    try:
+        check_whole(path)
+        pending_of(path, queue_migrations)  # which the next start applies
+    except NewerDatabase as error:
+        yield _of(error)
+    except StoreError as error:
+        todo = "stop the gateway and move this file away; what it holds is lost, and a new one is made at the start"
+        yield Finding(str(error).partition("; ")[0], todo)
+    else:
+        yield Finding(f"{path.name} is whole")
 
 
 def _modes(data: Path) -> Iterator[Finding]:

@@ -187,6 +187,20 @@ def test_a_damaged_database(run: Run, first: dict[str, str], data: Path, config:
     assert "restore a backup" in found(run, data, config)
 
 
+def test_a_queue_that_is_damaged(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
+    """It keeps the gateway from starting, and is in no backup."""
+    path = data / "queue.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE some (thing)")
+    database.close()
+    path.chmod(0o600)
+    assert "✓ queue.db is whole\n" in run("doctor", "--data", data, "--config", config).output
+    path.write_bytes(os.urandom(5000))
+    text = found(run, data, config)
+    assert f"✗ {path} cannot be opened: file is not a database\n" in text
+    assert "→ stop the gateway and move this file away; what it holds is lost, and a new one is made at " in text
+
+
 def test_a_database_that_is_gone(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
     """`rrgate init` would refuse the folder, and what was there would not come back by it."""
     (data / "rrgate.db").unlink()
