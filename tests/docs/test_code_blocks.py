@@ -2,9 +2,9 @@
 
 Belongs here: running blocks. Does not: how blocks are marked (pages.py).
 
-Three things are put in place of what stands in the page: free ports for 8080, 8081 and 8000; an httpbin on loopback,
-which the gateway is allowed to dial, for https://httpbin.org; and a `pip` that installs without a network into a
-folder of the page's.
+Four things are put in place of what stands in the page: free ports for 8080, 8081 and 8000; an httpbin on loopback,
+which the gateway is allowed to dial, for https://httpbin.org; a `pip` that installs without a network into a folder of
+the page's; and, but for the README, commands that have imported the project before (tests/processes/forks.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT, Block, blocks_of
 from tests.leak_search import search_states
+from tests.processes.forks import commands
 
 SECONDS = 90
 
@@ -76,7 +77,7 @@ def script_of(blocks: list[Block], core_port: int) -> str:
         elif " add=" in block.kind:
             lines.append(f"(echo; echo; cat block.{number}) >> {file_of(block)}")
         elif block.kind == "python":
-            lines.append(f"'{sys.executable}' block.{number}.py > out.{number}")
+            lines.append(f"python block.{number}.py > out.{number}")
     lines += ["stop", "echo done > done"]
     return "\n".join(lines) + "\n"
 
@@ -111,6 +112,8 @@ def test_code(page: Path, tmp_path: Path, httpbin: str) -> None:
     (tmp_path / "page.sh").write_text(script_of(blocks, core_port))
     pip = tmp_path / ".bin" / "pip"
     pip.parent.mkdir()
+    if page.name != "README.md":
+        commands(pip.parent)
     pip.write_text(PIP.format(python=sys.executable))
     pip.chmod(0o755)
     environ = {

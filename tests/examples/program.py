@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.callers import call
 from tests.leak_search import LeakSearch
+from tests.processes.forks import Fork, fork
 from tests.processes.twistd import BIN, ROOT
 
 FOLDER = ROOT / "examples" / "embedding"
@@ -23,9 +24,18 @@ class Program:
     AssertionError if a secret that `search` knows is in its output or in the states below `place`.
     """
 
-    def __init__(self, place: Path, search: LeakSearch, *command: str | Path, **environ: str) -> None:
-        """`command`: as typed. `environ`: variables, besides those of this process."""
+    def __init__(
+        self, place: Path, search: LeakSearch, *command: str | Path, anew: bool = True, **environ: str
+    ) -> None:
+        """`command`: as typed. `anew`: it imports everything itself; else it is a fork of what has (forks.py).
+        `environ`: variables, besides those of this process."""
         self.place, self.search, self.log = place, search, place / "output"
+        self.process: Fork | subprocess.Popen[bytes]
+        self.log.write_bytes(b"")
+        if not anew:
+            script = command[1:] if command[0] == "python" else command
+            self.process = fork(script, self.log, place, {"PYTHONPATH": str(ROOT), **environ})
+            return
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [BIN / command[0], *command[1:]],

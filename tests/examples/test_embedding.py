@@ -1,6 +1,7 @@
 """examples/embedding/, each program run as it stands, in a process of its own, on reactors of Twisted's and on ours.
 
-Belongs here: what each shows. Does not: the contracts of what they use (tests/embedding/).
+Belongs here: what each shows. Does not: the contracts of what they use (tests/embedding/). Each of them is started at
+least once as its reader starts it; then as a fork of what has imported the project.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Shop:
         self.search = LeakSearch.of(self.data)
         self.port, self.core_port, self.gateway_port = closed_port(), closed_port(), closed_port()
 
-    def run(self, *command: str | Path, **environ: str) -> Program:
+    def run(self, *command: str | Path, anew: bool = True, **environ: str) -> Program:
         given = {
             "RRGATE_DATA": str(self.data),
             "RRGATE_LISTEN": f"tcp:{self.gateway_port}:interface=127.0.0.1",
@@ -44,7 +45,7 @@ class Shop:
             "SHOP_LISTEN": f"tcp:{self.port}:interface=127.0.0.1",
             "SHOP_URL": f"http://127.0.0.1:{self.port}",
         }
-        return Program(self.place, self.search, *command, **(given | environ))
+        return Program(self.place, self.search, *command, anew=anew, **(given | environ))
 
     def client(self) -> GatewayClient:
         """Asks the gateway, at its own listener."""
@@ -78,7 +79,8 @@ REACTORS = ["", "poll", "select", "asyncio"]
 @pytest_twisted.ensureDeferred
 async def test_a_child_of_an_applications_service(shop: Shop, reactor: str) -> None:
     named = ["--reactor", reactor] if reactor else []
-    with Target(echo) as target, shop.run("twistd", *named, "-n", "--pidfile=", "-y", FOLDER / "child.tac") as program:
+    command = ("twistd", *named, "-n", "--pidfile=", "-y", FOLDER / "child.tac")
+    with Target(echo) as target, shop.run(*command, anew=not named) as program:
         program.answers_at(shop.core_port, "/readyz")
         assert await shop.page("/") == (200, b"The shop is open.\n")
         client = shop.client()
@@ -95,7 +97,9 @@ async def test_a_child_of_an_applications_service(shop: Shop, reactor: str) -> N
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT], ids=lambda by: by.name)
 @pytest_twisted.ensureDeferred
 async def test_mounted_beside_a_page(shop: Shop, by: signal.Signals) -> None:
-    with Target(echo) as target, shop.run("python", FOLDER / "mounted.py") as program:
+    with Target(echo) as target, shop.run(
+        "python", FOLDER / "mounted.py", anew=by == signal.SIGTERM
+    ) as program:
         program.answers_at(shop.core_port, "/readyz")
         assert await shop.page("/") == (200, b"The shop is open.\n")
         client = shop.client()
@@ -124,7 +128,7 @@ async def test_what_keeps_it_from_opening_is_told_without_a_traceback(shop: Shop
             ({"RRGATE_CORE_LISTEN": f"tcp:{port}:interface=127.0.0.1"}, "the shop cannot open: Couldn't listen on 127"),
             ({"SHOP_LISTEN": f"tcp:{port}:interface=127.0.0.1"}, "the shop cannot open: Couldn't listen on 127"),
         ):
-            with shop.run("python", FOLDER / "mounted.py", **environ) as program:
+            with shop.run("python", FOLDER / "mounted.py", anew=False, **environ) as program:
                 assert await in_thread(program.process.wait, 20) == 1
                 assert said in program.output()
                 assert "Traceback" not in program.output()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import hmac
-import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest_twisted
 
 from rrgate.cli.init import create_state
 from tests.house.sources import ROOT, within
+from tests.processes.forks import fork
 from tests.processes.twistd import Twistd
 from tests.running_gateway import MadeProxy
 from tests.targets import Target, echo
@@ -55,35 +55,24 @@ def installed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environ(installed: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{installed}:{ROOT}"}
+    return {"PYTHONPATH": f"{installed}:{ROOT}"}
 
 
-def test_its_own_tests_pass(source: Path, installed: Path) -> None:
+def test_its_own_tests_pass(source: Path, installed: Path, tmp_path: Path) -> None:
     shutil.rmtree(source / "rrgate_hmac")  # what is installed is tested
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
-        cwd=source,
-        env={**environ(installed), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it asks for none but pytest
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    told = tmp_path / "told"
+    none_but_pytest = {**environ(installed), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # it asks for no more
+    done = fork(["pytest", "-q", "-p", "no:cacheprovider", "tests"], told, source, none_but_pytest)
+    assert done.wait(120) == 0, told.read_text()
+    assert " passed in " in told.read_text()
 
 
-def test_the_code_of_its_readme_signs(source: Path, installed: Path) -> None:
+def test_the_code_of_its_readme_signs(source: Path, installed: Path, tmp_path: Path) -> None:
     code = (source / "README.md").read_text().split("```python\n")[1].partition("```")[0]
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nprint(value.decode())"],
-        env=environ(installed),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("HMAC-SHA256 key=orders-app, date=")
+    (tmp_path / "signs.py").write_text(f"{code}\nprint(value.decode())")
+    told = tmp_path / "told"
+    assert fork([tmp_path / "signs.py"], told, environ=environ(installed)).wait(60) == 0, told.read_text()
+    assert told.read_text().startswith("HMAC-SHA256 key=orders-app, date=")
 
 
 def test_it_knows_the_public_doors_alone() -> None:
@@ -107,7 +96,7 @@ def signed(method: str, target: str, body: bytes, date: int, secret: str = SECRE
 async def test_a_gateway_finds_it_and_lets_signed_requests_through(installed: Path, tmp_path: Path) -> None:
     data = tmp_path / "state"
     first = create_state(data)
-    with Target(echo) as target, Twistd(data, environ=environ(installed), anew=True) as gateway:
+    with Target(echo) as target, Twistd(data, environ=environ(installed)) as gateway:
         client = gateway.ready().client(first)
         unknown = {"credentialName": "x", "credentialType": "proxy", "credentialAuthType": "unknown"}
         told = await client.ask(

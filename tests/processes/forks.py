@@ -1,144 +1,209 @@
-"""Processes of `twistd` without the second that each takes to import the project: forks of one that has imported it.
+"""Processes without the second that each takes to import the project: forks of one that has imported it.
 
-    python -m tests.processes.forks     (`fork` runs it, once in a test process)
+    python -m tests.processes.forks ADDRESS     (`fork` and `commands` run it, once in a test process)
 
-Belongs here: that process, and a fork as the tests hold it. Does not: what is started (twistd.py), gateways that kill
-themselves (dying.py).
+Belongs here: that process, a fork as the tests hold it, and commands for shells that are forks (forked_command.py is
+what a shell starts). Does not: what is started (twistd.py), gateways that kill themselves (dying.py).
 
-What such a process does from its command line on, to its end and its status, is what `bin/twistd` does: a fork has read
-no setting, opened no file and chosen no reactor. Whose subject are the command, its process or its imports has it
-started anew.
+What such a process does from its command line on, to its end and its status, is what the script in `bin/` does: it runs
+that, and has read no setting, opened no file and chosen no reactor. It ends when whoever asked for it is gone. Whose
+subject are the command, its process or its imports has it started anew.
 """
 
 from __future__ import annotations
 
-import json
+import gc
+import importlib
 import os
+import select
 import selectors
+import shlex
 import signal
+import socket
 import subprocess
 import sys
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from runpy import run_path
+from threading import Lock
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+COMMANDS = ("rrgate", "twistd", "pytest")
+IMPORTED = (
+    *("rrgate.service", "rrgate.embedding", "rrgate.testing", "rrgate.demo", "rrgate_plugins"),
+    *(f"rrgate.cli.{name}" for name in ("init", "token", "user", "keys", "audit", "backup", "doctor")),
+    *("twisted.scripts.twistd", "twisted.scripts._twistd_unix", "_pytest.config"),
+)
+LONGEST = 1 << 20
+"""Bytes of what is asked: a command line, and all variables."""
 
 
 class Fork:
     """One of them, with the methods of `subprocess.Popen` that tests use."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.over = Event()
+    def __init__(self, wanted: Mapping[str, Any], files: Sequence[int]) -> None:
+        """`wanted`: `script` to run, `arguments`, `cwd`, `environ`. `files`: its input, output and error output."""
+        self._asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._asked.connect(_address())
+        socket.send_fds(self._asked, [os.fsencode(repr(dict(wanted)))], files)
+        self.pid = int(self._asked.recv(100))
         self.status: int | None = None
+        self._reading = Lock()
+
+    @property
+    def returncode(self) -> int | None:
+        return self.status
 
     def poll(self) -> int | None:
-        return self.status
+        return self._status(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        if not self.over.wait(timeout):
+        status = self._status(timeout)
+        if status is None:
             assert timeout is not None
-            raise subprocess.TimeoutExpired("twistd", timeout)
-        assert self.status is not None
-        return self.status
+            raise subprocess.TimeoutExpired(f"fork {self.pid}", timeout)
+        return status
 
     def send_signal(self, number: int) -> None:
-        if self.status is None:
+        if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+    def _status(self, timeout: float | None) -> int | None:
+        if self.status is None:
+            told = select.poll()
+            told.register(self._asked, select.POLLIN)
+            if told.poll(None if timeout is None else timeout * 1000):
+                with self._reading:
+                    if self.status is None:
+                        self.status = int(self._asked.recv(100))
+                        self._asked.close()
+        return self.status
 
-def fork(arguments: Sequence[str | Path], environ: Mapping[str, str], log: Path) -> Fork:
-    """Run `twistd` with these `arguments`, and `environ` besides what is in the environment; `log` gets its output."""
-    return _imported().fork({"arguments": list(map(str, arguments)), "environ": dict(environ), "log": str(log)})
+
+def fork(
+    command: Sequence[str | Path], log: Path, cwd: Path = ROOT, environ: Mapping[str, str] | None = None
+) -> Fork:
+    """Run a script of Python's, a path or one of `COMMANDS`, with `environ` besides what is in the environment.
+
+    It has no input; what it prints is added to `log`.
+    """
+    script, *arguments = map(str, command)
+    wanted = {
+        "script": str(BIN / script if script in COMMANDS else script),
+        "arguments": arguments,
+        "cwd": str(cwd),
+        "environ": {**os.environ, **(environ or {})},
+    }
+    with open(os.devnull) as nothing, log.open("ab") as output:
+        return Fork(wanted, [nothing.fileno(), output.fileno(), output.fileno()])
+
+
+def commands(folder: Path) -> None:
+    """Put `COMMANDS` there, and a `python` which runs files so and all else as ever: for the PATH of a shell."""
+    for name in (*COMMANDS, "python"):
+        words = [sys.executable, "-IS", str(Path(__file__).with_name("forked_command.py")), _address()[1:]]
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join([*words, str(BIN / name)])} "$@"\n')
+        (folder / name).chmod(0o755)
 
 
 @cache
-def _imported() -> _Imported:
-    return _Imported()
+def _address() -> str:
+    """Where the process that is forked is asked; it ends when this one does."""
+    address = f"\0rrgate-forks-{os.getpid()}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__, address[1:]], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"listening\n"
+    _kept.append(process)
+    return address
 
 
-class _Imported:
-    """The process that is forked; it ends when this one does."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._asking = Lock()
-        self._begun: SimpleQueue[Fork] = SimpleQueue()
-        Thread(target=self._read, name="forks", daemon=True).start()
-
-    def fork(self, wanted: Mapping[str, Any]) -> Fork:
-        with self._asking:
-            assert self._process.stdin is not None
-            print(json.dumps(wanted), file=self._process.stdin, flush=True)
-            return self._begun.get(timeout=60)
-
-    def _read(self) -> None:
-        forks: dict[int, Fork] = {}
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            pid, *status = map(int, line.split())
-            if not status:
-                forks[pid] = Fork(pid)
-                self._begun.put(forks[pid])
-            else:
-                forks[pid].status = status[0]
-                forks.pop(pid).over.set()
+_kept: list[subprocess.Popen[bytes]] = []
 
 
-def serve() -> dict[str, Any] | None:
-    """Fork for each line of standard input; tell its pid, and later its end. Returns in the fork; None at the end."""
+def serve(listening: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """Fork for each connection; tell it the pid, and later the end. Returns in the fork; None at the end."""
     with selectors.DefaultSelector() as waiting:
         waiting.register(0, selectors.EVENT_READ)
+        waiting.register(listening, selectors.EVENT_READ)
+        under_way: dict[int, tuple[int, socket.socket]] = {}
         while True:
             for key, _ in waiting.select():
-                if key.data is not None:
-                    waiting.unregister(key.fd)
-                    os.close(key.fd)
-                    tell(key.data, os.waitstatus_to_exitcode(os.waitpid(key.data, 0)[1]))
-                elif not (line := sys.stdin.readline()):
+                if key.fd == 0:
                     return None
-                elif pid := os.fork():
-                    waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
-                    tell(pid)
-                else:
-                    # Files of the other forks; those of this one's own are made anew.
-                    for other in [each.fd for each in waiting.get_map().values() if each.data is not None]:
-                        os.close(other)
-                    wanted: dict[str, Any] = json.loads(line)
-                    return wanted
+                if key.fileobj is listening:
+                    asking, _ = listening.accept()
+                    message, files, *_ = socket.recv_fds(asking, LONGEST, 3)
+                    if not (pid := os.fork()):
+                        # Files of the other forks; those of this one's own are made anew.
+                        for process, other in under_way.values():
+                            os.close(process)
+                            other.close()
+                        asking.close()
+                        wanted: dict[str, Any] = literal_eval(os.fsdecode(message))
+                        return wanted, files
+                    for file in files:
+                        os.close(file)
+                    under_way[pid] = os.pidfd_open(pid), asking
+                    for each in under_way[pid]:
+                        waiting.register(each, selectors.EVENT_READ, pid)
+                    asking.send(str(pid).encode())
+                elif key.data in under_way:
+                    process, asking = under_way[key.data]
+                    if key.fileobj is asking:
+                        waiting.unregister(asking)  # who asked is gone, and its end is told to nobody
+                        signal.pidfd_send_signal(process, signal.SIGKILL)
+                        continue
+                    del under_way[key.data]
+                    status = os.waitstatus_to_exitcode(os.waitpid(key.data, 0)[1])
+                    waiting.unregister(process)
+                    os.close(process)
+                    if asking in waiting.get_map():
+                        waiting.unregister(asking)
+                        asking.send(str(status).encode())
+                    asking.close()
 
 
-def tell(*numbers: int) -> None:
-    os.write(1, (" ".join(map(str, numbers)) + "\n").encode())
-
-
-def become(wanted: Mapping[str, Any]) -> None:
-    """What is before the first line of `bin/twistd`."""
-    log = os.open(wanted["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    for source, place in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
-        os.dup2(source, place)
+def become(wanted: Mapping[str, Any], files: Sequence[int]) -> None:
+    """What is before the first line of the script."""
+    for place, file in enumerate(files):
+        os.dup2(file, place)
+    os.closerange(3, max(files) + 1)
+    # A test run in the background of a shell ignores SIGINT, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(wanted["cwd"])
+    os.environ.clear()
     os.environ.update(wanted["environ"])
-    sys.path[1:1] = [each for each in wanted["environ"].get("PYTHONPATH", "").split(os.pathsep) if each]
-    sys.argv = [str(Path(sys.executable).with_name("twistd")), *wanted["arguments"]]
+    searched = [each for each in wanted["environ"].get("PYTHONPATH", "").split(os.pathsep) if each]
+    sys.path[:] = [str(Path(wanted["script"]).parent), *searched, *(each for each in sys.path if each not in FIRST)]
+    sys.argv = [wanted["script"], *wanted["arguments"]]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+FIRST = ("", str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
+"""What is searched for modules here, and need not be in a fork."""
 
 
 if __name__ == "__main__":
-    from twisted.scripts.twistd import run
-
-    for each in ("rrgate.service", "rrgate_plugins"):
-        import_module(each)
-
-    wanted = serve()
-    if wanted is not None:
-        become(wanted)
-        sys.exit(run())
+    for each in IMPORTED:
+        importlib.import_module(each)
+    gc.collect()
+    gc.freeze()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(f"\0{sys.argv[1]}")
+        listening.listen(100)
+        os.write(1, b"listening\n")
+        begun = serve(listening)
+    if begun is not None:
+        become(*begun)
+        run_path(begun[0]["script"], run_name="__main__")

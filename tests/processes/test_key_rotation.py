@@ -35,7 +35,7 @@ def test_a_gateway_with_a_given_key(tmp_path: Path, way: str) -> None:
     first = create_state(data, GivenKeys(keys))
     arguments = [f"--set=key_command=cat '{kept}'"] if way == "command" else []
     environ = {"RRGATE_MASTER_KEY": key} if way == "variable" else {}
-    with Twistd(data, *arguments, environ=environ, anew=True).ready() as gateway:
+    with Twistd(data, *arguments, environ=environ).ready() as gateway:
         gateway.search.know("the master key", key)
         answer = call(("127.0.0.1", gateway.core_port), "GET", "/clients", {"Authorization": first.token})
         assert answer.status == 200

@@ -131,7 +131,7 @@ async def test_sigterm_lets_a_request_in_flight_finish_and_logs_it(data: Path, f
         assert (answer.status, answer.body) == (200, b"finished")
         assert answer["Connection"] == "close"
         assert gateway.ended() == 0, gateway.output()
-    with Twistd(data, anew=True).ready() as again:
+    with Twistd(data).ready() as again:
         (record,) = await again.client(first).records(proxy)
         assert record["sKey"] == answer["requestrocket-request-id"]
         assert record["proxyData"]["status"] == 200
@@ -168,7 +168,7 @@ async def test_sigterm_lets_a_slow_reader_have_the_rest(
             assert gateway.process.poll() is None
             return body.read()
 
-    with Target(serve) as target, Twistd(data, *arguments, anew=True) as gateway:
+    with Target(serve) as target, Twistd(data, *arguments) as gateway:
         if over_tls:
             gateway.port = port
         gateway.ready(tls)
@@ -195,7 +195,7 @@ async def test_a_request_that_does_not_finish_in_time_is_broken_off(data: Path, 
             except OSError as error:
                 return error
 
-    with Target(serve) as target, Twistd(data, "--set", "drain_timeout=0.5", anew=True).ready() as gateway:
+    with Target(serve) as target, Twistd(data, "--set", "drain_timeout=0.5").ready() as gateway:
         client = gateway.client(first)
         proxy = await client.proxy(target.url)
         asked = in_thread(ask, proxy.path)
@@ -208,7 +208,7 @@ async def test_a_request_that_does_not_finish_in_time_is_broken_off(data: Path, 
         assert 0.4 < time.monotonic() - begun < 5
         assert await in_thread(cut.wait, 5)
         assert "1 requests did not end in time" in gateway.output()
-    with Twistd(data, anew=True).ready() as again:
+    with Twistd(data).ready() as again:
         (record,) = await again.client(first).records(proxy)
         assert record["proxyData"]["status"] == 499
 
@@ -225,7 +225,7 @@ async def test_sigkill_loses_at_most_the_last_batch(data: Path, first: FirstUser
             ]
 
     with Target(echo) as target:
-        with Twistd(data, "--set", "journal_interval=0.2", anew=True).ready() as gateway:
+        with Twistd(data, "--set", "journal_interval=0.2").ready() as gateway:
             client = gateway.client(first)
             proxy = await client.proxy(target.url)
             early = await in_thread(ask, 100)
@@ -233,7 +233,7 @@ async def test_sigkill_loses_at_most_the_last_batch(data: Path, first: FirstUser
             late = await in_thread(ask, 50)
             gateway.process.send_signal(signal.SIGKILL)
             assert gateway.ended() == -signal.SIGKILL
-        with Twistd(data, anew=True).ready() as again:
+        with Twistd(data).ready() as again:
             client = again.client(first)
             kept = {record["sKey"] for record in await client.records(proxy)}
             assert set(early) <= kept <= set(early + late)
@@ -270,7 +270,7 @@ async def test_it_runs_on_twisteds_own_reactor(data: Path, first: FirstUser) -> 
         gateway.terminate()
         # Stock reactors end by the signal that stopped them.
         assert gateway.ended() in (0, -signal.SIGTERM), gateway.output()
-    with Twistd(data, anew=True).ready() as again:
+    with Twistd(data).ready() as again:
         assert [record["proxyData"]["status"] for record in await again.client(first).records(proxy)] == [200]
 
 
@@ -287,7 +287,7 @@ async def test_tokens_made_and_revoked_beside_it_are_in_force_within_two_seconds
             await in_thread(time.sleep, 0.05)
         return False
 
-    with Twistd(data, anew=True).ready() as gateway:
+    with Twistd(data).ready() as gateway:
         client = gateway.client(first)
         made = json.loads(await in_thread(rrgate, "token", "new", "--data", data, "--json"))
         assert await status_becomes(200, made["userToken"])

@@ -303,7 +303,7 @@ def test_a_start_that_fails_ends_with_a_status(tmp_path: Path) -> None:
     create_state(tmp_path / "state")
     key = tmp_path / "state" / "master.key"
     key.chmod(0o644)
-    with Twistd(tmp_path / "state", "--workers=1", anew=True) as gateway:
+    with Twistd(tmp_path / "state", "--workers=1") as gateway:
         assert gateway.ended(PATIENCE) == 1, gateway.output()
         key.chmod(0o600)
         assert "rrgate cannot start" in gateway.output()
@@ -324,9 +324,7 @@ async def test_workers_end_with_their_parent_and_leave_its_port_at_once(tmp_path
             connection.send(b"0\r\n\r\n")
 
     first = create_state(tmp_path / "state")
-    with Target(serve) as target, Node(
-        tmp_path / "state", "--workers=1", f"--set=drain_timeout={PATIENCE}", anew=True
-    ) as node:
+    with Target(serve) as target, Node(tmp_path / "state", "--workers=1", f"--set=drain_timeout={PATIENCE}") as node:
         await in_thread(wait_until, node.serving)
         client = node.client(first)
         proxy = await client.proxy(target.url)

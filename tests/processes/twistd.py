@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from rrgate.cli.init import FirstUser
 from tests.callers import call
@@ -26,9 +27,12 @@ BIN = Path(sys.executable).parent
 
 
 def rrgate(*arguments: str | Path) -> str:
-    """What the command `rrgate` prints."""
-    done = subprocess.run([BIN / "rrgate", *arguments], capture_output=True, text=True, check=True, timeout=30)
-    return done.stdout
+    """What the command `rrgate` prints; a fork of what has imported it (forks.py)."""
+    with NamedTemporaryFile("r") as printed:
+        status = fork(["rrgate", *arguments], Path(printed.name)).wait(30)
+        told = printed.read()
+    assert status == 0, told
+    return told
 
 
 class Twistd:
@@ -57,7 +61,7 @@ class Twistd:
         ]
         self.process: Fork | subprocess.Popen[bytes]
         if not anew:
-            self.process = fork(command, environ or {}, self.log)
+            self.process = fork(["twistd", *command], self.log, environ=environ)
             return
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
