@@ -24,7 +24,6 @@ import subprocess
 import sys
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from runpy import run_path
 from threading import Lock
@@ -107,26 +106,30 @@ def fork(
 
 def commands(folder: Path) -> None:
     """Put `COMMANDS` there, and a `python` which runs files so and all else as ever: for the PATH of a shell."""
+    _address()
     for name in (*COMMANDS, "python"):
-        words = [sys.executable, "-IS", str(Path(__file__).with_name("forked_command.py")), _address()[1:]]
+        words = [sys.executable, "-IS", str(Path(__file__).with_name("forked_command.py")), _ADDRESS]
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join([*words, str(BIN / name)])} "$@"\n')
         (folder / name).chmod(0o755)
 
 
-@cache
 def _address() -> str:
     """Where the process that is forked is asked; it ends when this one does."""
-    address = f"\0rrgate-forks-{os.getpid()}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", __name__, address[1:]], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"listening\n"
-    _kept.append(process)
-    return address
+    with _ASKING:
+        if not _RUNNING:
+            _RUNNING.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", __name__, _ADDRESS], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            assert _RUNNING[0].stdout is not None
+            assert _RUNNING[0].stdout.readline() == b"listening\n"
+    return f"\0{_ADDRESS}"
 
 
-_kept: list[subprocess.Popen[bytes]] = []
+_ADDRESS = f"rrgate-forks-{os.getpid()}"
+_ASKING = Lock()
+_RUNNING: list[subprocess.Popen[bytes]] = []
 
 
 def serve(listening: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
