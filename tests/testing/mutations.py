@@ -246,7 +246,7 @@ CONDUCT = [
     ('in ("wall", "clock", "outside", ', 'in ("wall", "clock", '),
     (', "outside that fails oddly"):', "):"),
     ("                if trial.ask(asks).sent:", "                if False:"),
-    ("            if not entered:\n                continue", "            pass"),
+    ("for phase in filter(entered.of, _WAY_IN):", "for phase in _WAY_IN:"),
     ('_WAY_IN = ("authenticate", ', "_WAY_IN = ("),
     ('"authorize", "body_needed", "prepare")', '"body_needed", "prepare")'),
     ('"authorize", "body_needed", "prepare")', '"authorize", "prepare")'),

@@ -6,6 +6,7 @@ Belongs here: the samples, and small changes to them. Does not: any promise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -13,6 +14,7 @@ from attrs import evolve, field, frozen
 from rrgate.api import Consumes, OutsideAnswer, Plugin, Side, fold, fold_parameter
 from rrgate.configuring import without_secrets
 from rrgate.testing.canary import LEAST, Canary
+from rrgate.testing.contract.watched import Notes, watch
 from rrgate.testing.messages import Received, pairs
 from rrgate.testing.outside import OutsideCall
 
@@ -128,6 +130,11 @@ class Samples:
     """Knows every secret, and all that was ever written where none may be."""
     blocked: dict[str, None] = field(factory=dict, init=False)
     """What the plugin did that blocks the reactor, each once."""
+
+    @cached_property
+    def watched(self) -> tuple[type[Plugin], Callable[[object], Notes]]:
+        """The plugin as it is tried out, and its notes: see `watch`."""
+        return watch(self.plugin)
 
     @property
     def sides(self) -> list[Side | None]:

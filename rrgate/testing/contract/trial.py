@@ -17,7 +17,7 @@ from rrgate.api import Denied, Exchange, Identity, Plugin, Reply, Side, TargetRe
 from rrgate.outgoing import begin_target_request
 from rrgate.testing.calls import Call
 from rrgate.testing.contract.samples import Ask, Asks, Occasion, Samples, made
-from rrgate.testing.contract.watched import Notes, watch
+from rrgate.testing.contract.watched import Notes
 from rrgate.testing.gateway import AuthType, MemoryGateway
 from rrgate.testing.messages import Answer, Received
 from rrgate.testing.operator_log import operator_log
@@ -77,10 +77,9 @@ class Trial:
         """`beside`: other plugins in the chain."""
         self.samples = samples
         self.side = side
-        self.watched, self.notes = watch(samples.plugin)
-        self.gateway = MemoryGateway(
-            [self.watched, *beside], installed=False, allow_anonymous_proxies=samples.anonymous
-        )
+        watched, noted = samples.watched
+        self.gateway = MemoryGateway([watched, *beside], installed=False, allow_anonymous_proxies=samples.anonymous)
+        self.notes = noted(self.gateway.clock)
         if samples.outside is not None:
             self.gateway.outside.says = samples.outside
         mine: AuthType = (samples.plugin.name, samples.config)

@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar, Final, NoReturn
+from weakref import WeakValueDictionary
 
 from attrs import define, evolve, field
 
@@ -42,14 +43,26 @@ class Notes:
         return [answer for known, answer in self.answers if known == phase]
 
 
-def watch(plugin: type[Plugin]) -> tuple[type[Plugin], Notes]:
-    """A class that behaves like `plugin`, and what is noted of it."""
-    notes = Notes(getattr(sys.modules.get(plugin.__module__), "__file__", None) or "")
+def watch(plugin: type[Plugin]) -> tuple[type[Plugin], Callable[[object], Notes]]:
+    """A class that behaves like `plugin`, and what gives the notes of all its objects that have the same clock.
+
+    One class serves in any number of gateways, so that only the first has to find out what it is.
+    """
+    file = getattr(sys.modules.get(plugin.__module__), "__file__", None) or ""
+    kept: WeakValueDictionary[int, Notes] = WeakValueDictionary()
+    """By the clock's id: it lives as long as the objects that are in the notes."""
+
+    def noted(clock: object) -> Notes:
+        notes = kept.get(id(clock))
+        if notes is None:
+            kept[id(clock)] = notes = Notes(file)
+        return notes
 
     class Watched(plugin):  # type: ignore[valid-type, misc]
         name: ClassVar[str] = plugin.name
 
         def __init__(self, config: Any, context: PluginContext) -> None:
+            notes = noted(context.clock)
             clock: Any = _Clock(context.clock, notes)
             super().__init__(config, evolve(context, wall=_wall(context.wall, notes), clock=clock))
             notes.objects.append(self)
@@ -59,7 +72,7 @@ def watch(plugin: type[Plugin]) -> tuple[type[Plugin], Notes]:
                     setattr(self, phase, _noting(method, phase, notes))
 
     Watched.__name__, Watched.__qualname__, Watched.__module__ = plugin.__name__, plugin.__qualname__, plugin.__module__
-    return Watched, notes
+    return Watched, noted
 
 
 def _wall(wall: Callable[[], float], notes: Notes) -> Callable[[], float]:
