@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +23,7 @@ import pytest_twisted
 from attrs import evolve, field, frozen
 
 from tests.callers import call, in_thread
+from tests.published.java import Java
 from tests.published.samples import Place, Sample, samples
 from tests.real_parts import missing
 from tests.running_gateway import KEY, MadeProxy, RunningGateway
@@ -52,10 +54,12 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 
 @frozen
 class Languages:
-    """Runs samples. `folder`: for files; `token`: the user's."""
+    """Runs samples. `folder`: for files; `token`: the user's; `ending`: what ends when they have run."""
 
     folder: Path
     token: str = field(repr=False)
+    ending: ExitStack
+    _java: list[Java] = field(factory=list)
 
     def run(self, sample: Sample, place: Place, **also: str) -> str:
         """What `sample` printed. Skips where the machine does not have the language."""
@@ -81,10 +85,10 @@ class Languages:
                 command = ["/bin/sh", "-s"]
                 code = code.replace("curl ", "curl --silent --show-error ")
             case _:
-                return self._java(code, environment)
+                return self._ran_by_java(code, environment)
         return _ran(command, environment, code)
 
-    def _java(self, code: str, environment: Mapping[str, str]) -> str:
+    def _ran_by_java(self, code: str, environment: Mapping[str, str]) -> str:
         if shutil.which("javac") is None:
             pytest.skip("there is no JDK here")  # which no machine is asked to have
         gson = next((path for path in GSON if Path(path).exists()), None)
@@ -94,9 +98,10 @@ class Languages:
         folder = self.folder / secrets.token_hex(4)
         folder.mkdir()
         (folder / f"{name}.java").write_text(code, "utf-8")
-        # As the source stands: one that javac has to be told more of would not be the page's.
-        command = ["java", "-XX:TieredStopAtLevel=1", "-cp", gson, str(folder / f"{name}.java")]
-        return _ran(command, environment, "")
+        if not self._java:
+            # One for all samples: those in Java read the token from a variable, and no id.
+            self._java.append(self.ending.enter_context(Java(gson, environment)))
+        return self._java[0].run(folder / f"{name}.java", SECONDS)
 
     @staticmethod
     def _program(name: str, how: str) -> str:
@@ -123,8 +128,9 @@ def _ran(command: list[str], environment: Mapping[str, str], code: str) -> str:
 
 
 @pytest.fixture
-def languages(gateway: RunningGateway, tmp_path: Path) -> Languages:
-    return Languages(tmp_path, gateway.first.token)
+def languages(gateway: RunningGateway, tmp_path: Path) -> Iterator[Languages]:
+    with ExitStack() as ending:
+        yield Languages(tmp_path, gateway.first.token, ending)
 
 
 def place_of(gateway: RunningGateway, target: Target, proxy: MadeProxy | None = None, **ids: str) -> Place:
