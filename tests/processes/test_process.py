@@ -168,7 +168,7 @@ async def test_sigterm_lets_a_slow_reader_have_the_rest(
             assert gateway.process.poll() is None
             return body.read()
 
-    with Target(serve) as target, Twistd(data, *arguments) as gateway:
+    with Target(serve) as target, Twistd(data, *arguments, anew=True) as gateway:
         if over_tls:
             gateway.port = port
         gateway.ready(tls)
