@@ -10,6 +10,7 @@ What is written is wrapped from outside, part by part: nothing in a gateway asks
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -24,6 +26,7 @@ from typing import Any
 from attrs import define
 
 from rrgate.gateway import Gateway
+from rrgate.registry import Registry, load_registry
 from rrgate.settings import load
 from tests.processes.twistd import ROOT
 
@@ -114,7 +117,7 @@ def dies_logging(log: Any, when: str) -> None:
     log.append = appended
 
 
-def run(data: str, point: str) -> None:
+def run(data: str, point: str, plugins: Registry) -> None:
     """Run a gateway on the state in `data`; never returns."""
     from rrgate.reactor import install
 
@@ -127,7 +130,7 @@ def run(data: str, point: str) -> None:
         "journal_interval": 0.02,
         "block_warning": 0,
     }
-    gateway = Gateway(load(settings, {}, None), reactor)
+    gateway = Gateway(load(settings, {}, None), reactor, registry=plugins)
     if point:
         start = gateway._listen
 
@@ -149,11 +152,15 @@ def tell(*words: object) -> None:
 
 def serve() -> None:
     """What is asked on standard input: start one, and tell its end."""
+    plugins = load_registry()
+    import_module("rrgate.reactor")
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         data, _, point = line.rstrip("\n").partition("\t")
         if (child := os.fork()) == 0:
             try:
-                run(data, point)
+                run(data, point, plugins)
             finally:
                 os._exit(70)
         tell("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
