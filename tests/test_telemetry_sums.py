@@ -107,7 +107,7 @@ async def test_the_sums_are_those_of_the_records(
         for name in INTERVALS:
 
             def shown(spans: Any, scope: str = scope, name: str = name) -> Any:
-                return [json.loads(each) for each in telemetry_shown(scope, name, spans, scope)]
+                return json.loads(b"[%b]" % b"".join(telemetry_shown(scope, name, spans, scope)))
 
             ask: Callable[..., Any] = log.telemetry
             spans = await ask(scope, INTERVALS.index(name), 0, 1 << 40, 1_000_000, shown)

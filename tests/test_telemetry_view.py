@@ -23,5 +23,5 @@ def test_averages_are_those_that_round_answers_ties_too() -> None:
 def test_keys_of_spans_are_their_beginnings() -> None:
     forms = ("%Y-%m-%d-%H-%M", "%Y-%m-%d-%H", "%Y-%m-%d", "%Y-%m")
     for span in (0, 59, 60, 1439, 1440, 29_297_459, 59 * 365 * 1440):
-        keys = [_key(interval, span) for interval in INTERVALS]
+        keys = [b"".join(_key(interval, span)).decode() for interval in INTERVALS]
         assert keys == [moment_of(span).strftime(form) for form in forms]

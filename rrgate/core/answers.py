@@ -6,7 +6,7 @@ Belongs here: the forms of core-api.md 1. Does not: writing them to a connection
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from attrs import field, frozen
@@ -48,21 +48,19 @@ def written(document: Mapping[str, Any], plural: str, number: int, objects: Iter
     Each is made when it is its turn to be written, into the one text that is answered: a thousand at once, or their
     texts before they are joined, take memory anew from the kernel, which takes longer than writing them.
     """
-
-    def made(what: object) -> Any:
-        if what is not _COMING:
-            # Else what JSON has no form for would show another object in its place.
-            raise TypeError(f"a {type(what).__name__} is no JSON")
-        return next(objects)
-
-    return ready(orjson.dumps({**document, plural: [_COMING] * number}, default=made))
+    # What gives the objects stands where each is to be, and orjson asks it for the next. Whatever else JSON has no form
+    # for is asked, too, and gives none: that raises TypeError.
+    return ready(orjson.dumps({**document, plural: [objects] * number}, default=next))
 
 
-class _Coming:
-    """Stands where an object is to be, so that orjson asks for it."""
+def joined(document: Mapping[str, Any], plural: str, texts: Iterable[bytes | memoryview]) -> Answer:
+    """Success: `document`, and at its end objects whose JSON is there already, in pieces, with the commas between them.
+    On any thread.
 
-
-_COMING: Final = _Coming()
+    Each piece is copied once: 3 MB take a millisecond each time.
+    """
+    whole = orjson.dumps({**document, plural: []})
+    return ready(b"".join([whole[:-2], *texts, whole[-2:]]))
 
 
 def listed(plural: str, documents: Iterable[Mapping[str, Any]], next_cursor: str | None) -> Answer:

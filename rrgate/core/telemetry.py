@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-import orjson
-
 from rrgate.api import Problem
-from rrgate.core.answers import Answer, not_right, written
+from rrgate.core.answers import Answer, joined, not_right
 from rrgate.core.checking import owned
 from rrgate.core.log_shapes import Span as ShownSpan
 from rrgate.core.log_shapes import Spans
@@ -54,8 +52,8 @@ async def _shown(call: Call, scope: str, proxy_id: str | None) -> Answer:
 
     def shown(spans: Sequence[Span]) -> Answer:
         # On the reader's thread: a thousand spans are some MB.
-        documents = map(orjson.Fragment, telemetry_shown(scope, name, spans, proxy_id))
-        return written({"message": "Success", "interval": name}, "telemetry", len(spans), documents)
+        texts = telemetry_shown(scope, name, spans, proxy_id)
+        return joined({"message": "Success", "interval": name}, "telemetry", texts)
 
     return await call.house.request_log.telemetry(scope, interval, first, last, limit, shown)
 

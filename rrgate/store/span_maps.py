@@ -50,9 +50,9 @@ def _sums(numbers: Mapping[str, int], times: list[int]) -> Sums:
     return {key: [many, time] for (key, many), time in zip(numbers.items(), times, strict=True)}
 
 
-def maps_stored(stored: bytes) -> bytes | None:
-    """As `maps`, those that were written; None if they are to be made."""
-    return stored[2 : stored.rindex(b"}") + 1] if stored.startswith(b"[{") else None
+def maps_stored(stored: bytes) -> memoryview | None:
+    """As `maps`, those that were written, where they are; None if they are to be made."""
+    return memoryview(stored)[2 : stored.rindex(b"}") + 1] if stored.startswith(b"[{") else None
 
 
 def maps(counts: Counts) -> bytes:

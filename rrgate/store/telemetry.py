@@ -210,12 +210,14 @@ def read(
         ).fetchall()
     finally:
         connection.execute("COMMIT")
-    known: dict[int, Counts | bytes] = dict(rows)
     fresh: dict[int, Counts] = {}
     for entry in added_up(entry for entry in _entries(batches) if entry[0] == scope):
         span = span_of(interval, entry[1])
         if first <= span <= last:
             fresh.setdefault(span, Counts()).add(Counts.of(entry))
+    if not fresh:
+        return rows
+    known: dict[int, Counts | bytes] = dict(rows)
     for span, later in fresh.items():
         was = known.get(span)
         if isinstance(was, bytes):

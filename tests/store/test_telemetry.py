@@ -327,7 +327,7 @@ async def test_stored_maps_are_those_of_the_counts(data: Path, number: int, fold
         assert span == 0
         assert counts_of(orjson.loads(text)).as_list() == expected.as_list()
         assert text.startswith(b"[{") == (number > 1 and folds != "plain before")
-        shown = [list(telemetry_shown("p", "hour", [(0, each)], None)) for each in (text, expected)]
+        shown = [b"".join(telemetry_shown("p", "hour", [(0, each)], None)) for each in (text, expected)]
         assert shown[0] == shown[1]
     log.append([], [many_groups(number, chance)])
     ((_, counted),) = await log.telemetry("p", 0, *ALL, list)
