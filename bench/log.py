@@ -147,7 +147,10 @@ def _questions(made: Made) -> dict[str, list[str]]:
         "list, 100 of a proxy called seldom": [f"/proxies/{made.rare}/requests?limit=100"],
         "list of one never called": [f"/proxies/{made.unused}/requests?limit=100"],
         "status=200 of the one called seldom": [f"/proxies/{made.rare}/requests?limit=100&status=200"],
-        "list, 1000 (no limit given)": [requests],
+        "list, 1000 (no limit given), asked again": [requests],
+        "list, 1000, others each time": [
+            f"{requests}?processedBefore={at(1 + 1.7 * each)}" for each in range(TIMES + 1)
+        ],
         "detail": [f"{requests}/{each}" for each in some[:: max(1, len(some) // TIMES)]],
         "status=504 (1 in 1000)": [f"{requests}?limit=100&status=504&processedBefore={at(each)}" for each in days],
         "status=503 (none)": [f"{requests}?limit=100&status=503"],

@@ -8,7 +8,7 @@ Belongs here: opening them from the settings, in order. Does not: what they do (
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from rrgate.counters import Counters, open_memory
 from rrgate.countries import Countries
 from rrgate.journal import Journal
 from rrgate.model import Client
-from rrgate.record_view import Document, checks_written, listing, published
+from rrgate.record_view import Document, WrittenRecords, checks_written, listing, published
 from rrgate.settings import Settings
 from rrgate.store import AsyncStore, RequestLog, Store, given_keys
 from rrgate.store.inventory import LateInventory
@@ -74,8 +74,13 @@ def open_state(
     def unsealed(bodies: BodyRow) -> dict[str, Any]:
         return bodies_shown(secrets.unseal(bodies.client_id, bodies_row(bodies.request_id), bodies.sealed))
 
-    def listing_of(proxy_id: str, client_id: str) -> Callable[[ListedRow], Document]:
-        return listing(proxy_id, client_id, keeps(client_id), checks_written)
+    def listing_of(proxy_id: str, client_id: str, rows: Sequence[ListedRow]) -> Iterator[Document]:
+        return map(listing(proxy_id, client_id, keeps(client_id), checks_written), rows)
+
+    records = WrittenRecords()
+
+    def writing_of(proxy_id: str, client_id: str, rows: Sequence[ListedRow]) -> Iterator[object]:
+        return records.of(proxy_id, client_id, keeps(client_id), rows)
 
     request_log = RequestLog.open(
         settings.data,
@@ -84,6 +89,7 @@ def open_state(
         keeps,
         unsealed,
         listing_of,
+        writing_of,
     )
     closed_by(request_log.close)
     journal = Journal(

@@ -23,7 +23,7 @@ from rrgate.messages import Identity, TargetResponse
 from rrgate.model.path_template import compiled_template
 from rrgate.names import fold
 from rrgate.record import encode, snapshot
-from rrgate.record_view import RecordOf, _seconds, checks_written, listing, published
+from rrgate.record_view import RecordOf, WrittenRecords, _seconds, checks_written, listing, published
 from rrgate.redaction import (
     REDACTED,
     Kept,
@@ -32,6 +32,7 @@ from rrgate.redaction import (
     parameters_kept,
     request_headers_kept,
 )
+from rrgate.store.log_rows import ListedRow, LogRow
 
 
 def fields(*pairs: tuple[bytes, bytes]) -> list[tuple[bytes, bytes, bytes]]:
@@ -507,8 +508,67 @@ def test_durations_are_those_that_round_answers_ties_too() -> None:
 )
 def test_a_list_says_what_the_single_view_says_byte_for_byte(changes: dict[str, Any]) -> None:
     row = encode(snapshot(forwarded(**changes)), "NZ")
-    listed = listing(row.proxy_id, row.client_id, 30, checks_written)((7, *row[1:]))
-    assert orjson.dumps(listed) == orjson.dumps(published(row, lambda client_id: 30)[0])
+    expected = orjson.dumps(published(row, lambda client_id: 30)[0])
+    listed = listing(row.proxy_id, row.client_id, 30, checks_written)(as_listed(row))
+    assert orjson.dumps(listed) == expected
+    records = WrittenRecords()
+    for _ in range(4):
+        (written,) = records.of(row.proxy_id, row.client_id, 30, [as_listed(row)])
+        assert orjson.dumps(written) == expected
+
+
+def as_listed(row: LogRow, row_id: int = 7) -> ListedRow:
+    return (row_id, row.request_id, row.processed_at, row.method, row.status, row.facts.encode())
+
+
+def test_a_record_that_is_asked_for_twice_is_not_made_again() -> None:
+    records = WrittenRecords()
+    row = encode(snapshot(forwarded()))
+    # Pages that go on where the one before ended, and others that come later.
+    asked = [(1, 2), (3, 4), (2, 3), (1, 2, 3), (0, 1, 2, 3, 4), (4, 3), (0,), (0,)]
+    seen: dict[int, list[Any]] = {}
+    for ids in asked:
+        for row_id, record in zip(ids, records.of("p1", "c1", 90, [as_listed(row, each) for each in ids]), strict=True):
+            seen.setdefault(row_id, []).append(record)
+    for first, second, *later in seen.values():
+        assert isinstance(first, dict)
+        assert orjson.dumps(first) == orjson.dumps(second)
+        assert all(each is second for each in later)
+    assert [len(those) for those in seen.values()] == [3, 4, 5, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("whose", "changes"),
+    [
+        (("p1", "c1", 90), {"final_status": 500}),
+        (("p1", "c1", 90), {"checks": 0}),
+        (("p1", "c1", 90), {"wall_started": 1_700_000_001.0}),
+        (("p1", "c1", 30), {}),
+        (("p2", "c1", 90), {}),
+        (("p1", "c2", 90), {}),
+    ],
+)
+def test_what_is_remembered_of_a_record_is_not_shown_of_another(
+    whose: tuple[str, str, int], changes: dict[str, Any]
+) -> None:
+    records = WrittenRecords()
+    for _ in range(3):
+        list(records.of("p1", "c1", 90, [as_listed(encode(snapshot(forwarded())))]))
+    row = as_listed(encode(snapshot(forwarded(**changes))))
+    expected = orjson.dumps(listing(*whose)(row))
+    assert [orjson.dumps(*records.of(*whose, [row])) for _ in range(3)] == [expected] * 3
+
+
+def test_records_are_remembered_within_a_bound() -> None:
+    records = WrittenRecords(50_000)
+    row = encode(snapshot(forwarded()))
+    most = 0
+    for number in range(1000):
+        for _ in range(1 + number % 3):
+            list(records.of("p1", "c1", 90, [as_listed(row, number)]))
+        texts = sum(len(kept[-1]) + len(orjson.dumps(text)) for kept, _, text in records._known.values())
+        most = max(most, 100 * len(records._noted) + texts)
+    assert 20_000 < most <= 50_000
 
 
 # For plugins.

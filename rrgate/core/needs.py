@@ -138,6 +138,7 @@ class ReadingLog(Protocol):
         method: str | None = None,
         ended: Ended | None = None,
         shown: Callable[[RequestPage], T],
+        to_write: bool,
     ) -> Deferred[T]: ...
     def detail(
         self, proxy_id: str, request_id: str, *, bodies: bool = False

@@ -67,6 +67,7 @@ async def list_requests(call: Call) -> Answer:
             method=method.upper() if method is not None else None,
             ended=None if state is None else STATES[state],
             shown=partial(_listed, call),
+            to_write=sees_everything(call),
         )
     except ValueError:
         raise not_right([Problem("cursor", "must be the nextCursor of an earlier answer")]) from None

@@ -33,14 +33,15 @@ class BodyRow(NamedTuple):
     sealed: bytes
 
 
-ListedRow = tuple[int, str, str, int, str, int, str]
-"""A LogRow with the row's id in place of `proxy_id`, which all have in common."""
+ListedRow = tuple[int, str, int, str, int, bytes]
+"""A LogRow with the row's id in place of those of proxy and client, which all have in common."""
 
 
 @frozen
 class RequestPage:
-    """Records, newest first; `next_cursor` leads to the next page, and is None on the last."""
+    """Records, newest first, as documents or as what JSON is made of; `next_cursor` leads to the next page, and is None
+    on the last."""
 
     number: int
-    requests: Iterable[Document]
+    requests: Iterable[Any]
     next_cursor: str | None

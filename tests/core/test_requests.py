@@ -43,6 +43,7 @@ async def test_list(core: Core) -> None:
         "status": None,
         "method": None,
         "ended": None,
+        "to_write": True,
     }
     assert told.raw == json.dumps(told.document, separators=(",", ":")).encode()
     told = await core.ask("GET", f"{where}?limit=2&cursor=more&status=429&method=get")
@@ -146,6 +147,8 @@ async def test_bodies_and_claims_are_for_admins(core: Core) -> None:
     for token, extra in (("u-uma", []), ("u-adam", ["requestBody", "tokenClaims"])):
         expected = ["pKey", "sKey", "processedAt", *extra]
         assert names((await core.ask("GET", where, token=token)).document) == expected
+        # Of a text that is there already nothing could be left out.
+        assert core.log.asked["to_write"] == bool(extra)
         assert names((await core.ask("GET", f"{where}/r1", token=token)).document) == expected
 
 

@@ -6,7 +6,7 @@ Belongs here: rows and pages. Does not: what a record says (tests/test_record.py
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rrgate.record import Facts
 from rrgate.store import LogRow, RequestLog
 from rrgate.store import request_log as module
 from rrgate.store.ended import ATTEMPT, PROCESSED
-from rrgate.store.log_rows import BodyRow
+from rrgate.store.log_rows import BodyRow, ListedRow
 
 
 def row(number: int, proxy: str = "p", at: int | None = None, **more: object) -> LogRow:
@@ -157,7 +157,9 @@ async def test_rows_are_found_by_an_index_in_their_order(log: RequestLog, query:
     log._reader.conn.set_trace_callback(asked.append)
     await log.list("p", **query)
     log._reader.conn.set_trace_callback(None)
-    plan = [row[3] for row in log._writer.conn.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()]
+    begin, first, *_ = asked
+    assert begin == "BEGIN"
+    plan = [row[3] for row in log._writer.conn.execute(f"EXPLAIN QUERY PLAN {first}").fetchall()]
     assert looks in "; ".join(plan)
     assert "SCAN segments" in plan or "SEARCH segments" in plan
     # Only what is found by a search is put in order once more.
@@ -216,6 +218,25 @@ async def test_bodies_are_shown_where_they_are_asked_for_and_go_with_their_reque
         log.tidy(1_700_000_000_000)
     assert await listed(log) == []
     assert log._writer.conn.execute("SELECT count(*) FROM bodies").fetchone() == (0,)
+
+
+@pytest_twisted.ensureDeferred
+async def test_records_of_which_only_json_becomes_may_be_anything_that_makes_it(data: Path) -> None:
+    from twisted.internet import reactor
+
+    def writing(proxy_id: str, client_id: str, rows: Sequence[ListedRow]) -> list[object]:
+        return [(proxy_id, client_id, row) for row in rows]
+
+    log = RequestLog.open(data, reactor, published, writing=writing)  # type: ignore[arg-type]
+    log.append([row(1), row(2)])
+    page = await log.list("p", to_write=True)
+    assert page.requests == (
+        ("p", "c", (2, "r2", 2, "GET", 200, b'{"sKey":"r2"}')),
+        ("p", "c", (1, "r1", 1, "GET", 201, b'{"sKey":"r1"}')),
+    )
+    assert await listed(log) == ["r2", "r1"]
+    assert (await log.list("nobody", to_write=True)).requests == ()
+    await log.close()
 
 
 @pytest_twisted.ensureDeferred
