@@ -9,7 +9,7 @@ import difflib
 import inspect
 from collections.abc import Sequence
 from types import FunctionType
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -18,7 +18,7 @@ from rrgate.api import BodyNeed, Plugin, Side
 from rrgate.chaining import PHASES
 from rrgate.model.meter import METER_TYPES
 from rrgate.model.rule import RULE_CHECKS
-from rrgate.schemas import document_schema
+from rrgate.schemas import Schema, SchemaMaker
 
 _CALLED: Final = (
     api.Authenticates,
@@ -52,10 +52,14 @@ def undeclared(plugin: type[Plugin]) -> str:
         return "its Config must be an attrs class"
     if untyped := [each.name for each in attrs.fields(plugin.Config) if each.init and each.type is None]:
         return f"its Config is not right: {', '.join(untyped)} has no type, and so would take anything"
+    classes = _Classes()
     try:
-        document_schema(plugin.Config)
+        classes.of_class(plugin.Config)
     except TypeError as error:
         return f"its Config is not right: {error}"
+    if changeable := [each.__name__ for each in classes.seen if not _is_frozen(each)]:
+        whose = "its Config" if changeable[0] == plugin.Config.__name__ else f"{changeable[0]}, which its Config holds,"
+        return f"{whose} can be changed: make it a frozen attrs class, with @frozen of attrs"
     if not isinstance(plugin.aliases, tuple) or not all(isinstance(alias, str) for alias in plugin.aliases):
         return "its `aliases` must be a tuple of str"
     if not all(name and name.isprintable() and " " not in name for name in (plugin.name, *plugin.aliases)):
@@ -85,6 +89,28 @@ def undeclared(plugin: type[Plugin]) -> str:
     if not isinstance(plugin.body_need, BodyNeed):
         return "its `body_need` must be a rrgate.api.BodyNeed"
     return _wrong_methods(plugin)
+
+
+class _Classes(SchemaMaker):
+    """The attrs classes that a Config is made of, itself first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[type[Any], None] = {}
+
+    def of_class(self, class_: type[Any]) -> Schema:
+        self.seen[class_] = None
+        return super().of_class(class_)
+
+
+def _is_frozen(class_: type[Any]) -> bool:
+    try:
+        object.__new__(class_).__setattr__("anything", None)
+    except attrs.exceptions.FrozenInstanceError:
+        return True
+    except Exception:  # noqa: BLE001 - an attribute that cannot be set is no frozen class; its code may raise anything
+        return False
+    return False
 
 
 def _not_for_a_list(plugin: type[Plugin]) -> str:

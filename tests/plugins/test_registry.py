@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import define, frozen
 
 from rrgate.api import Kind, Plugin, Side, documented, hookimpl
 from rrgate.declarations import undeclared
@@ -177,6 +177,35 @@ class UntypedField(Plugin):
     class Config:
         word: str = documented("A word.")
         letters = documented("Nothing says what this is.", default=3)
+
+
+class ChangeableConfig(Plugin):
+    name = "no"
+
+    @define
+    class Config:
+        word: str = documented("A word.")
+
+
+class ChangeableAndEmpty(Plugin):
+    name = "no"
+
+    @define
+    class Config:
+        pass
+
+
+@define
+class Changeable:
+    word: str = documented("A word.")
+
+
+class ChangeableInside(Plugin):
+    name = "no"
+
+    @frozen
+    class Config:
+        words: dict[str, tuple[Changeable, ...] | None] = documented("Words.", factory=dict)
 
 
 class OneAlias(Plugin):
@@ -350,6 +379,9 @@ def test_a_plugin_that_only_says_which_proxies_there_may_be_is_one() -> None:
         (NoKind, "must declare `name` (a str) and `kind`"),
         (NoConfigClass, "its Config must be an attrs class"),
         (UntypedField, "its Config is not right: letters has no type"),
+        (ChangeableConfig, "its Config can be changed: make it a frozen attrs class, with @frozen of attrs"),
+        (ChangeableAndEmpty, "its Config can be changed"),
+        (ChangeableInside, "Changeable, which its Config holds, can be changed: make it a frozen attrs class"),
         (OneAlias, "its `aliases` must be a tuple of str"),
         (OddSides, "its `sides` must be"),
         (OddAnonymous, "its `anonymous` must be a bool"),

@@ -25,7 +25,7 @@ class HasNoName(Plugin):
     sides = frozenset({Side.PROXY})
 
 
-@breaks("a good configuration is read", "frozen")
+@breaks("it can be loaded", "its Config can be changed: make it a frozen attrs class")
 class ChangesItsConfiguration(Word):
     @define
     class Config:

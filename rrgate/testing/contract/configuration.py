@@ -32,7 +32,7 @@ def loads(samples: Samples) -> Iterator[str]:
 
 
 def is_read(samples: Samples) -> Iterator[str]:
-    """The good configuration is taken, cannot be changed afterwards, and an object is made of it."""
+    """The good configuration is taken, and an object is made of it."""
     problems = list(_config_is_read(samples)) if samples.where else []
     yield from problems
     for side in () if problems else samples.sides:
@@ -46,7 +46,7 @@ def is_read(samples: Samples) -> Iterator[str]:
 def _config_is_read(samples: Samples) -> Iterator[str]:
     plugin = samples.plugin
     try:
-        config = configure(plugin.Config, dict(samples.config), samples.where)
+        configure(plugin.Config, dict(samples.config), samples.where)
     except ConfigError as error:
         yield f"the sample `config` is refused: {error}"
         return
@@ -54,13 +54,6 @@ def _config_is_read(samples: Samples) -> Iterator[str]:
     given = without_secrets(plugin.Config, samples.config) != samples.config
     if given and not any(True for _ in samples.configured_secrets()):
         yield "the sample `config` has no secret of 16 characters or more: a shorter one cannot be looked for"
-    for attribute in attrs.fields(plugin.Config):
-        try:
-            setattr(config, attribute.name, None)
-        except attrs.exceptions.FrozenInstanceError:
-            continue
-        yield f"{plugin.Config.__name__} can be changed: make it a frozen attrs class"
-        return
 
 
 def is_refused(samples: Samples) -> Iterator[str]:
