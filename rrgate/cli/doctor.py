@@ -87,7 +87,8 @@ def _state(data: Path, registry: Registry | None, settings: Settings | None) -> 
         yield _of(error)
         return
     yield Finding(f"there is state in {data}")
-    yield from _modes(data)
+    modes = [*_modes(data)]
+    yield from modes
     readable = True
     for name in (DATABASE, LOG_DATABASE):
         if not (data / name).exists():
@@ -108,7 +109,9 @@ def _state(data: Path, registry: Registry | None, settings: Settings | None) -> 
             yield Finding(f"{name} is of an older version: {steps} to come", todo, wrong=False)
     yield from _queue(data / QUEUE_DATABASE)
     if readable and settings is not None:
-        yield from _secrets(data, registry, settings)
+        # That the key file is open to others keeps its keys from being read, too: told once.
+        told = {each.todo for each in modes}
+        yield from (each for each in _secrets(data, registry, settings) if each.todo not in told)
 
 
 def _queue(path: Path) -> Iterator[Finding]:

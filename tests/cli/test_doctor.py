@@ -160,7 +160,9 @@ def test_a_file_of_another_users(
 def test_a_missing_open_or_wrong_key(run: Run, first: dict[str, str], data: Path, config: Path) -> None:
     key = data / "master.key"
     key.chmod(0o644)
-    assert f"→ run: chmod 600 {key}" in found(run, data, config)
+    text = found(run, data, config)
+    assert text.count(f"→ run: chmod 600 {key}") == text.count("is open to others") == 1
+    assert "1 thing is wrong." in text
     key.unlink()
     assert "is missing" in found(run, data, config)
     keyfile.create(key, keyfile.new_master_keys())
