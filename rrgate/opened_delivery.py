@@ -19,6 +19,7 @@ from rrgate.delivery.bounds import bounds_of
 from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.commits import Commits
 from rrgate.delivery.courier import Courier
+from rrgate.delivery.left_behind import LeftBehind
 from rrgate.delivery.managing import Managing
 from rrgate.delivery.owning import DeliveryLock
 from rrgate.delivery.queue import Queue
@@ -26,6 +27,7 @@ from rrgate.delivery.schema import migrations
 from rrgate.delivery.sending import Sender
 from rrgate.delivery.space import Space
 from rrgate.delivery.table import Keep
+from rrgate.delivery.takers import Locks, Takers, enter
 from rrgate.delivery.telling import Telling
 from rrgate.delivery.times import DeliveryTime
 from rrgate.delivery.untold import Untold
@@ -37,7 +39,7 @@ from rrgate.pipeline_parts import Upstream
 from rrgate.settings import Settings
 from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.errors import StoreError
-from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE
+from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE, TAKERS_LOCK
 from rrgate.store.thread import WorkThread
 from rrgate.store.unsealing import Unsealer
 from rrgate.waiting import run_deferred
@@ -81,15 +83,19 @@ def open_delivery(
     space = Space(settings.data / BALLAST, settings.async_free_disk)
     commits = Commits(database, reactor, space.failed)
     closed_by(lambda: commits.close(database.close))
+    locks = Locks(settings.data / TAKERS_LOCK)
+    closed_by(locks.free)
     with transaction(database) as connection:
         now = DeliveryTime.of(connection, wall)
+        taker = enter(connection)
+        locks.hold(taker)  # before anybody sees that it is there
     reader = connect(path, synchronous="FULL", read_only=True)
     reads = WorkThread(reactor, "rrgate-delivery-reader")
     closed_by(lambda: reads.close(reader.close))
     lock = DeliveryLock(settings.data / DELIVERY_LOCK)
     closed_by(lock.free)
     keep = Keep(settings.async_dead_letters_hours * _HOUR, settings.async_answers_hours * _HOUR)
-    queue = Queue(commits, reads, reader, state.secrets, now, keep, bounds_of(settings), space.full)
+    queue = Queue(commits, reads, reader, state.secrets, now, keep, bounds_of(settings), space.full, taker)
     sender = Sender(
         upstream, reactor, wall, prefix=settings.header_prefix, shown=state.journal.shown, tell=boot.tell
     )
@@ -101,6 +107,8 @@ def open_delivery(
     untold = Untold(queue, reactor, state.journal.flush)
     closed_by(lambda: run_deferred(untold.close()))
     telling = Telling(directory, reactor, now, state.journal.put, boot.tell, untold.given)
+    takers = Takers(queue, reactor, state.journal.flush)
+    closed_by(lambda: run_deferred(takers.close()))
     worker = Worker(
         queue,
         directory,
@@ -115,6 +123,7 @@ def open_delivery(
             random.random,
             boot.tell,
         ),
+        LeftBehind(queue, telling, locks.is_dead, state.journal.flush, state.request_log.known),
         reactor,
         in_flight=settings.async_in_flight,
         per_target=settings.async_in_flight_per_target,
@@ -126,6 +135,7 @@ def open_delivery(
         public_url=public_url,
         taken=node.taken(worker.taken, worker.wake),
         keyed=_DataKeys(state).safe,
+        takers=takers,
     )
     return OpenedDelivery(acceptance, worker, queue, Managing(queue, directory, telling, node.wakes(worker.wake)))
 

@@ -94,8 +94,7 @@ class Pipeline:
             ex.final_status = CALLER_LEFT
             ex.code, ex.message = "caller-left", "The caller closed the connection before the answer's end"
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, the caller is not left waiting
-            # A bug of ours: fail closed, and let nobody wait for ever.
+        except Exception:  # noqa: BLE001 - a bug of ours: fail closed, and let nobody wait for ever
             self._log.failure("a request failed inside the gateway: {ex!r}", ex=ex)
             ex.checks |= Checks.SYSTEM_ERROR
             if ex.final_status:
@@ -110,6 +109,8 @@ class Pipeline:
             if ex.route is not None and ex.story != "none":
                 self._log_steps(ex, ex.route)
                 self._records.put(ex)
+                if ex.is_async and self._delivery is not None:
+                    self._delivery.recorded(ex)
 
     # Step 1: which proxy, and is the path fit to be judged?
 
@@ -143,8 +144,7 @@ class Pipeline:
             ex.hops = int(hops) if hops.isdigit() and len(hops) < 4 else MAX_HOPS
             if ex.hops >= MAX_HOPS:
                 return Reply(508, "This request has come through here before: it would loop", answers.BAD_REQUEST)
-        target = route.target
-        raw, strict = (False, False) if target is None else (target.raw_paths, target.strict_path)
+        raw, strict = (False, False) if (target := route.target) is None else (target.raw_paths, target.strict_path)
         try:
             ex.forms = judge_path(rest, raw_paths=raw, strict=strict)
         except PathRefused as error:

@@ -65,6 +65,9 @@ class Accepts(Protocol):
     async def accept(self, ex: Exchange) -> Reply:
         """Take a request that may pass; the answer. Raises BodyTooLarge or BodyBroken."""
 
+    def recorded(self, ex: Exchange) -> None:
+        """The log was given the record of a request that was to be taken, whatever its caller was answered."""
+
     async def show(self, ex: Exchange) -> Reply:
         """Answer a question about requests that were taken, to a caller that is known."""
 

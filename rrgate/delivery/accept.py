@@ -19,6 +19,7 @@ from rrgate.delivery.queue import Queue
 from rrgate.delivery.showing import status_document
 from rrgate.delivery.states import WINDOW
 from rrgate.delivery.stored import IDEMPOTENCY_KEY, Stored, whose
+from rrgate.delivery.takers import Takers
 from rrgate.delivery.taking import New
 from rrgate.exchange import Exchange
 from rrgate.ids import UUID_FORM
@@ -47,11 +48,13 @@ class Acceptance:
         public_url: Callable[[], str],
         taken: Callable[[str, float], object],
         keyed: Callable[[str], Awaitable[object]] | None = None,
+        takers: Takers | None = None,
     ) -> None:
         """`prefix`: of our headers. `public_url`: where callers reach the gateway. `taken`: told of each, by
         its proxy's id and in how many seconds it is due.
 
-        `keyed`: returns when the data key of a client, by its id, is safe on disk.
+        `keyed`: returns when the data key of a client, by its id, is safe on disk. `takers`: sees to it that the log
+        has what is taken; None where the log is in memory.
         """
         self._queue = queue
         self._delay = f"{prefix}delay".encode()
@@ -59,6 +62,7 @@ class Acceptance:
         self._public_url = public_url
         self._taken = taken
         self._keyed = keyed
+        self._takers = takers
         self._log = Logger("rrgate.delivery")
 
     async def accept(self, ex: Exchange) -> Reply:
@@ -99,6 +103,8 @@ class Acceptance:
                 key=Key.of(keys, ex.method, ex.origin_path, ex.crossing_query(), body),
                 callback=callback,
             )
+            if self._takers is not None:
+                self._takers.begun(ex.id)
             taken = await self._queue.add(new)
         except AnotherRequest:
             text = "This Idempotency-Key was used for another request in the last 24 hours; use a new one for each"
@@ -122,6 +128,11 @@ class Acceptance:
         }
         fields = ((b"Location", location.encode("latin-1", "replace")),)
         return Reply(202, GRANTED_MESSAGE, GRANTED, document=document, headers=fields)
+
+    def recorded(self, ex: Exchange) -> None:
+        """See `Accepts`."""
+        if self._takers is not None:
+            self._takers.recorded(ex.id)
 
     async def show(self, ex: Exchange) -> Reply:
         """The status of a request, to whoever it is of; to all others there is none. See `Accepts`."""

@@ -27,6 +27,8 @@ class NewRow(NamedTuple):
     head: bytes
     body: bytes
     callback_of: int | None = None
+    taker: int = 0
+    """Which process has taken it (takers.py)."""
 
 
 def insert(connection: sqlite3.Connection, row: NewRow) -> int:
@@ -58,7 +60,7 @@ def insert_all(connection: sqlite3.Connection, rows: Iterable[NewRow]) -> list[i
 def _insert_some(connection: sqlite3.Connection, some: Sequence[NewRow], first: int) -> None:
     numbered = list(enumerate(some, first))
     connection.execute(
-        f"{_INSERT} {rows_of(16, len(some))}", flat([_values(number, row) for number, row in numbered])
+        f"{_INSERT} {rows_of(17, len(some))}", flat([_values(number, row) for number, row in numbered])
     )
     payloads = flat([(number, row.head, row.body) for number, row in numbered])
     connection.execute(f"INSERT INTO payloads {rows_of(3, len(some))}", payloads)
@@ -66,7 +68,7 @@ def _insert_some(connection: sqlite3.Connection, some: Sequence[NewRow], first: 
 
 def _values(number: int, row: NewRow) -> tuple[object, ...]:
     named = (number, row.request_id, row.proxy_id, row.client_id, row.identity, size_of(row), row.accepted_at)
-    return (*named, *columns(row.progress), row.callback_of, True)
+    return (*named, *columns(row.progress), row.callback_of, True, row.taker)
 
 
 def size_of(row: NewRow) -> int:
@@ -78,5 +80,5 @@ _BYTES_AT_ONCE: Final = 1024 * 1024
 """Of bodies, after which a statement has no more rows: a sealed body is a copy."""
 _INSERT: Final = (
     "INSERT INTO requests (id, request_id, proxy_id, client_id, identity, size, accepted_at, "
-    f"{PROGRESS}, callback_of, counted)"
+    f"{PROGRESS}, callback_of, counted, taker)"
 )

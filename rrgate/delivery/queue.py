@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 
-from rrgate.delivery import steering, table, untold
+from rrgate.delivery import steering, table, takers, untold
 from rrgate.delivery.bounds import NO_BOUNDS, Bounds, Full
 from rrgate.delivery.callbacks import CALLBACKS, add_callback
 from rrgate.delivery.commits import Work, Writes
@@ -53,13 +53,15 @@ class Queue(Reading):
         keep: Keep,
         bounds: Bounds = NO_BOUNDS,
         no_room: Callable[[], Full | None] = lambda: None,
+        taker: int = 0,
     ) -> None:
         """`reads` works on `reader`. `now`: the delivery's time. `no_room`: says when the disk has none for a new
-        request; on the thread that writes."""
+        request; on the thread that writes. `taker`: which process this is (takers.py)."""
         super().__init__(reads, reader, seals, now)
         self._writes = writes
         self._keep = keep
-        self._takes = Takes(seals, now, bounds, no_room)
+        self._takes = Takes(seals, now, bounds, no_room, taker)
+        self.taker = taker
         self._turns = Turns(seals, now, keep, self._told)
         self.makes_room = MakesRoom(writes.do, bounds.kept, now)
         self.attempts: Counter[tuple[str, str]] = Counter()
@@ -80,6 +82,14 @@ class Queue(Reading):
         """Take a request, and answer its id; or that of the one that had the same `key` before; or Full, where there
         is no room for it. Raises AnotherRequest."""
         return told(self._writes.do_together(self._takes.all, new))
+
+    def told_until(self, number: int) -> None:
+        """The log has all that this process has taken up to the request of that number."""
+        self._takes.told = number
+
+    def leave(self, id: int) -> Deferred[None]:
+        """The log has all that the process of that number, in `takers`, has taken."""
+        return self._do(lambda connection: takers.leave(connection, id))
 
     # Delivering.
 

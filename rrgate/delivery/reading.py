@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from rrgate.delivery import steering, table, untold
+from rrgate.delivery import steering, table, takers, untold
 from rrgate.delivery.bounds import Depth, depth
 from rrgate.delivery.kept import Answer, Loaded, Seals, Shown, Untold, answer_row, head_row, opened
 from rrgate.delivery.looking import due
@@ -123,6 +123,34 @@ class Reading:
                     except SecretError as error:
                         _log.error("the log is not told of request {id}: {error}", id=request_id, error=error)
             return kept
+
+        return self._reads.call(work)
+
+    def newest(self) -> Deferred[int]:
+        """See `takers.newest`."""
+        return self._reads.call(lambda: takers.newest(self._reader.conn))
+
+    def other_takers(self, id: int) -> Deferred[list[takers.Left]]:
+        """See `takers.all_but`."""
+        return self._reads.call(lambda: takers.all_but(self._reader.conn, id))
+
+    def taken_by(self, id: int, behind: int, most: int) -> Deferred[list[tuple[int, str]]]:
+        """See `takers.taken_by`."""
+        return self._reads.call(lambda: takers.taken_by(self._reader.conn, id, behind, most))
+
+    def begun(self, ids: Collection[int]) -> Deferred[list[tuple[Row, Stored]]]:
+        """For the log: those of these requests of which the head is there still, and opens."""
+
+        def work() -> list[tuple[Row, Stored]]:
+            found = []
+            for id, row in table.read_all(self._reader.conn, [*ids]).items():
+                for head in table.heads(self._reader.conn, id):
+                    try:
+                        opened = self._seals.unseal(row.client_id, head_row(row.request_id), head)
+                        found.append((row, Stored.of_head(opened)))
+                    except SecretError as error:
+                        _log.error("the log is not told of request {id}: {error}", id=row.request_id, error=error)
+            return found
 
         return self._reads.call(work)
 

@@ -259,3 +259,11 @@ def step_0010_counted(database: Database) -> None:
         for each in old:
             database.execute(f"DROP TRIGGER IF EXISTS {each}")
         database.execute(f"CREATE TRIGGER counted_{name} AFTER {when} BEGIN {does} END")
+
+
+@migrations()
+def step_0011_takers(database: Database) -> None:
+    """`takers`: processes that take requests, or died before the log had all that they took; `told`: the number of a
+    request up to which it has. `requests.taker`: which of them took it; 0 for callbacks, and what was there before."""
+    database.execute("CREATE TABLE takers (id INTEGER PRIMARY KEY AUTOINCREMENT, told INTEGER NOT NULL) STRICT")
+    database.execute("ALTER TABLE requests ADD COLUMN taker INTEGER NOT NULL DEFAULT 0")

@@ -194,6 +194,14 @@ def read_payloads(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[in
     }
 
 
+def heads(connection: sqlite3.Connection, id: int) -> list[bytes]:
+    """What there is still of the head of a request, sealed: of one that is under way, or whose end may be untold."""
+    found = connection.execute(
+        "SELECT head FROM payloads WHERE request = ?1 UNION SELECT head FROM untold WHERE request = ?1", (id,)
+    )
+    return [head for (head,) in found]
+
+
 def give_up(connection: sqlite3.Connection, id: int, now: int, keep: Keep, problem: str) -> Row:
     """It can never be sent. Raises WrongState."""
     before = read(connection, id)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import field, frozen
 
-from rrgate.delivery import new_rows, states
+from rrgate.delivery import new_rows, states, takers
 from rrgate.delivery.bounds import Bounds, Full, Room
 from rrgate.delivery.kept import Seals, body_row, callback_row, head_row
 from rrgate.delivery.keys import AnotherRequest, Key, remember, taken_before
@@ -44,13 +44,21 @@ class Takes:
     """One object a queue; called on the thread that writes."""
 
     def __init__(
-        self, seals: Seals, now: Callable[[], int], bounds: Bounds, no_room: Callable[[], Full | None]
+        self,
+        seals: Seals,
+        now: Callable[[], int],
+        bounds: Bounds,
+        no_room: Callable[[], Full | None],
+        taker: int = 0,
     ) -> None:
         """See Queue."""
         self._seals = seals
         self._now = now
         self._bounds = bounds
         self._no_room = no_room
+        self._taker = taker
+        self.told = self._written = 0
+        """The number of a request up to which the log has all; written with what is taken next."""
 
     def all(self, connection: sqlite3.Connection, asked: Sequence[New]) -> list[str | Full | Refused]:
         """For each its id; or that of the one that had the same `key` before; or Full where there is no room; or
@@ -72,6 +80,9 @@ class Takes:
                 if new.callback is not None:
                     url = self._seals.seal(new.client_id, callback_row(new.request_id), new.callback.encode())
                     connection.execute("INSERT INTO callbacks VALUES (?, ?)", (number, url))
+            if (told := self.told) != self._written:
+                takers.tell(connection, self._taker, told)
+                self._written = told  # if this is not committed, it is written the next time that there is more
         return answers
 
     def _answer(
@@ -101,4 +112,5 @@ class Takes:
             states.accepted(now, delay=new.delay, window=new.window, repeatable=new.stored.repeatable),
             self._seals.seal(new.client_id, head_row(new.request_id), head),
             self._seals.seal(new.client_id, body_row(new.request_id), new.body),
+            taker=self._taker,
         )

@@ -144,6 +144,15 @@ class Telling:
             reply = Reply(last.status, last.problem, OVER.code if last.status == OVER.status else UNKNOWN.code)
         self.end(row, stored, None, reply, last, counted=known)
 
+    def begun(self, row: Row, stored: Stored) -> None:
+        """A request was taken, and the process died that had it in memory alone what its caller was answered when."""
+        ex = self.exchange(row, stored)
+        ex.route, ex.attempt = self.route(row.proxy_id), 0
+        ex.final_status, ex.code, ex.message = 202, GRANTED, GRANTED_MESSAGE
+        ex.answered_at = ex.started
+        if ex.route is not None:
+            self._put(ex)
+
     def again(self, row: Row, stored: Stored) -> None:
         """One that was over is under way once more."""
         ex = self.exchange(row, stored)

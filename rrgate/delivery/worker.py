@@ -20,6 +20,7 @@ from rrgate.delivery.callbacks import CALLBACKS
 from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.courier import Courier
 from rrgate.delivery.lanes import Lanes
+from rrgate.delivery.left_behind import LeftBehind
 from rrgate.delivery.pausing import Pause
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.shares import Share, Shares
@@ -49,6 +50,7 @@ class Worker:
         directory: Directory,
         courier: Courier,
         calls_back: CallsBack,
+        left: LeftBehind,
         clock: IReactorTime,
         *,
         in_flight: int,
@@ -60,6 +62,7 @@ class Worker:
         self._queue = queue
         self._courier = courier
         self._calls_back = calls_back
+        self._left = left
         self._clock = clock
         self._shares = Shares(directory, clock, self._sooner, in_flight=in_flight, per_target=per_target)
         self._owns = owns
@@ -164,7 +167,9 @@ class Worker:
             self._set_timer(AGAIN, self._own)
 
     async def _begin(self) -> None:
+        await self._left.tell()
         # Beside the rest: what is to be delivered does not wait for the log.
+        self._spawn(self._left.settle())
         self._spawn(self._tell_once_more(self._queue.now()))
         more = True
         rows: deque[Row] = deque()
@@ -229,6 +234,8 @@ class Worker:
         if self._clock.seconds() >= self._next_tidying and not self._pause.on:
             removed = await self._queue.purge()
             more = await self._queue.makes_room.forgets.some()
+            await self._left.tell()
+            self._spawn(self._left.settle())
             self._next_tidying = self._clock.seconds() + (TIDY_ON if removed or more else TIDY)
 
     def _set_timer(self, seconds: float | None, call: Callable[[], None] | None = None) -> None:

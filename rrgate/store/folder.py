@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ KEY_FILE: Final = "master.key"
 LOCK_FILE: Final = "state.lock"
 KEY_LOCK: Final = "keys.lock"
 DELIVERY_LOCK: Final = "delivery.lock"
+TAKERS_LOCK: Final = "takers.lock"
 BALLAST: Final = "queue.ballast"
 BACKUPS: Final = "before-migration"
 
@@ -106,6 +108,23 @@ def try_lock(path: Path) -> int | None:
         pass
     os.close(handle)
     return None
+
+
+def lock_number(path: Path, number: int) -> int | None:
+    """The open file `path`, made if it is not there, of which the byte `number` is locked; None if that is, by this
+    process too. To be closed."""
+    handle = open_private(path)
+    try:
+        # Of the open file, as flock's are, and not of the process: closing another handle leaves it.
+        wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, number, 1, 0)
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, wanted)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 @contextmanager

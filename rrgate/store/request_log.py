@@ -208,6 +208,12 @@ class RequestLog:
             lambda: {request_id for (request_id,) in self._reader.conn.execute(ENDED_AMONG, (wanted,))}
         )
 
+    def known(self, request_ids: Collection[str]) -> Deferred[set[str]]:
+        """Those of these requests of which anything is on disk."""
+        wanted = orjson.dumps([*request_ids]).decode()
+        known = "SELECT request_id FROM requests WHERE request_id IN (SELECT value FROM json_each(?))"
+        return self._thread.call(lambda: {request_id for (request_id,) in self._reader.conn.execute(known, (wanted,))})
+
     def telemetry(
         self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
     ) -> Deferred[T]:

@@ -18,6 +18,7 @@ from rrgate.delivery.bounds import bounds_of
 from rrgate.delivery.calling_back import CallsBack
 from rrgate.delivery.commits import AtOnce
 from rrgate.delivery.courier import Courier
+from rrgate.delivery.left_behind import LeftBehind
 from rrgate.delivery.managing import Managing
 from rrgate.delivery.queue import Queue
 from rrgate.delivery.schema import migrations
@@ -73,6 +74,9 @@ class _Records(Records, Protocol):
     @property
     def ended(self) -> Mapping[str, int]: ...
 
+    @property
+    def known(self) -> set[str]: ...
+
 
 class MemoryDelivery:
     """Opened when it is first used: most tests do not."""
@@ -95,6 +99,8 @@ class MemoryDelivery:
         self._records = records
         self._tell = tell
         self.seals = NotSealed()
+        self.dead: set[int] = set()
+        """Numbers of processes that took requests before, in `takers`."""
 
     @cached_property
     def database(self) -> Database:
@@ -147,6 +153,7 @@ class MemoryDelivery:
                 lambda: 1.0,
                 self._tell,
             ),
+            LeftBehind(self.queue, self._telling, self.dead.__contains__, self.flushed, self.known),
             self._clock,
             in_flight=self._settings.async_in_flight,
             per_target=self._settings.async_in_flight_per_target,
@@ -187,6 +194,12 @@ class MemoryDelivery:
     async def logged(self, requests: Collection[tuple[str, int]]) -> set[str]:
         ended = self._records.ended
         return {request_id for request_id, attempts in requests if ended.get(request_id, -1) >= attempts}
+
+    async def known(self, request_ids: Collection[str]) -> set[str]:
+        return self._records.known.intersection(request_ids)
+
+    def recorded(self, ex: Exchange) -> None:
+        """The log of a gateway in memory has at once what it is given."""
 
     async def accept(self, ex: Exchange) -> Reply:
         """See `rrgate.pipeline_parts.Accepts`."""

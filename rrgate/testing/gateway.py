@@ -155,6 +155,11 @@ class MemoryGateway:
         """Of requests whose records tell their end, the number of attempts."""
         return {record["sKey"]: record["attempts"] for record, _ in self.records if record["processed"]}
 
+    @property
+    def known(self) -> set[str]:
+        """Requests of which there is a record."""
+        return {record["sKey"] for record, _ in self.records}
+
     def shown(self, ex: Exchange) -> RecordOf:
         """The record of it, for plugins."""
         return RecordOf(ex)

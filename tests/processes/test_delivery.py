@@ -139,3 +139,43 @@ async def test_one_that_is_told_to_stop_lets_attempts_end(tmp_path: Path) -> Non
         assert await in_thread(gateway.ended) == 0
         with closing(sqlite3.connect(tmp_path / "state" / "queue.db")) as queue:
             assert queue.execute("SELECT state FROM requests").fetchall() == [("succeeded",)]
+
+
+@pytest.mark.parametrize("takes_over", [False, True], ids=["restarted", "taken over"])
+@pytest_twisted.ensureDeferred
+async def test_what_a_killed_gateway_took_is_logged_and_counted_once(tmp_path: Path, takes_over: bool) -> None:
+    first = create_state(tmp_path / "state")
+    one = Twistd(tmp_path / "state").ready()
+    other = None
+    try:
+        client = one.client(first)
+        proxy = await client.proxy("http://127.0.0.1:1")
+        later = ("requestrocket-delay", "3600")
+        await ask(client, proxy, "GET", "/", later)
+        await in_thread(time.sleep, 1.5)  # the log has this one
+        other = Twistd(tmp_path / "state").ready() if takes_over else None
+        taken = {(await ask(client, proxy, "GET", "/", later)).json["requestId"] for _ in range(20)}
+    finally:
+        one.process.kill()
+        one.process.wait()
+    with other or Twistd(tmp_path / "state").ready() as again:
+        client = again.client(first)
+        for _ in range(100):
+            records = await client.records(proxy)
+            if taken <= {record["sKey"] for record in records}:
+                break
+            await in_thread(time.sleep, 0.1)
+        assert len(records) == 1 + len(taken), "each has one"
+        assert {(each["proxyData"]["status"], each["processed"]) for each in records} == {(202, False)}
+        told = await client.ask("GET", f"/clients/{client.client}/proxies/{proxy.id}/telemetry?interval=month")
+        (month,) = told.json["telemetry"]
+        assert month["codeCountMap"] == {"202:proxy": 1 + len(taken)}
+    with Twistd(tmp_path / "state").ready() as again:
+        client = again.client(first)
+        told = await client.ask("GET", f"/clients/{client.client}/proxies/{proxy.id}/telemetry?interval=month")
+        (month,) = told.json["telemetry"]
+        assert month["codeCountMap"] == {"202:proxy": 1 + len(taken)}, "and not once more"
+        again.terminate()
+        assert again.ended() == 0
+    with closing(sqlite3.connect(tmp_path / "state" / "queue.db")) as queue:
+        assert queue.execute("SELECT * FROM takers").fetchall() == [], "who ends in order leaves nothing to look for"
