@@ -28,6 +28,9 @@ ENDED_AMONG: Final = f"""
 """
 """Of a JSON array of `[request_id, attempts]`, the requests whose row is of their end, after that many attempts."""
 
+KNOWN_AMONG: Final = "SELECT request_id FROM requests WHERE request_id IN (SELECT value FROM json_each(?))"
+"""Of a JSON array of ids, the requests that have a row, whatever it tells."""
+
 # Only such a one is answered 202 and not over: what else is answered that pays one comparison for it.
 _UNDER_WAY: Final = (
     f"(looked.status = 202 AND (SELECT json_extract(facts, '$[{PROCESSED}]') FROM requests "

@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from rrgate.store import telemetry
 from rrgate.store.counts import Tallied
 from rrgate.store.database import connect, open_migrated, transaction
-from rrgate.store.ended import ENDED_AMONG, TELLS_MORE, Ended
+from rrgate.store.ended import ENDED_AMONG, KNOWN_AMONG, TELLS_MORE, Ended
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
 from rrgate.store.log_rows import BodyRow, Document, ListedRow, LogRow, RequestPage
@@ -204,15 +204,12 @@ class RequestLog:
         """Those of these asynchronous requests, each with the number of its attempts, whose end with that many is on
         disk."""
         wanted = orjson.dumps([*requests]).decode()
-        return self._thread.call(
-            lambda: {request_id for (request_id,) in self._reader.conn.execute(ENDED_AMONG, (wanted,))}
-        )
+        return self._thread.call(lambda: {id for (id,) in self._reader.conn.execute(ENDED_AMONG, (wanted,))})
 
     def known(self, request_ids: Collection[str]) -> Deferred[set[str]]:
         """Those of these requests of which anything is on disk."""
         wanted = orjson.dumps([*request_ids]).decode()
-        known = "SELECT request_id FROM requests WHERE request_id IN (SELECT value FROM json_each(?))"
-        return self._thread.call(lambda: {request_id for (request_id,) in self._reader.conn.execute(known, (wanted,))})
+        return self._thread.call(lambda: {id for (id,) in self._reader.conn.execute(KNOWN_AMONG, (wanted,))})
 
     def telemetry(
         self, scope: str, interval: int, first: int, last: int, limit: int, shown: Callable[[Sequence[Span]], T]
