@@ -23,6 +23,7 @@ from rrgate.exchange import Exchange
 from rrgate.record import STORY, Snapshot, encode, snapshot
 from rrgate.record_view import RecordOf
 from rrgate.store.counts import Tallied
+from rrgate.store.damage import of_the_log
 from rrgate.store.log_rows import BodyRow, LogRow
 from rrgate.tally import Tally
 
@@ -90,9 +91,7 @@ class Journal:
         self._not_taken = 0
         self._given_up = 0  # by the other thread: `+=` of both on one would lose some
         self._queue: deque[Snapshot] = deque()
-        self._in_hand = 0
-        self._taken = 0
-        self._settled = 0
+        self._in_hand = self._taken = self._settled = 0
         self._wake = Event()
         self._idle = False
         self._closing = False
@@ -241,7 +240,7 @@ class Journal:
                     # What they counted may yet be taken, without them.
                     rows, bodies, tallied = [], [], tallied if rows else []
                     continue
-                self._report(f"the request log cannot be written ({error}); it is tried again")
+                self._report(f"the request log cannot be written ({error}); {of_the_log(error)}")
                 if self._closing and tries >= _LAST_TRIES:
                     self._give_up(len(rows), error)
                     return
@@ -282,7 +281,7 @@ class Journal:
         try:
             wait = self._log.tidy(int(self._wall() * 1000))
         except Exception as error:  # noqa: BLE001 - as in _write
-            self._report(f"the request log cannot be tidied up ({type(error).__name__}); it is tried again")
+            self._report(f"the request log cannot be tidied up ({type(error).__name__}); {of_the_log(error)}")
             wait = RETRY_SECONDS
         self._next_tidying = time.monotonic() + wait
 

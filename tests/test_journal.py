@@ -199,6 +199,21 @@ async def test_a_failing_disk_is_reported_once_and_retried() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_of_a_damaged_file_it_is_told_what_to_do() -> None:
+    log = ListLog()
+    damaged = sqlite3.DatabaseError("database disk image is malformed")
+    damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT_INDEX
+    for failing in (log.failures, log.tidy_answers):
+        failing.append(damaged)
+        told: list[str] = []
+        made = journal(log, on_trouble=told.append)
+        made.put(exchange(1))
+        await until(lambda told=told: bool(told))  # type: ignore[misc]
+        await made.close()
+        assert "end every gateway of this state and move log.db aside" in told[0]
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_is_never_taken_is_given_up_without_its_text() -> None:
     log = ListLog()
     log.failures = [UnicodeEncodeError("utf-8", "hush", 0, 1, "hush")]

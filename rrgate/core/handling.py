@@ -17,6 +17,7 @@ from rrgate.core.house import CoreHouse
 from rrgate.core.presence import Presence
 from rrgate.core.queries import Query
 from rrgate.core.routes import Call, Route, Router
+from rrgate.store.damage import is_damaged
 from rrgate.store.errors import Conflict
 
 log = CarefulLogger("rrgate.core")
@@ -75,6 +76,9 @@ async def handle(house: CoreHouse, router: Router, request: Incoming) -> Answer:
         if route is not None and route.may_find_disk_full and house.store.is_full(error):
             log.error("Core API: {method} {template}: the disk is full", method=request.method, template=template)
             return disk_full().answer()
+        if is_damaged(error):
+            text = "Core API: {method} {template}: a database is damaged; rrgate doctor says which, and what to do"
+            log.error(text, method=request.method, template=template)
         log.failure("Core API: {method} {template} failed", method=request.method, template=template)
         return internal_error().answer()
 

@@ -17,6 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from rrgate.delivery.untold import LAST
 from rrgate.store.errors import StoreError
 from rrgate.store.folder import lock_number
 from rrgate.store.thread import ThreadClosed
@@ -24,8 +25,6 @@ from rrgate.waiting import Task
 
 MOMENT: Final = 1.0
 """Seconds after which it is looked what the log has, of all that was taken meanwhile."""
-LAST: Final = 5.0
-"""Seconds that the end of this process waits for the log."""
 
 
 @frozen

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -19,6 +19,8 @@ from rrgate.waiting import run_deferred
 
 MOMENT: Final = 1.0
 """Seconds after which it is seen to that the log has what has ended, for all that have ended meanwhile."""
+LAST: Final = 3.0
+"""Seconds that the end of this process waits for a log that cannot be written."""
 
 
 def remember(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
@@ -68,7 +70,13 @@ class Untold:
         self._soon()
 
     async def close(self) -> None:
-        """See to all that were given; the log and the queue must still be open."""
+        """See to all that were given, if the log has them in `LAST`; it and the queue must still be open."""
+        try:
+            await run_deferred(self._close()).addTimeout(LAST, self._clock)
+        except TimeoutError as error:
+            self._log.warn("the log will be told again of the last requests: {error!r}", error=error)
+
+    async def _close(self) -> None:
         if self._settling is not None:
             await self._settling
         if self._timer is not None:

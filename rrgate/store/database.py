@@ -15,6 +15,7 @@ from typing import Final, Literal
 from sqlite_utils import Database, Migrations
 from twisted.logger import Logger
 
+from rrgate.store.damage import unusable
 from rrgate.store.errors import NewerDatabase, StoreError
 from rrgate.store.folder import BACKUPS, create_private_file, locked, make_private
 from rrgate.store.plugin_steps import PluginSteps
@@ -45,7 +46,7 @@ def connect(path: Path, *, synchronous: Synchronous, read_only: bool = False) ->
             cached_statements=STATEMENTS,
         )
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be opened: {error}") from error
+        raise unusable(path, "cannot be opened", error) from error
     try:
         # execute_plugins: other distributions' sqlite-utils plugins have no business on this connection.
         database = Database(connection, execute_plugins=False, strict=True)
@@ -56,7 +57,7 @@ def connect(path: Path, *, synchronous: Synchronous, read_only: bool = False) ->
         connection.execute("PRAGMA trusted_schema = OFF")
     except sqlite3.Error as error:
         connection.close()
-        raise StoreError(f"{path} cannot be opened: {error}") from error
+        raise unusable(path, "cannot be opened", error) from error
     return database
 
 
@@ -92,7 +93,7 @@ def open_migrated(
                     each.apply(database)
         except sqlite3.Error as error:
             database.close()
-            raise StoreError(f"{path} cannot be brought up to date: {error}") from error
+            raise unusable(path, "cannot be brought up to date", error) from error
         except BaseException:
             database.close()
             raise

@@ -65,6 +65,16 @@ def open_private(path: Path) -> int:
     return handle
 
 
+def require_same(path: Path, opened: os.stat_result) -> None:
+    """Raises StoreError unless `path` is still the file that was `opened`: what is written goes on into that one."""
+    try:
+        same = os.path.samestat(path.stat(), opened)
+    except FileNotFoundError:
+        same = False
+    if not same:
+        raise StoreError(f"{path} was moved or removed while a gateway writes it: start that gateway again")
+
+
 def sync_directory(directory: Path) -> None:
     """Make renames and new names in `directory` durable."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

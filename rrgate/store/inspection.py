@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from rrgate.store.damage import unusable, what_to_do
 from rrgate.store.database import connect, refuse_newer
 from rrgate.store.encrypted import SEALED, WRAPPED
 from rrgate.store.errors import SecretError, StoreError
@@ -29,13 +30,13 @@ def check_whole(path: Path) -> None:
         found = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
         dangling = database.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"{path} is damaged ({error}); restore a backup") from error
+        raise StoreError(f"{path} is damaged ({error}); {what_to_do(path)}") from error
     finally:
         database.close()
     if found != ["ok"]:
-        raise StoreError(f"{path} is damaged ({'; '.join(found)}); restore a backup")
+        raise StoreError(f"{path} is damaged ({', '.join(found)}); {what_to_do(path)}")
     if dangling is not None:
-        raise StoreError(f"{path} is damaged (a row of {dangling[0]} belongs to nothing); restore a backup")
+        raise StoreError(f"{path} is damaged (a row of {dangling[0]} belongs to nothing); {what_to_do(path)}")
 
 
 def pending_steps(path: Path, *, log: bool) -> list[str]:
@@ -59,7 +60,7 @@ def _pending(path: Path, known: Migrations) -> tuple[list[str], bool]:
         refuse_newer(database, path, known)
         return [step.name for step in known.pending(database)], not list(known.applied(database))
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        raise unusable(path, "cannot be read", error) from error
     finally:
         database.close()
 
@@ -74,7 +75,7 @@ def check_key(path: Path, source: KeySource) -> int:
     try:
         return _unseal_all(database, master)
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        raise unusable(path, "cannot be read", error) from error
     finally:
         database.close()
 
@@ -85,7 +86,7 @@ def keys_in_use(path: Path, keys: MasterKeys) -> list[KeyUse]:
     try:
         return key_uses(database, keys)
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        raise unusable(path, "cannot be read", error) from error
     finally:
         database.close()
 

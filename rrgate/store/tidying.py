@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from sqlite_utils import Database
 
 from rrgate.store.counts import INTERVALS
 from rrgate.store.database import transaction
+from rrgate.store.folder import require_same
 from rrgate.store.segments import begun_before, drop_empty, forget_client, next_client, next_proxy
 from rrgate.store.telemetry import fold, next_scope, parts_with_fresh, remove_before
 
@@ -34,6 +36,8 @@ REMOVE_SECONDS: Final = 60.0
 """How often it is looked whether requests are too old."""
 ROUND_SECONDS: Final = 3600.0
 """The same for what takes looking at every proxy: shorter retentions of clients, and telemetry."""
+LOOK_SECONDS: Final = 30.0
+"""The same for whether the file was moved away."""
 AGAIN_SECONDS: Final = 5.0
 """After a step that failed."""
 _SCOPES_AT_ONCE: Final = 50
@@ -70,7 +74,11 @@ class Tidying:
             _Job(self._remove_oldest, REMOVE_SECONDS),
             _Job(self._remove_of_clients, ROUND_SECONDS),
             _Job(self._remove_telemetry, ROUND_SECONDS),
+            _Job(self._look, LOOK_SECONDS),
         ]
+        (_, _, name) = writer.conn.execute("PRAGMA database_list").fetchone()
+        self._path = Path(name) if name else None
+        self._opened = None if self._path is None else self._path.stat()
 
     def fresh(self, parts: Iterable[int]) -> None:
         """These parts of telemetry have something to fold."""
@@ -81,7 +89,8 @@ class Tidying:
     def step(self, now: int) -> float:
         """Do what is most due, if anything is; answers in how many seconds to call again, 0 for at once.
 
-        `now`: milliseconds since the epoch. Blocks. Raises sqlite3.Error; then it is tried again some time later.
+        `now`: milliseconds since the epoch. Blocks. Raises sqlite3.Error, and StoreError where the file was moved
+        away; then it is tried again some time later.
         """
         began = self._monotonic()
         job = min(self._jobs, key=lambda each: each.due)
@@ -114,6 +123,12 @@ class Tidying:
         del self._to_fold[part]
         ended = self._monotonic()
         self._fold_due = ended + max(FOLD_SECONDS, FOLD_SHARE * (ended - began))
+
+    def _look(self, now: int) -> Steps:
+        """Whether the file is still where it was opened; raises StoreError."""
+        if self._path is not None and self._opened is not None:
+            require_same(self._path, self._opened)
+        yield from ()
 
     def _remove_oldest(self, now: int) -> Steps:
         """What nobody keeps any longer: the lowest ids, which lie beside each other.

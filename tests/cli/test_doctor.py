@@ -23,6 +23,8 @@ from rrgate.cli.ports import Address, address_of, listeners_on, problem_with
 from rrgate.model import Credential, Proxy, Side
 from rrgate.model.proxy_plugin import ProxyPlugin
 from rrgate.store import Store, credential_row, keyfile
+from rrgate.store.database import open_migrated
+from rrgate.store.log_migrations import migrations
 
 Run = Callable[..., Any]
 
@@ -199,8 +201,28 @@ def test_a_queue_that_is_damaged(run: Run, first: dict[str, str], data: Path, co
     assert "✓ queue.db is whole\n" in run("doctor", "--data", data, "--config", config).output
     path.write_bytes(os.urandom(5000))
     text = found(run, data, config)
-    assert f"✗ {path} cannot be opened: file is not a database\n" in text
+    assert f"✗ {path} is damaged (file is not a database)\n" in text
     assert "→ stop the gateway and move this file away; what it holds is lost, and a new one is made at " in text
+
+
+@pytest.mark.parametrize("how", ["no database", "cut", "a page"])
+def test_a_damaged_request_log(run: Run, first: dict[str, str], data: Path, config: Path, how: str) -> None:
+    path = data / "log.db"
+    open_migrated(path, migrations, synchronous="NORMAL").close()
+    content = bytearray(path.read_bytes())
+    if how == "no database":
+        content[:100] = b"\xff" * 100
+    elif how == "cut":
+        del content[len(content) // 2 :]
+    else:
+        content[4096 * 2 : 4096 * 3] = bytes(4096)
+    path.write_bytes(content)
+    text = found(run, data, config)
+    assert f"✗ {path} is damaged (" in text
+    assert f"\n  → end every gateway of this state and move {path} aside, with its -wal and -shm: the" in text
+    path.unlink()
+    result = run("doctor", "--data", data, "--config", config)
+    assert result.exit_code == 0, result.output
 
 
 def test_a_database_that_is_gone(run: Run, first: dict[str, str], data: Path, config: Path) -> None:

@@ -1,4 +1,5 @@
-"""The Core API on a full disk: 503 that says so, nothing half-written, and all as before when there is room again.
+"""The Core API on a full disk: 503 that says so, nothing half-written, and all as before when there is room again; and
+with a database that is damaged.
 
 Belongs here: what changes of configuration meet. Does not: the request log (tests/test_journal.py), the queue of
 asynchronous requests (tests/delivery/test_disk_faults.py).
@@ -18,6 +19,7 @@ from attrs import evolve
 from rrgate.directory import Directory
 from rrgate.store import AsyncStore, Store, StoreError, credential_row, full_disk
 from rrgate.store.full_disk import is_full
+from rrgate.testing.operator_log import operator_log
 from tests.core.doubles import CALLER, Core, no_route
 
 
@@ -125,3 +127,12 @@ async def test_a_full_disk_takes_no_change_and_forgets_none(core: Core, tmp_path
         opened = again.secrets.unseal(client["sKey"], credential_row(each.id), each.sealed_secret)
         assert json.loads(opened) == CALLER["credentialSecret"]
     again.close()
+
+@pytest_twisted.ensureDeferred
+async def test_of_a_damaged_database_the_operator_reads_who_says_which(core: Core) -> None:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    core.store.error = error
+    with operator_log() as log:
+        assert (await core.ask("PUT", "/clients/acme", {"clientName": "Other"})).status == 500
+    assert "PUT /clients/{clientId}: a database is damaged; rrgate doctor says which, and what to do" in log.text

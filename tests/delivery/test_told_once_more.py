@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
 
 from rrgate.delivery import courier
+from rrgate.delivery.untold import LAST, MOMENT, Untold
 from rrgate.store.database import transaction
 from rrgate.testing import MemoryGateway
+from rrgate.waiting import run_deferred
 from tests.delivery.test_delivering import CALLER, send, status
 
 
@@ -68,3 +71,28 @@ def test_what_is_sent_again_meanwhile_is_told_at_its_new_end_alone(gateway: Memo
     gateway.clock.settle()
     assert list(gateway.records) == []
     assert len(gateway.delivery.rows("SELECT * FROM untold")) == 1
+
+
+class _Queue:
+    def told(self, ids: object) -> Deferred[None]:
+        return succeed(None)
+
+
+@pytest.mark.parametrize("seconds", [0.0, MOMENT])
+def test_who_ends_does_not_wait_for_ever_for_a_log_that_cannot_be_written(seconds: float) -> None:
+    clock = Clock()
+    flushes: list[Deferred[None]] = []
+
+    def flushed() -> Deferred[None]:
+        flushes.append(Deferred())
+        return flushes[-1]
+
+    untold = Untold(_Queue(), clock, flushed)
+    untold.given(1)
+    clock.advance(seconds)
+    ended = run_deferred(untold.close())
+    clock.advance(LAST)
+    assert ended.called
+    assert clock.getDelayedCalls() == []
+    for each in flushes:
+        each.callback(None)  # as the journal does at its end

@@ -71,7 +71,7 @@ def test_a_directory_where_everybody_writes(data: Path) -> None:
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
 def test_a_file_that_is_no_database(data: Path, content: bytes) -> None:
     (data / "rrgate.db").write_bytes(content)
-    with pytest.raises(StoreError, match=r"rrgate\.db cannot be opened"):
+    with pytest.raises(StoreError, match=r"rrgate\.db is damaged \(.*; restore a backup$"):
         Store.open(data)
 
 
