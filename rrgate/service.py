@@ -20,6 +20,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python import usage
 
+from rrgate import core_files
 from rrgate.gateway import Gateway
 from rrgate.log_output import choose, passed_on
 from rrgate.open_files import ask_for, needed, shortage
@@ -138,6 +139,8 @@ def makeService(options: Options) -> IService:
     """The service twistd runs."""
     from twisted.internet import reactor
 
+    if not options.settings.core_files:
+        core_files.forbid()
     if options.settings.workers:
         return _workers(options, reactor)
     try:

@@ -134,3 +134,9 @@ class ProcessSettings:
         where="process",
         help="Form of the process's own log: text, or json for one object a line.",
     )
+    core_files: bool = setting(
+        values.switch(),
+        False,
+        where="process",
+        help="Whether a crash may leave a core file, if the system allows one: secrets are in it, in clear.",
+    )

@@ -27,6 +27,7 @@ FLOORS = (
         "rrgate.authorization_values",
         "rrgate.boot_values",
         "rrgate.checks",
+        "rrgate.core_files",
         "rrgate.countries",
         "rrgate.config_values",
         "rrgate.counting_values",
