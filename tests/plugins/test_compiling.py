@@ -22,6 +22,8 @@ from rrgate.api import (
     Credential,
     Event,
     Exchange,
+    Filter,
+    Meter,
     OutsideError,
     Parts,
     Plugin,
@@ -284,6 +286,26 @@ def test_rules_that_nothing_judges_by(house: House, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: None))
     house.fails()
     monkeypatch.setattr(OnProxy, "ask", staticmethod(lambda: Given(1)))
+    assert house.directory.find(b"/p1/x") is not None
+
+
+MADE: dict[str, Any] = {"client_id": "c1", "user_id": "u1", "parent_id": "p1", "created_at": 1, "updated_at": 1}
+
+
+@pytest.mark.parametrize(
+    ("noun", "attribute", "said", "text"),
+    [
+        (Filter(id="f1", effect="destroy", json_paths=("$.a",), **MADE), "filters", True, "filters, and nothing"),
+        (Meter(id="m1", name="m", type="request_count", **MADE), "measures", frozenset({"request_count"}), "meters"),
+    ],
+)
+def test_filters_and_meters_that_nothing_carries_out(
+    house: House, monkeypatch: pytest.MonkeyPatch, noun: Any, attribute: str, said: object, text: str
+) -> None:
+    """Answers unfiltered, and requests uncounted, are not what was asked for."""
+    house.directory.put(noun)
+    assert house.fails().startswith(f"proxy: has {text}")
+    monkeypatch.setattr(OnProxy, attribute, said)
     assert house.directory.find(b"/p1/x") is not None
 
 
