@@ -1,14 +1,14 @@
 """`RequestLog`: log.db, written by the journal's thread in batches and read by a thread of its own.
 
-Belongs here: writing and reading rows of requests. Does not: their form (log_rows.py), what a row says (record.py), how
-it is shown (record_view.py), queueing (journal.py), telemetry's tables (telemetry.py), what goes when (tidying.py).
+Belongs here: what is written together, and reading rows of requests. Does not: the SQL that writes rows (appending.py),
+their form (log_rows.py), what a row says (record.py), how it is shown (record_view.py), queueing (journal.py),
+telemetry's tables (telemetry.py), what goes when (tidying.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache, partial
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final, TypeVar
@@ -19,14 +19,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
 from rrgate.store import telemetry
+from rrgate.store.appending import COLUMNS, append_rows
 from rrgate.store.counts import Tallied
 from rrgate.store.database import connect, open_migrated, transaction
-from rrgate.store.ended import ENDED_AMONG, KNOWN_AMONG, TELLS_MORE, Ended
+from rrgate.store.ended import ENDED_AMONG, KNOWN_AMONG, Ended
 from rrgate.store.folder import LOG_DATABASE
 from rrgate.store.log_migrations import migrations
 from rrgate.store.log_rows import BodyRow, Document, ListedRow, LogRow, RequestPage
 from rrgate.store.searching import Conditions, asked_for, cursor_of
-from rrgate.store.segments import begin_next, by_segment
 from rrgate.store.telemetry import Span, add_fresh
 from rrgate.store.thread import WorkThread
 from rrgate.store.tidying import Tidying
@@ -58,28 +58,8 @@ def _whole(page: RequestPage) -> RequestPage:
     return RequestPage(page.number, tuple(page.requests), page.next_cursor)
 
 
-_COLUMNS = ", ".join(LogRow._fields)
 # No more than what differs: of a thousand rows each column takes a tenth of a millisecond, and text more than bytes.
 _LISTED: Final = "id, request_id, processed_at, method, status, CAST(facts AS BLOB)"
-
-
-@cache
-def _append(rows: int) -> str:
-    """SQL that writes so many rows into the segment that comes first. A request that is told of again (asynchronous,
-    when it ends) keeps its row; of its beginning another process may have told more before."""
-    one = f"(?1, {', '.join('?' * len(LogRow._fields))})"
-    changed = (f"{name} = excluded.{name}" for name in ("segment", *LogRow._fields) if name != "request_id")
-    return (
-        f"INSERT INTO requests (segment, {_COLUMNS}) VALUES {', '.join([one] * rows)} "
-        f"ON CONFLICT (request_id) DO UPDATE SET {', '.join(changed)} "
-        f"WHERE {TELLS_MORE}"
-    )
-
-
-# Many rows in one statement: `executemany` gives the GIL away and takes it back for each row, which makes the reactor's
-# thread and this one hand it to and fro; and each statement copies every page that it changes, which rows of many
-# proxies share only with others of a whole batch.
-_AT_ONCE: Final = (500, 100)
 
 
 class RequestLog:
@@ -141,17 +121,9 @@ class RequestLog:
 
         Rows survive a crash of the process; those of the last moments may not survive one of the machine.
         """
-        # Raw: sqlite-utils' insert_all costs 5 µs a row more.
         with transaction(self._writer) as connection:
             if rows:
-                for segment, those in by_segment(connection, rows).items():
-                    for at_once in _AT_ONCE:
-                        while len(those) >= at_once:
-                            values = chain.from_iterable(those[:at_once])
-                            connection.execute(_append(at_once), (segment, *values))
-                            those = those[at_once:]
-                    connection.executemany(_append(1), [(segment, *row) for row in those])
-                begin_next(connection, len(rows))
+                append_rows(connection, rows)
             fresh = add_fresh(connection, tallied)
             if bodies:
                 connection.executemany("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)", bodies)
@@ -283,7 +255,7 @@ class RequestLog:
 
     def _detail(self, proxy_id: str, request_id: str, bodies: bool) -> Document | None:
         row = self._reader.conn.execute(
-            f"SELECT {_COLUMNS} FROM requests WHERE request_id = ? AND proxy_id = ?", (request_id, proxy_id)
+            f"SELECT {COLUMNS} FROM requests WHERE request_id = ? AND proxy_id = ?", (request_id, proxy_id)
         ).fetchone()
         if row is None:
             return None
