@@ -24,7 +24,7 @@ from tests.house.sources import within
 from tests.leak_search import LeakSearch
 from tests.processes.twistd import Twistd
 from tests.running_gateway import KEY, TOKEN, GatewayClient, MadeProxy
-from tests.targets import Connection, Target, closed_port, echo
+from tests.targets import Connection, Target, closed_ports, echo
 
 
 class Shop:
@@ -34,7 +34,7 @@ class Shop:
         self.place, self.data = place, place / "data"
         self.first: FirstUser = create_state(self.data)
         self.search = LeakSearch.of(self.data)
-        self.port, self.core_port, self.gateway_port = closed_port(), closed_port(), closed_port()
+        self.port, self.core_port, self.gateway_port = closed_ports(3)
 
     def run(self, *command: str | Path, anew: bool = True, **environ: str) -> Program:
         given = {
@@ -186,7 +186,7 @@ async def test_several_in_one_process(tmp_path: Path) -> None:
     names, search = ("one", "two"), LeakSearch()
     clients = []
     for name in names:
-        first, port, core_port = create_state(tmp_path / "gateways" / name), closed_port(), closed_port()
+        first, (port, core_port) = create_state(tmp_path / "gateways" / name), closed_ports(2)
         (tmp_path / "gateways" / f"{name}.toml").write_text(
             f"""data = "{name}"
             listen = "tcp:{port}:interface=127.0.0.1"

@@ -20,7 +20,7 @@ from tests.callers import call
 from tests.leak_search import LeakSearch
 from tests.processes.forks import Fork, fork
 from tests.running_gateway import GatewayClient
-from tests.targets import closed_port
+from tests.targets import closed_ports
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -46,7 +46,7 @@ class Twistd:
         """`anew`: the command itself, which imports everything; else a fork of what has (forks.py)."""
         self.data, self.search = data, LeakSearch.of(data)
         self.log = data.with_suffix(".log")
-        self.port, self.core_port = closed_port(), closed_port()
+        self.port, self.core_port = closed_ports(2)
         self.log.touch()  # for those who look before a fork has opened it
         command = [
             "-n",
