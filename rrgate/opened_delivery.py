@@ -7,6 +7,7 @@ do (delivery/), who uses them (gateway.py).
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ from rrgate.node import Node
 from rrgate.opened_state import OpenedState
 from rrgate.pipeline_parts import Upstream
 from rrgate.settings import Settings
+from rrgate.store.damage import unusable
 from rrgate.store.database import connect, open_migrated, transaction
 from rrgate.store.errors import StoreError
 from rrgate.store.folder import BALLAST, DELIVERY_LOCK, QUEUE_DATABASE, TAKERS_LOCK
@@ -85,10 +87,13 @@ def open_delivery(
     closed_by(lambda: commits.close(database.close))
     locks = Locks(settings.data / TAKERS_LOCK)
     closed_by(locks.free)
-    with transaction(database) as connection:
-        now = DeliveryTime.of(connection, wall)
-        taker = enter(connection)
-        locks.hold(taker)  # before anybody sees that it is there
+    try:
+        with transaction(database) as connection:
+            now = DeliveryTime.of(connection, wall)
+            taker = enter(connection)
+            locks.hold(taker)  # before anybody sees that it is there
+    except sqlite3.Error as error:  # another process has it, say, or the disk is full
+        raise unusable(path, "cannot be written", error) from error
     reader = connect(path, synchronous="FULL", read_only=True)
     reads = WorkThread(reactor, "rrgate-delivery-reader")
     closed_by(lambda: reads.close(reader.close))

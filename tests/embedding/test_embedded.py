@@ -7,7 +7,9 @@ Belongs here: the life of an embedded gateway. Does not: bodies (test_bodies.py)
 from __future__ import annotations
 
 import gc
+import re
 import socket
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,6 +27,7 @@ from rrgate.api import Identity
 from rrgate.cli.init import create_state
 from rrgate.gateway import Gateway
 from rrgate.settings import Settings
+from rrgate.store import StoreError
 from rrgate.testing import operator_log
 from tests.callers import call, in_thread
 from tests.embedding.host import Host
@@ -151,6 +154,23 @@ async def test_a_start_that_fails_reaches_the_host_and_can_be_tried_again(tmp_pa
         await host.stop_service()
     host.start()
     assert (await host.ask("GET", "/clients")).status == 200
+    await host.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_queue_that_cannot_be_written_keeps_it_from_starting(tmp_path: Path) -> None:
+    """As where another process holds it for too long."""
+    host = Host(tmp_path / "state").start()
+    await host.stop_service()
+    path = tmp_path / "state" / "queue.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TRIGGER refuses BEFORE INSERT ON takers BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    with pytest.raises(StoreError, match=f"{re.escape(str(path))} cannot be written: not now"):
+        host.start()
+    await host.stop_service()
+    database.execute("DROP TRIGGER refuses")
+    database.close()
+    host.start()
     await host.stop()
 
 

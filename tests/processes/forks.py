@@ -24,6 +24,7 @@ import subprocess
 import sys
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile
 from pathlib import Path
 from runpy import run_path
 from threading import Lock
@@ -186,15 +187,17 @@ def become(wanted: Mapping[str, Any], files: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(wanted["environ"])
     searched = [each for each in wanted["environ"].get("PYTHONPATH", "").split(os.pathsep) if each]
-    sys.path[:] = [str(Path(wanted["script"]).parent), *searched, *(each for each in sys.path if each not in FIRST)]
+    sys.path[:] = [str(Path(wanted["script"]).parent), *searched, *INSTALLED]
     sys.argv = [wanted["script"], *wanted["arguments"]]
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
     importlib.invalidate_caches()
 
 
-FIRST = ("", str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
-"""What is searched for modules here, and need not be in a fork."""
+_GIVEN = {os.path.abspath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each}
+INSTALLED = list(dropwhile(_GIVEN.__contains__, sys.path[1:]))
+"""Where modules are searched for here, but for what comes first: the folder, and what PYTHONPATH has. The project may
+be there once more, where it is installed to be edited."""
 
 
 if __name__ == "__main__":
