@@ -6,12 +6,14 @@ Belongs here: a Route's data, by what its proxy, target and credentials are. Doe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from rrgate.api import Side
+from rrgate.names import fold
 from rrgate.route import Route
 from tests.plugins.test_compiling import House
 
@@ -48,3 +50,28 @@ def test_no_name_passes_that_no_credential_is_read_from(house: House) -> None:
 def test_cookies_cross_both_ways_or_neither(house: House, cookies: str, cut: bool) -> None:
     found = route(house, cookies=cookies)
     assert (b"cookie" in found.cut_headers, b"set-cookie" in found.cut_answer_headers) == (cut, cut)
+
+
+NEVER = (
+    # RFC 9110 7.6.1, and what stands in its place in HTTP/2's upgrade (RFC 7540 3.2.1).
+    *("Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer"),
+    *("Transfer-Encoding", "Upgrade", "HTTP2-Settings"),
+)
+NEVER_ASKED = (
+    *("Content-Length", "Host", "Expect", "Forwarded", "X-Real-IP", "Via", "True-Client-IP", "X-Forwarded-For"),
+    *("CF-Connecting-IP", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method", "X-Original-URL"),
+    *("X-Rewrite-URL", "RequestRocket-Hops", "Cookie"),
+)
+NEVER_ANSWERED = ("Content-Length", "Alt-Svc", "Clear-Site-Data", "Strict-Transport-Security", "Set-Cookie")
+
+
+@pytest.mark.parametrize("name", [*NEVER, *NEVER_ASKED])
+@pytest.mark.parametrize("spelled", [str.lower, str.upper, lambda name: name.replace("-", "_")])
+def test_a_field_that_never_reaches_a_target(house: House, name: str, spelled: Callable[[str], str]) -> None:
+    fields = [(fold(each), each, b"x") for each in (b"Accept", spelled(name).encode())]
+    assert route(house).crossing_fields(fields, ()) == fields[:1]
+
+
+@pytest.mark.parametrize("name", [*NEVER, *NEVER_ANSWERED])
+def test_a_field_that_never_reaches_a_caller(house: House, name: str) -> None:
+    assert fold(name.encode()) in route(house).cut_answer_headers

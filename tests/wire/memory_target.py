@@ -72,6 +72,8 @@ class MemoryDialer:
 
     def __init__(self) -> None:
         self.ends: list[TargetEnd] = []
+        self.secrets: list[bool] = []
+        """Of each, whether it was told that what is sent over it is secret."""
         self.error: Exception | None = None
 
     async def connect(self, endpoint: Any, tenant: str, protocol: Any, *, secret: bool) -> None:
@@ -79,6 +81,7 @@ class MemoryDialer:
             raise self.error
         end = TargetEnd(endpoint.host, protocol)
         self.ends.append(end)
+        self.secrets.append(secret)
         protocol.makeConnection(end.transport)
         if endpoint.tls:
             protocol.handshakeCompleted()

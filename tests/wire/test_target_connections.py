@@ -108,6 +108,15 @@ def test_connections_are_never_shared_across_pool_keys(one: tuple[Any, ...], oth
     assert len(gateway.ends) == 2
 
 
+@pytest.mark.parametrize("secret", [False, True])
+def test_who_dials_is_told_whether_what_is_sent_is_secret(secret: bool) -> None:
+    """It then keeps it from going in plain text (test_dialer.py)."""
+    gateway = MemoryGateway()
+    gateway.route("a", secret_needs_tls=secret)
+    gateway.caller().send(request("a"))
+    assert gateway.dialer.secrets == [secret]
+
+
 @pytest.mark.parametrize(
     ("hint", "kept", "closed"),
     [
