@@ -588,3 +588,14 @@ def test_a_record_is_made_when_it_is_first_read_and_once() -> None:
     assert asked == []
     assert given["sKey"] == given["sKey"] == "r1"
     assert asked == ["127.0.0.1"]
+
+
+def test_where_a_caller_wants_to_be_called_back_is_not_in_clear() -> None:
+    given = fields((b"requestrocket-callback-url", b"https://a.test/SECRET"), (b"requestrocket-delay", b"5"))
+    kept = request_headers_kept(given, route())
+    assert kept == {"requestrocket-callback-url": None, "requestrocket-delay": "5"}
+
+
+def test_without_a_credential_it_could_stand_in_any_field_of_a_family() -> None:
+    given = fields((b"requestrocket-delay", b"5"), (b"X-RateLimit-Key", b"5"))
+    assert set(request_headers_kept(given, route(cut_parameters=None)).values()) == {None}

@@ -54,6 +54,7 @@ def test_spellings(written: str, kept: str) -> None:
         "*.",
         "*..test",
         "*.*.test",
+        "*.2.3.4",
         "a.*.test",
         "a*.test",
         "**.test",

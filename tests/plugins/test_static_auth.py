@@ -220,6 +220,28 @@ def test_whom_a_jwt_lets_in(shown: str, passes: bool) -> None:
     assert let_in(plugin, asked(query="Authorization=" + quote(shown, safe=""))) is passes
 
 
+@pytest.mark.parametrize(
+    ("prefix", "shown", "passes"),
+    [
+        ("Bearer ", "Bearer t0ken", True),
+        ("Bearer ", "bEARER  t0ken", True),
+        ("Bearer ", "Digest t0ken", False),
+        ("Bearer ", "t0ken", False),
+        ("Bearer ", "Bearert0ken", False),
+        ("Bearer ", "Bearer t0ke", False),
+        ("Bearer ", "Bearer ", False),
+        ("token ", "token t0ken", True),
+        ("token ", "Basic t0ken", False),
+        ("", "t0ken", True),
+        ("", "Bearer t0ken", False),
+    ],
+)
+def test_whom_a_bearer_token_lets_in(prefix: str, shown: str, passes: bool) -> None:
+    plugin = made("bearer", {"token": "t0ken", "prefix": prefix})
+    assert let_in(plugin, asked(("Authorization", shown))) is passes
+    assert let_in(plugin, asked(query="Authorization=" + quote(shown, safe=""))) is passes
+
+
 @pytest.mark.parametrize("token", [JWT, JWE])
 def test_a_jwt_goes_to_the_target_raw(token: str) -> None:
     assert towards(made("jwt", {"token": token}, Side.TARGET)).injected[b"authorization"][1] == token.encode()

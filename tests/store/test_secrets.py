@@ -22,7 +22,18 @@ from hypothesis import strategies as st
 from rrgate.model import Credential
 from rrgate.store import BrokenSecret, KeyFileError, MissingKey, SecretError, Secrets, Store, WrongKey, keyfile
 from rrgate.store.keyfile import MasterKeys, new_master_keys
-from rrgate.store.secrets import WrappedKey, bodies_row, credential_row, new_instance_key, previous_row
+from rrgate.store.secrets import (
+    WrappedKey,
+    bodies_row,
+    callback_row,
+    client_certificate_row,
+    credential_row,
+    new_instance_key,
+    plugin_row,
+    previous_callback_row,
+    previous_row,
+    state_row,
+)
 
 MASTER = new_master_keys()
 INSTANCE = new_instance_key(MASTER, MASTER.current)
@@ -277,3 +288,28 @@ def test_no_plaintext_in_any_file(
             if path.is_file() and path.name != "master.key":
                 content = path.read_bytes()
                 assert not [form for form in forms if form in content], path
+
+
+def test_each_place_has_a_name_of_its_own() -> None:
+    """What is sealed for one place opens in no other."""
+    names = [
+        *(of("x") for of in (credential_row, previous_row, state_row, client_certificate_row, bodies_row)),
+        *(callback_row("x"), previous_callback_row("x"), plugin_row("x", "one"), plugin_row("x", "other")),
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_fingerprints_and_hashes_of_tokens_have_keys_of_their_own() -> None:
+    """Else a fingerprint, which the Core API shows, would be part of a token's hash."""
+    secrets = fresh()
+    assert secrets.fingerprint("a", b"b") != secrets.token_hash("a\0b")[:4].hex()
+
+
+def test_what_is_made_once_a_rotation_has_begun_is_under_the_new_key() -> None:
+    new = new_master_keys()
+    both = MasterKeys(current=new.current, keys={**MASTER.keys, **new.keys})
+    secrets = Secrets(both, INSTANCE, {})
+    secrets.seal("one", "row", b"x")
+    secrets.unsaved_under(new.current)
+    secrets.seal("two", "row", b"x")
+    assert {key.master_key_id for key in secrets.unsaved().values()} == {new.current}
