@@ -108,20 +108,30 @@ class Room:
     def __init__(self, connection: sqlite3.Connection, bounds: Bounds) -> None:
         self._connection = connection
         self._bounds = bounds
-        self._counted: dict[str, tuple[int, int]] = {}
+        self._left: dict[str, list[int]] = {}
+        """By scope, requests and bytes that may still be taken."""
 
     def take(self, proxy_id: str, client_id: str, size: int) -> Full | None:
         """Count one more, of so many bytes, head and body; or why that is too much, and then it is not counted."""
-        counted, bounds = self._counted, self._bounds
-        scopes = ((proxy_id, bounds.proxy, "This proxy"), (client_id, bounds.client, "This client"))
-        after = {}
-        for scope, bound, whose in (*scopes, (ALL, bounds.all, "The gateway")):
-            if scope not in counted:
-                found = self._connection.execute("SELECT requests, bytes FROM totals WHERE scope = ?", (scope,))
-                counted[scope] = found.fetchone() or (0, 0)
-            requests, held = counted[scope]
-            if requests >= bound.requests or held + size > bound.bytes:
+        left = self._left
+        try:
+            proxy, client, all = left[proxy_id], left[client_id], left[ALL]
+        except KeyError:
+            proxy, client, all = (
+                left.setdefault(scope, self._left_of(scope, bound))
+                for scope, bound in (
+                    (proxy_id, self._bounds.proxy), (client_id, self._bounds.client), (ALL, self._bounds.all)
+                )
+            )  # fmt: skip
+        for scope, whose in ((proxy, "This proxy"), (client, "This client"), (all, "The gateway")):
+            if scope[0] < 1 or scope[1] < size:
                 return Full(f"{whose} has as much waiting to be delivered as may be; this request was not taken")
-            after[scope] = (requests + 1, held + size)
-        counted |= after
+        for scope in (proxy, client, all):
+            scope[0] -= 1
+            scope[1] -= size
         return None
+
+    def _left_of(self, scope: str, bound: Bound) -> list[int]:
+        found = self._connection.execute("SELECT requests, bytes FROM totals WHERE scope = ?", (scope,)).fetchone()
+        requests, held = found or (0, 0)
+        return [bound.requests - requests, bound.bytes - held]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from rrgate.delivery.counting import Counted, add_taken
-from rrgate.delivery.many_rows import AT_ONCE, flat, rows_of
+from rrgate.delivery.many_rows import AT_ONCE, rows_of
 from rrgate.delivery.states import Progress
 from rrgate.delivery.table import PROGRESS, columns
 
@@ -58,17 +58,16 @@ def insert_all(connection: sqlite3.Connection, rows: Iterable[NewRow]) -> list[i
 
 
 def _insert_some(connection: sqlite3.Connection, some: Sequence[NewRow], first: int) -> None:
-    numbered = list(enumerate(some, first))
-    connection.execute(
-        f"{_INSERT} {rows_of(17, len(some))}", flat([_values(number, row) for number, row in numbered])
-    )
-    payloads = flat([(number, row.head, row.body) for number, row in numbered])
+    values: list[object] = []
+    payloads: list[object] = []
+    for number, row in enumerate(some, first):
+        request_id, proxy_id, client_id, identity, accepted_at, progress, head, body, callback_of, taker = row
+        values += number, request_id, proxy_id, client_id, identity, size_of(row), accepted_at
+        values += columns(progress)
+        values += callback_of, True, taker
+        payloads += number, head, body
+    connection.execute(f"{_INSERT} {rows_of(17, len(some))}", values)
     connection.execute(f"INSERT INTO payloads {rows_of(3, len(some))}", payloads)
-
-
-def _values(number: int, row: NewRow) -> tuple[object, ...]:
-    named = (number, row.request_id, row.proxy_id, row.client_id, row.identity, size_of(row), row.accepted_at)
-    return (*named, *columns(row.progress), row.callback_of, True, row.taker)
 
 
 def size_of(row: NewRow) -> int:
