@@ -1,14 +1,14 @@
 """`Commits`: one thread that writes queue.db, in as few durable commits as there can be.
 
 Belongs here: natural group commit: whoever asks in one round of the reactor shares a commit, and with them who waits
-while one runs. Does not: what is written (table.py).
-Why by the round: the thread that writes would be woken by the first, and commit that alone.
+while one runs. Does not: when what was asked is handed to the thread (gathering.py), what is written (table.py).
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final, Protocol, TypeVar
@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rrgate.delivery.gathering import Gathering
 from rrgate.store.database import transaction
 from rrgate.store.thread import ThreadClosed
 from rrgate.waiting import Waiter
@@ -75,10 +76,8 @@ class Commits:
         self._database = database
         self._reactor = reactor
         self._failed = failed
-        self._asked: list[_Given] = []
-        """In this round, and not handed over yet."""
-        self._handing: Any = None
         self._queue: SimpleQueue[list[_Given] | None] = SimpleQueue()
+        self._gathering: Gathering[_Given] = Gathering(reactor, self._queue.put, MOST_AT_ONCE)
         self._closed = False
         self.commits = 0
         self._thread = Thread(target=self._run, name="rrgate-delivery", daemon=True)
@@ -89,7 +88,7 @@ class Commits:
         if self._closed:
             return fail(ThreadClosed(_CLOSED))
         deferred: Deferred[T] = Deferred(lambda _: None)
-        self._put((deferred, work, _ALONE))
+        self._gathering.ask((deferred, work, _ALONE))
         return deferred
 
     def do_together(self, together: Together[Given, T], given: Given) -> Waiter[T]:
@@ -98,18 +97,8 @@ class Commits:
         if self._closed:
             waiter.fail(ThreadClosed(_CLOSED))
         else:
-            self._put((waiter, together, given))
+            self._gathering.ask((waiter, together, given))
         return waiter
-
-    def _put(self, given: _Given) -> None:
-        if not self._asked:
-            self._handing = self._reactor.callLater(0, self._hand_over)
-        self._asked.append(given)
-
-    def _hand_over(self) -> None:
-        if self._asked:
-            self._queue.put(self._asked)
-            self._asked = []
 
     def close(self, last: Callable[[], None]) -> Deferred[None]:
         """See `Writes`; ends the thread. May be called again."""
@@ -118,35 +107,34 @@ class Commits:
         closed: Deferred[None] = self.do(lambda _: None)
         closed.addBoth(lambda _: last())
         self._closed = True
-        if self._handing is not None and self._handing.active():
-            self._handing.cancel()
-        self._hand_over()
+        self._gathering.all()
         self._queue.put(None)
         return closed
 
     def _run(self) -> None:
-        batch: list[_Given] = []
         more = True
-        while more or batch:
-            more = self._gather(batch, more)
-            rest = batch[MOST_AT_ONCE:]
-            del batch[MOST_AT_ONCE:]
-            if batch:
-                self._reactor.callFromThread(_tell, self._together(batch))
-            batch = rest  # nothing of what was done is kept while this waits for more
+        while more:
+            batch: list[_Given] = []
+            more = self._gather(batch)
+            for start in range(0, len(batch), MOST_AT_ONCE):
+                self._do_now(batch[start : start + MOST_AT_ONCE])
+            del batch  # nothing of what was done is kept while this waits for more
 
-    def _gather(self, batch: list[_Given], more: bool) -> bool:
+    def _do_now(self, batch: list[_Given]) -> None:
+        told = self._together(batch)
+        self._reactor.callFromThread(self._gathering.over, len(told), partial(_tell, told))
+
+    def _gather(self, batch: list[_Given]) -> bool:
         """Put into `batch` what there is, at least something; whether there may be more."""
-        while more and len(batch) < MOST_AT_ONCE:
+        while len(batch) < MOST_AT_ONCE:
             try:
                 given = self._queue.get(block=not batch)
             except Empty:
                 break
             if given is None:
-                more = False
-            else:
-                batch += given
-        return more
+                return False
+            batch += given
+        return True
 
     def _together(self, batch: list[_Given]) -> list[_Told]:
         begun = False
