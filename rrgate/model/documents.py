@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 import attrs
-from attrs import frozen
+from attrs import NOTHING, frozen
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from rrgate.api import ConfigError, Problem
@@ -161,6 +161,9 @@ def read_field(
     """Put what `value` says into `values`, by attribute name, or what is wrong with it into `problems`, with `prefix`
     in front of its name."""
     name = prefix + known.name
+    if known.empty is not NOTHING and same_json(value, known.empty):
+        values[known.attribute] = known.default
+        return
     try:
         structured = structure(value, known.type, name)
         if known.check is not None and structured is not None:

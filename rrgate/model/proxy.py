@@ -52,29 +52,33 @@ class Proxy:
         "proxyAlias",
         default=None,
         check=alias,
-        help="A second address, unique within the client.",
+        help="A second address, unique within the client. None if null or empty.",
         example="payment-gateway",
+        empty="",
     )
     additional_headers: Mapping[str, str] = published(
         "proxyAdditionalHeaders",
         factory=dict,
         by_plugin=True,
         repr=False,
-        help="Sent with every request, in place of the caller's.",
+        empty=None,
+        help="Sent with every request, in place of the caller's. None if null.",
     )
     additional_query_params: Mapping[str, str] = published(
         "proxyAdditionalQueryParams",
         factory=dict,
         by_plugin=True,
         repr=False,
-        help="Sent with every request, in place of the caller's.",
+        empty=None,
+        help="Sent with every request, in place of the caller's. None if null.",
     )
     additional_data: Mapping[str, Any] = published(
         "proxyAdditionalData",
         factory=dict,
         by_plugin=True,
         repr=False,
-        help="Merged into bodies of POST, PUT and PATCH.",
+        empty=None,
+        help="Merged into bodies of POST, PUT and PATCH. Nothing if null.",
     )
     additional_data_strict: bool = published(
         "proxyAdditionalDataStrict",

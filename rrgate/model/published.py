@@ -79,6 +79,7 @@ METADATA = "rrgate.published"
 CHECK = "rrgate.check"
 BY_PLUGIN = "rrgate.by_plugin"
 EXAMPLE = "rrgate.example"
+EMPTY = "rrgate.empty"
 
 
 def published(
@@ -91,15 +92,19 @@ def published(
     check: Check | None = None,
     by_plugin: bool = False,
     example: Any = NOTHING,
+    empty: Any = NOTHING,
     **settings: Any,
 ) -> Any:
     """An attrs field that the Core API shows as `name`.
 
     `help` is a sentence for the documentation. `by_plugin`: the core itself does nothing with it, so another value
     than the default is taken only where an installed plugin serves it (`Plugin.serves`). `example`: a value for the
-    documentation, as it is published.
+    documentation, as it is published. `empty`: what typed clients write where they say nothing, null or `""`; it is
+    taken for the default.
     """
-    metadata = {METADATA: (name, writable, help), CHECK: check, BY_PLUGIN: by_plugin, EXAMPLE: example}
+    metadata = {
+        METADATA: (name, writable, help), CHECK: check, BY_PLUGIN: by_plugin, EXAMPLE: example, EMPTY: empty
+    }  # fmt: skip
     if factory is not None:
         return field(factory=factory, metadata=metadata, **settings)
     return field(default=default, metadata=metadata, **settings)
@@ -120,6 +125,7 @@ class PublishedField:
     default: Any
     """What it is when a new noun's document leaves it out; nothing where `required`."""
     example: Any = NOTHING
+    empty: Any = NOTHING
 
 
 _FIELDS: dict[type[Any], tuple[PublishedField, ...]] = {}
@@ -154,6 +160,7 @@ def _read_marks(noun: type[Any]) -> tuple[PublishedField, ...]:
                 required=default is NOTHING,
                 default=default,
                 example=attribute.metadata[EXAMPLE],
+                empty=attribute.metadata[EMPTY],
             )
         )
     return tuple(found)

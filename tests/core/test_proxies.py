@@ -141,6 +141,25 @@ async def test_what_a_put_may_not_say(core: Core, change: dict[str, Any], field:
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_typed_clients_write_where_they_say_nothing_says_nothing(core: Core) -> None:
+    """Go writes `""` for a text of its published sample that is not set, and null, as Java does, for an object."""
+    objects = ("proxyAdditionalHeaders", "proxyAdditionalQueryParams", "proxyAdditionalData")
+    unset = {"proxyAlias": "", **dict.fromkeys(objects)}
+    parts = await core.make_parts()
+    plain = await core.make("proxies", parts)
+    made = await core.make("proxies", {**parts, **unset})
+    for each in (plain, made):
+        assert each["proxyAlias"] is None
+        assert [each[name] for name in objects] == [{}, {}, {}]
+    named = {"proxyAlias": "payments", "proxyAdditionalHeaders": {"X-A": "1"}, "proxyAdditionalQueryParams": {"a": "1"}}
+    path = f"{PATH}/{made['sKey']}"
+    assert (await core.ask("PUT", path, named)).document["proxies"][0]["proxyAlias"] == "payments"
+    again = (await core.ask("PUT", path, unset)).document["proxies"][0]
+    assert again["proxyAlias"] is None
+    assert [again[name] for name in objects] == [{}, {}, {}]
+
+
+@pytest_twisted.ensureDeferred
 async def test_everything_wrong_is_said_at_once(core: Core) -> None:
     parts = await core.make_parts()
     document = {

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import NOTHING, frozen
 
-from rrgate.core.openapi.types import Components, Written, beside, spell, with_form
+from rrgate.core.openapi.types import Components, Written, beside, or_empty, spell, with_form
 from rrgate.model import Client
 from rrgate.model.documents import IGNORED_ON_CREATION, Extra
 from rrgate.model.published import PublishedField, Writable, asked, published_fields
@@ -126,6 +126,8 @@ class Forms:
 
     def _field(self, known: PublishedField, maker: Components) -> Schema:
         schema = with_form(maker.of(known.type), asked(known.check) if maker is self.written else {})
+        if maker is self.written:
+            schema = or_empty(schema, known.empty)
         example = known.example
         if maker is self.answered:
             # Of what is asked for, an answer is sure to have what it can be, and no more.

@@ -138,3 +138,12 @@ def with_form(schema: Schema, keywords: Mapping[str, Any]) -> Schema:
     if nullable and "enum" in keywords:
         found["enum"] = [*keywords["enum"], None]
     return found
+
+
+def or_empty(schema: Schema, empty: Any) -> Schema:
+    """`schema`, of an object or of a text, with what typed clients write where they say nothing: null or `""`."""
+    if empty is None:
+        return {**schema, "type": [schema["type"], "null"]}
+    if empty == "":
+        return {**schema, "pattern": f"^$|{schema['pattern']}"}
+    return schema
