@@ -1,8 +1,8 @@
 """Rules of credentials, targets and proxies: which requests may pass (docs/rules.md).
 
 Belongs here: the plugin, which tells what the compiled rules say. Its rooms: patterns.py (RE2), message.py (what rules
-see), leaves.py (bodies and claims), matching.py and leaf_checks.py (one rule compiled), judging.py (all rules of a
-proxy compiled), lint.py (rules that decide nothing).
+see), leaves.py (bodies and claims), matching.py and leaf_checks.py (one rule compiled), indexes.py and glance.py (which
+may match), judging.py (all rules of a proxy compiled), lint.py (rules that decide nothing).
 """
 
 from __future__ import annotations

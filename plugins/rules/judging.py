@@ -1,7 +1,7 @@
 """`Judge`: all rules of a proxy, compiled; what the four scopes say of a request.
 
-Belongs here: which rules need a look for which request, and what follows from those that match. Does not: matching
-(matching.py).
+Belongs here: gathering the rules that need a look, and what follows from those that match. Does not: finding them
+(glance.py, indexes.py), matching (matching.py).
 
 Few rules can match a request. Those that ask for a path, or else for a header or parameter, are found by the texts that
 their patterns need, in one pass over all of them (`Shortlist`); the others are kept by method.
@@ -9,23 +9,19 @@ their patterns need, in one pass over all of them (`Shortlist`); the others are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import field, frozen
 
 from rrgate.api import Exchange, Rule, RuleScope, Scope
-from rrgate_plugins.rules.matching import MUST_EXIST, CompiledRule, compile_rule
-from rrgate_plugins.rules.message import TOO_MANY, Message
-from rrgate_plugins.rules.patterns import Shortlist, beginning, same, spelled
+from rrgate_plugins.rules.glance import Glance
+from rrgate_plugins.rules.indexes import HeaderIndex, Index, by_method, needed_of, parameter_names, paths
+from rrgate_plugins.rules.matching import CompiledRule, compile_rule
+from rrgate_plugins.rules.message import Message
+from rrgate_plugins.rules.patterns import beginning, same
 
 _NO_OTHERS: Final[Mapping[bytes, tuple[CompiledRule, ...]]] = {b"": ()}
-MOST_NAMES: Final = 256
-"""Names of headers that a Judge knows; then it begins anew."""
-LONGEST_NAME: Final = 64
-"""Bytes of one that it remembers."""
-MOST_LOOKED_AT: Final = 32
-"""Names of one request that are looked at one by one, to be remembered, when some rule may match one of them."""
 
 
 @frozen
@@ -66,6 +62,7 @@ class Judge:
         "_all",
         "_counts",
         "_default_denies",
+        "_glance",
         "_indexes",
         "_others",
         "_scopes",
@@ -92,7 +89,7 @@ class Judge:
                     self._all.append((scope.scope, rule, None))
                     continue  # deny rules win over it, and where none matches, the default says the same
                 rank += 1
-                needed, index = _needed(rule, by_path, by_header, by_parameter)
+                needed, index = needed_of(rule, by_path, by_header, by_parameter)
                 later = index is by_path and beginning(needed) is not None  # texts that begin otherwise need no look
                 made = compile_rule(rule, scope.scope, rank, later=later)
                 self._all.append((scope.scope, rule, made))
@@ -100,16 +97,24 @@ class Judge:
                     others.append(made)
                 else:
                     index.append((needed, made))
-        self._others = _by_method(others) if others else _NO_OTHERS
+        self._others = by_method(others) if others else _NO_OTHERS
+        headers = HeaderIndex(by_header) if by_header else None
         self._indexes = (
-            *([_Index(_paths, by_path)] if by_path else ()),
-            *([_HeaderIndex(by_header)] if by_header else ()),
-            *([_Index(_parameter_names, by_parameter)] if by_parameter else ()),
+            *([Index(paths, by_path)] if by_path else ()),
+            *([] if headers is None else [headers]),
+            *([Index(parameter_names, by_parameter)] if by_parameter else ()),
         )
+        self._glance: Glance | None = None
+        if not others:
+            of_paths = [(pattern, rule.methods) for pattern, rule in by_path]
+            self._glance = Glance.of(of_paths, None if headers is None else headers.known, bool(by_parameter))
         self._where_nothing_matches: Verdict = same(self._conclude({}, {}, ()))
 
     def verdict(self, ex: Exchange) -> Verdict:
         """What is to become of `ex`, where no rule looks at bodies."""
+        glance = self._glance
+        if glance is not None and glance.nothing_matches(ex):
+            return self._where_nothing_matches
         message = Message(ex)
         return self.judge(message, self.candidates(message))
 
@@ -180,121 +185,3 @@ class Judge:
 
 def _rank(rule: CompiledRule) -> int:
     return rule.rank
-
-
-class _Index:
-    """Rules found by what their patterns need of certain texts of a message."""
-
-    __slots__ = ("_everything", "_methods", "_rules", "_shortlist", "_texts")
-
-    def __init__(
-        self, texts: Callable[[Message], Sequence[bytes] | None], rules: Sequence[tuple[bytes, CompiledRule]]
-    ) -> None:
-        """`texts`: of a message; None where they are not known."""
-        self._texts = texts
-        self._rules = [rule for _, rule in rules]
-        self._everything = range(len(rules))
-        self._shortlist = Shortlist([pattern for pattern, _ in rules])
-        methods = [rule.methods for rule in self._rules]
-        self._methods = None if None in methods else frozenset().union(*(each for each in methods if each is not None))
-
-    def find(self, method: bytes, message: Message) -> list[CompiledRule]:
-        """Those that may match."""
-        if self._methods is not None and method not in self._methods:
-            return []
-        places = self._places(message)
-        if not places:
-            return []
-        rules = (self._rules[place] for place in places)
-        return [rule for rule in rules if rule.methods is None or method in rule.methods]
-
-    def _places(self, message: Message) -> Collection[int]:
-        texts = self._texts(message)
-        return self._everything if texts is None else self._shortlist.may_match(texts)
-
-
-class _HeaderIndex(_Index):
-    """The same by names of headers, of which most requests have those that others had: each is looked at once.
-
-    To show 17 names to RE2 costs 13 µs each time; to know of each that no rule asks for it, 1.
-    """
-
-    __slots__ = ("_known",)
-
-    def __init__(self, rules: Sequence[tuple[bytes, CompiledRule]]) -> None:
-        super().__init__(_no_texts, rules)
-        self._known: dict[bytes, tuple[int, ...]] = {}
-
-    def _places(self, message: Message) -> Collection[int]:
-        known = self._known
-        found: Collection[int] = ()
-        unknown: list[bytes] = []
-        for name in message.header_names:
-            places = known.get(name)
-            if places is None:
-                unknown.append(name)
-            elif places:
-                found = {*found, *places}
-        return {*found, *self._look_at(unknown)} if unknown else found
-
-    def _look_at(self, names: Sequence[bytes]) -> Collection[int]:
-        """Together first: most often nothing is found, and whoever makes names up must not cost a look at each."""
-        found = self._shortlist.may_match([spelling for name in names for spelling in _spellings(name)])
-        if not found:
-            for name in names:
-                self._remember(name, ())
-        elif len(names) <= MOST_LOOKED_AT:
-            for name in names:
-                self._remember(name, tuple(self._shortlist.may_match(_spellings(name))))
-        return found
-
-    def _remember(self, name: bytes, places: tuple[int, ...]) -> None:
-        if len(name) <= LONGEST_NAME:
-            if len(self._known) >= MOST_NAMES:
-                self._known.clear()
-            self._known[name] = places
-
-
-def _paths(message: Message) -> Sequence[bytes]:
-    return message.readings
-
-
-def _spellings(name: bytes) -> list[bytes]:
-    """What targets may take a header's name for, many of which cannot tell `-` from `_`."""
-    lower = name.lower()
-    return [*{lower, lower.replace(b"_", b"-"), lower.replace(b"-", b"_")}]
-
-
-def _no_texts(message: Message) -> None:
-    return None
-
-
-def _parameter_names(message: Message) -> Sequence[bytes] | None:
-    query = message.query
-    return None if query is TOO_MANY else query.names
-
-
-_ToIndex = list[tuple[bytes, CompiledRule]]
-
-
-def _needed(
-    rule: Rule, by_path: _ToIndex, by_header: _ToIndex, by_parameter: _ToIndex
-) -> tuple[bytes, _ToIndex | None]:
-    """A pattern that `rule` cannot match without, and the index that it goes into; no index where there is none."""
-    if rule.path is not None and rule.path.presence == MUST_EXIST:
-        return spelled(rule.path.path, rule.regex_flags), by_path
-    for check in rule.headers:
-        if check.presence == MUST_EXIST:
-            return spelled(check.name, rule.regex_flags, ignoring_case=True), by_header
-    for check in rule.query:
-        if check.presence == MUST_EXIST:
-            return spelled(check.name, rule.regex_flags), by_parameter
-    return b"", None
-
-
-def _by_method(rules: Sequence[CompiledRule]) -> dict[bytes, tuple[CompiledRule, ...]]:
-    """By method, in the order given; under no name, those for every other method."""
-    named = frozenset[bytes]().union(*(rule.methods for rule in rules if rule.methods is not None))
-    found = {name: tuple(rule for rule in rules if rule.methods is None or name in rule.methods) for name in named}
-    found[b""] = tuple(rule for rule in rules if rule.methods is None)
-    return found

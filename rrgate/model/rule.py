@@ -48,6 +48,8 @@ class Scope(Enum):
     PROXY = "proxy"
     TARGET = "target"
 
+    __hash__ = object.__hash__  # Enum's own is written in Python: 0.2 µs, four times a request; members are single
+
 
 @frozen
 class Pattern:

@@ -18,7 +18,9 @@ from tests.mutating import run
 TABLES = ["tests/rules/test_tables.py"]
 NOTICES = {
     "plugins/rules/__init__.py": ["tests/rules/test_patterns.py", *TABLES, "tests/gateway/test_rules.py"],
-    "plugins/rules/judging.py": [*TABLES, "tests/rules/test_reports.py", "tests/rules/test_header_names.py"],
+    "plugins/rules/judging.py": [*TABLES, "tests/rules/test_reports.py", "tests/rules/test_glance.py"],
+    "plugins/rules/indexes.py": [*TABLES, "tests/rules/test_header_names.py"],
+    "plugins/rules/glance.py": ["tests/rules/test_glance.py"],
     "plugins/rules/matching.py": TABLES,
     "plugins/rules/message.py": TABLES,
     "plugins/rules/patterns.py": ["tests/rules/test_patterns.py", *TABLES],
@@ -78,6 +80,9 @@ JUDGING = [
     ("            if scope in self._default_denies and scope not in allowed:", "            if scope in self._default_denies:"),
     ("            if scope in self._default_denies and scope not in allowed:", "            if scope not in allowed:"),
     ("next((allowed[scope] for scope in self._scopes if scope in allowed), None)", "None"),
+]
+
+INDEXES = [
     ("if self._methods is not None and method not in self._methods:", "if self._methods is not None:"),
     ("None if None in methods else", "None if False else"),
     ("self._everything if texts is None else", "() if texts is None else"),
@@ -96,6 +101,21 @@ JUDGING = [
     ("for rule in rules if rule.methods is None or name in rule.methods)", "for rule in rules if rule.methods is None)"),
     ('found[b""] = tuple(rule for rule in rules if rule.methods is None)', 'found[b""] = tuple(rules)'),
     ('found[b""] = tuple(rule for rule in rules if rule.methods is None)', 'found[b""] = ()'),
+]
+
+GLANCE = [
+    ("if len(known) > _MOST or any(begun is None for begun, _ in known):", "if len(known) > _MOST:"),
+    ("_begun(begun for begun, methods in known if methods is None or method in methods)", "_begun(begun for begun, methods in known if methods is None)"),
+    ("_begun(begun for begun, methods in known if methods is None or method in methods)", "_begun(begun for begun, methods in known if methods and method in methods)"),
+    ("of_all = _begun(begun for begun, methods in known if methods is None)", "of_all = _begun(())"),
+    ("self._begun if by_method is None else by_method.get(ex.method, self._begun)", "self._begun"),
+    ("for path in forms.readings if forms.raw else (b\"/\",):", "for path in (forms.raw,) if forms.raw else (b\"/\",):"),
+    ("for path in forms.readings if forms.raw else (b\"/\",):", "for path in forms.readings:"),
+    ("if path.startswith(common) and path.startswith(begun):", "if False:"),
+    ("if self._parameters and ex.query:", "if False:"),
+    ("if names is not None:", "if False:"),
+    ("                if names.get(name) != ():", "                if names.get(name):"),
+    ("                if names.get(name) != ():", "                if name not in names:"),
 ]
 
 MATCHING = [
@@ -364,8 +384,8 @@ MUTATIONS = [
     for file, rows in zip(
         NOTICES,
         (
-            PLUGIN, JUDGING, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE, CARRIED_OUT, DIRECTORY,
-            PARTS, ROUTE, CROSSING,
+            PLUGIN, JUDGING, INDEXES, GLANCE, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE,
+            CARRIED_OUT, DIRECTORY, PARTS, ROUTE, CROSSING,
         ),
         strict=True,
     )

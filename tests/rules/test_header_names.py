@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from rrgate.api import RuleScope, Scope
 from rrgate.paths import judge_path
-from rrgate_plugins.rules import judging
-from rrgate_plugins.rules.judging import LONGEST_NAME, MOST_LOOKED_AT, MOST_NAMES, Judge
+from rrgate_plugins.rules import indexes
+from rrgate_plugins.rules.indexes import LONGEST_NAME, MOST_LOOKED_AT, MOST_NAMES
+from rrgate_plugins.rules.judging import Judge
 from rrgate_plugins.rules.patterns import Shortlist
 from tests.rules.judged import deny, header, rule_of
 
@@ -27,6 +28,7 @@ class Request:
     method = b"GET"
     identity = None
     forms = judge_path(b"/a")
+    query = b""
 
     def __init__(self, names: list[bytes]) -> None:
         self._fields = [(name.lower().replace(b"_", b"-"), name, b"v") for name in names]
@@ -80,15 +82,15 @@ def test_what_came_before_makes_no_difference(requests: list[list[bytes]], patte
 def test_many_made_up_names_are_neither_kept_nor_let_through() -> None:
     judge = judge_of("^x-debug$")
     (index,) = judge._indexes
-    assert isinstance(index, judging._HeaderIndex)
+    assert isinstance(index, indexes.HeaderIndex)
     for turn in range(20):
         made_up = [b"x-%d-%d" % (turn, number) for number in range(MOST_LOOKED_AT + 20)]
         assert denying(judge, made_up) is None
         assert denying(judge, [*made_up, b"X-Debug"]) is not None
         assert denying(judge, [b"again-%d" % turn, *made_up, b"X_Debug"]) is not None
-        assert len(index._known) <= MOST_NAMES
+        assert len(index.known) <= MOST_NAMES
     assert denying(judge, [b"x" * (LONGEST_NAME + 1)]) is None
-    assert b"x" * (LONGEST_NAME + 1) not in index._known
+    assert b"x" * (LONGEST_NAME + 1) not in index.known
 
 
 def test_names_that_are_known_are_not_shown_to_re2(monkeypatch: pytest.MonkeyPatch) -> None:
