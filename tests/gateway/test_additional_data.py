@@ -360,7 +360,6 @@ async def test_they_survive_a_restart(target: Keeping, tmp_path: Any) -> None:
     "document",
     [
         '{"proxyAdditionalData": []}',
-        '{"proxyAdditionalData": null}',
         '{"proxyAdditionalData": "s3cr3t"}',
         '{"proxyAdditionalData": {"a": 1, "a": 2}}',
         '{"proxyAdditionalData": {"a": NaN}}',
