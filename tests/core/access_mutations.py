@@ -105,7 +105,11 @@ CHECKS: dict[str, list[tuple[str, str]]] = {
         ("if token.id == call.ids", "if True or call.ids"),
         ("        _check_client(call, confined)\n", "        pass\n"),
         ('<= house.now():\n        problems.append(Problem("tokenExpiresAt"', '< house.now():\n        problems.append(Problem("tokenExpiresAt"'),
-        (">= MOST_TOKENS", "> MOST_TOKENS"),
+        ("len(tokens) < MOST_TOKENS", "len(tokens) <= MOST_TOKENS"),
+        ("each.expires_at is not None and each.expires_at <= house.now()", "True"),
+        ("and each.expires_at <= house.now()", ""),
+        ("each.expires_at is not None and each.expires_at <= house.now()", "False"),
+        ("min(over, key=", "max(over, key="),
     ],
     "rrgate/core/configuration.py": [
         ("    check_who(call, changes)\n", ""),
@@ -137,7 +141,7 @@ CHECKS: dict[str, list[tuple[str, str]]] = {
         ("PLANS[self.plan] if self.ceiling_per_minute is None else self.ceiling_per_minute", "self.ceiling_per_minute"),
         ("min(gateway, self.log_retention_days)", "self.log_retention_days"),
         ("not self.allowed_regions or wanted", "wanted"),
-        ('            if "%" in one:\n                raise ValueError\n', ""),
+        ('        if "%" in value:\n            raise ValueError\n', ""),
         ("(entry.network, entry.port) for", "(entry.network, None) for"),
     ],
     "rrgate/route.py": [

@@ -34,6 +34,7 @@ NOTICES = {
     "rrgate/core/rules.py": ["tests/core/test_rules.py"],
     "rrgate/core/belonging.py": ["tests/core/test_rules.py"],
     "rrgate/directory.py": [*TABLES, "tests/core/test_rules.py", "tests/gateway/test_rules.py"],
+    "rrgate/joining.py": [*TABLES, "tests/core/test_rules.py", "tests/gateway/test_rules.py"],
     "rrgate/model/parts.py": [*TABLES, "tests/core/test_rules.py"],
     "rrgate/route.py": [*TABLES, "tests/gateway/test_pass_headers.py"],
     "rrgate/names.py": [*TABLES, "tests/gateway/test_pass_headers.py"],
@@ -121,8 +122,8 @@ GLANCE = [
 MATCHING = [
     ("            if not check(message):\n                return False", "            if check(message):\n                return True"),
     ("        for check in self.checks:", "        for check in self.checks[:1]:"),
-    ('denies = rule.effect == "deny"', "denies = True"),
-    ('denies = rule.effect == "deny"', "denies = False"),
+    ('rule.effect == "deny", rule.report', "True, rule.report"),
+    ('rule.effect == "deny", rule.report', "False, rule.report"),
     ("    if rule.path is not None:", "    if False:"),
     ("    checks += [_named_check(check, flags, denies, _headers_of", "    [_named_check(check, flags, denies, _headers_of"),
     ("    checks += [_named_check(check, flags, denies, _query_of", "    [_named_check(check, flags, denies, _query_of"),
@@ -327,7 +328,8 @@ DOCUMENTS = [
 CORE = [
     ("        rule.misformed(),\n", "        [],\n"),
     ("if rule is None or rule.parent_id != parent.id:", "if rule is None:"),
-    ("        check_rule(house, rule)\n        if len", "        if len"),
+    ("        check_rule(house, rule)\n        check_room", "        check_room"),
+    ('        check_room(call, "rules")\n', ""),
     ("        check_rule(house, rule)\n        await call.save(rule)", "        await call.save(rule)"),
     ("house.directory.rules_of(parent.id)) >= MOST_RULES", "house.directory.rules_of(parent.id)) > MOST_RULES"),
     ("house.directory.rules_of(parent.id)) >= MOST_RULES", "house.directory.rules) >= MOST_RULES"),
@@ -352,15 +354,18 @@ DIRECTORY = [
     ("self._belonging[type(noun)].drop(noun.id)", "pass"),
     ("        # The part may be the proxy itself.\n        self._routes.pop(part_id.encode(), None)\n", ""),
     ("self._forget_routes(self._proxies_using.get(part_id, ()))", "pass"),
-    ("                self._passing.discard(noun.id)\n                self._drop_what_belongs_to(noun.id)", "                self._passing.discard(noun.id)"),
-    ("                self.targets.drop(noun.id)\n                self._drop_what_belongs_to(noun.id)", "                self.targets.drop(noun.id)"),
+    ("                self._drop_what_belongs_to(noun.id)\n                self.credentials.drop", "                self.credentials.drop"),
+    ("                self._drop_what_belongs_to(noun.id)\n                self.targets.drop", "                self.targets.drop"),
     ("                self._unlink(noun.id)\n                self._drop_what_belongs_to(noun.id)", "                self._unlink(noun.id)"),
+]
+
+JOINING = [
     ("default_effect=parent.default_rule_effect,", ""),
-    ("rules=in_order(self.rules_of(parent.id)),", "rules=tuple(self.rules_of(parent.id)),"),
-    ("judging = (caller, towards, proxy, target)", "judging = (towards, proxy, target)"),
-    ("judging = (caller, towards, proxy, target)", "judging = (caller, proxy, target)"),
-    ("judging = (caller, towards, proxy, target)", "judging = (caller, towards, target)"),
-    ("judging = (caller, towards, proxy, target)", "judging = (caller, towards, proxy)"),
+    ("rules=in_order(rules),", "rules=tuple(rules),"),
+    ("judging = (of_caller, of_towards, of_proxy, of_target)", "judging = (of_towards, of_proxy, of_target)"),
+    ("judging = (of_caller, of_towards, of_proxy, of_target)", "judging = (of_caller, of_proxy, of_target)"),
+    ("judging = (of_caller, of_towards, of_proxy, of_target)", "judging = (of_caller, of_towards, of_target)"),
+    ("judging = (of_caller, of_towards, of_proxy, of_target)", "judging = (of_caller, of_towards, of_proxy)"),
 ]
 
 PARTS = [
@@ -385,7 +390,7 @@ MUTATIONS = [
         NOTICES,
         (
             PLUGIN, JUDGING, INDEXES, GLANCE, MATCHING, MESSAGE, PATTERNS, LINT, READINGS, MODEL, DOCUMENTS, CORE,
-            CARRIED_OUT, DIRECTORY, PARTS, ROUTE, CROSSING,
+            CARRIED_OUT, DIRECTORY, JOINING, PARTS, ROUTE, CROSSING,
         ),
         strict=True,
     )

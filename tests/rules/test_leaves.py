@@ -203,6 +203,7 @@ DOUBT: dict[str, tuple[Any, ...]] = {
     "only spaces": (JSON, b"  "),
     "a leading zero": (JSON, b'{"a": 01}'),
     "deep": (JSON, b"[" * 100_000 + b"]" * 100_000),
+    "deeper than it is read": (JSON, b"[" * MOST_LEAVES + b"]" * MOST_LEAVES),
     "many numbers": (JSON, b"[" + b"1," * MOST_LEAVES + b"1]"),
     "a great many numbers": (JSON, b"[[" + b"1," * MOST_PARTS + b"1]]"),
     "a great many objects": (JSON, b"[[" + b'{"a": 1},' * MOST_LEAVES + b"{}]]"),

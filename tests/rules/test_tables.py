@@ -447,6 +447,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "must not be there, by a name with a dash": ([header("^a-b$", **ABSENT)], "a_b=1", True, True),
     "must not be there, by a name with an underscore": ([header("^a_b$", **ABSENT)], "a-b=1", True, True),
     "must not be there, and is": ([header("^debug$", **ABSENT)], "debug", False, False),
+    "must not be there, and is in another case": ([header("^debug$", **ABSENT)], "Debug=1", True, True),
     "must not be, and is in an escaped spelling": ([header("^debug$", **ABSENT)], "%64ebug=1", False, False),
     "must not be with that value, among others": ([header("^v$", "^1$", **ABSENT)], "v=1&v=2", True, False),
     "semicolons separate in some targets": ([header("^role$", "^admin$")], "x=1;role=admin", True, False),

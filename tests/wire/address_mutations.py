@@ -50,8 +50,10 @@ CHECKS: dict[str, list[tuple[str, str]]] = {
     ],
     "rrgate/wire/dialer.py": [
         ("[address for address in addresses if self._guard.allows(address, endpoint.port, tenant)]", "addresses"),
-        ("        for address in allowed:\n", "        for address in addresses:\n"),
-        ("connectTCP(address, endpoint.port", "connectTCP(endpoint.host, endpoint.port"),
+        ("in enumerate(allowed):", "in enumerate(addresses):"),
+        ("await self._dial(address, ", "await self._dial(endpoint.host, "),
+        ("        if secret and not endpoint.tls:", "        if False:"),
+        ("[address for address in allowed if self._guard.is_loopback(address)]", "allowed"),
     ],
     "rrgate/outside_way.py": [
         ("[address for address in addresses if reach.guard.allows(address, port, self._tenant)]", "addresses"),
@@ -73,8 +75,8 @@ CHECKS: dict[str, list[tuple[str, str]]] = {
         ("not all(_LABEL.match(label) for label in labels)", "False"),
     ],
     "rrgate/gateway.py": [
-        ("                self.guard.never_dial(address.host, address.port)", "                pass"),
-        ("        for each in self.ports:\n            address: Any", "        for each in self.ports[:1]:\n            address: Any"),
+        ("            self.guard.never_dial(address.host, address.port)", "            pass"),
+        ("        if hasattr(address, \"host\"):", "        if len(self.ports) < 2:"),
     ],
 }
 
