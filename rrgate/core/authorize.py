@@ -107,8 +107,8 @@ async def come_back(call: Call) -> Answer:
     except AuthorizationRefused as refused:
         log.warn("credential {id} was not authorized: {why}", id=credential.id, why=refused)
         return page(REFUSED, forget=state)
-    await _put_into_force(house, left.asked)
-    return page(AUTHORIZED, forget=state)
+    in_force = await _put_into_force(house, left.asked)
+    return page(AUTHORIZED if in_force else NOT_KNOWN_ANY_MORE, forget=state)
 
 
 def _not_head(call: Call) -> None:
@@ -146,14 +146,17 @@ def _parameters(query: str) -> Mapping[str, str]:
     return parameters if len(parameters) == len(pairs) else {}
 
 
-async def _put_into_force(house: CoreHouse, asked: Asked) -> None:
+async def _put_into_force(house: CoreHouse, asked: Asked) -> bool:
+    """Whether the credential is still what was authorized."""
     await house.writing.acquire()
     try:
         present = house.directory.credentials.get(asked.credential_id)
-        if present is not None and present.secret_version == asked.secret_version:
-            changed = evolve(present, needs_authorization=False, temporary=False)
-            actor = Actor(asked.user_id, asked.token_id, f"GET {CALLBACK}")
-            await house.save(changed, audit=[saving(house, actor, changed, {}), authorizing(house, actor, changed)])
+        if present is None or present.secret_version != asked.secret_version:
+            return False
+        changed = evolve(present, needs_authorization=False, temporary=False)
+        actor = Actor(asked.user_id, asked.token_id, f"GET {CALLBACK}")
+        await house.save(changed, audit=[saving(house, actor, changed, {}), authorizing(house, actor, changed)])
+        return True
     finally:
         house.writing.release()
 

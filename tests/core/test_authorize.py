@@ -14,7 +14,8 @@ import treq
 from attrs import evolve, frozen
 
 from rrgate.core.authorization import end_temporary
-from rrgate.core.under_way import MOST_OF_A_CLIENT
+from rrgate.core.under_way import MOST_IN_ALL, MOST_OF_A_CLIENT, Asked
+from rrgate.model import Rule
 from tests.core.doubles import CALLER, TOWARDS, Core
 
 
@@ -83,9 +84,16 @@ async def test_there_and_back(core: Core) -> None:
     page = await sent(core, credential)
     assert page.headers["location"].startswith("https://login.test/auth?state=")
     assert len(page.state) >= 43
+    assert page.headers["referrer-policy"] == "no-referrer"
+    cookie, _, attributes = page.headers["set-cookie"].partition("; ")
+    assert cookie.startswith("__Host-")
+    assert attributes == "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600"
     end = await browse(core, back(page, code="abc", more="x"), page.cookie)
     assert (end.status, end.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "default-src 'none'" in end.headers["content-security-policy"]
+    assert end.headers["content-security-policy"] == (
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+    assert end.headers["x-frame-options"] == "DENY"
     assert end.headers["referrer-policy"] == "no-referrer"
     assert end.headers["cache-control"] == "no-store"
     assert "Max-Age=0" in end.headers["set-cookie"]
@@ -110,17 +118,29 @@ async def test_who_may_ask(core: Core) -> None:
     assert (await link(core, credential, token="u-bob")).status in (403, 404)
     assert (await link(core, credential, token="u-nobody")).status == 401
     assert (await link(core, "nothing")).status == 404
+    # An auth type of both sides is asked for towards targets alone.
+    core.authorizing.asked.add(caller)
     for each in (caller, other):
         told = await link(core, each)
         assert (told.status, list(told.problems)) == (400, ["credentialSecret"])
 
 
-@pytest.mark.parametrize("url", ["", "http://core.test", "http://10.0.0.1:8081"])
 @pytest_twisted.ensureDeferred
-async def test_where_no_browser_could_come_back(core: Core, url: str) -> None:
+async def test_whoever_asks_says_nothing_more(core: Core) -> None:
+    path = f"/clients/acme/credentials/{await made(core)}/authorize"
+    told = await core.ask("POST", path, {"redirectUri": "https://evil.test"})
+    assert (told.status, list(told.problems)) == (400, ["redirectUri"])
+
+
+@pytest.mark.parametrize(
+    ("url", "told_of"), [("", "is not set"), ("http://core.test", "https"), ("http://10.0.0.1:8081", "https")]
+)
+@pytest_twisted.ensureDeferred
+async def test_where_no_browser_could_come_back(core: Core, url: str, told_of: str) -> None:
     object.__setattr__(core.house, "core_public_url", url)
     told = await link(core, await made(core))
     assert (told.status, list(told.problems)) == (409, ["core_public_url"])
+    assert told_of in told.problems["core_public_url"]
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8081", "http://127.0.0.1:8081", "https://core.test/below"])
@@ -139,7 +159,36 @@ async def test_a_link_is_good_for_ten_minutes(core: Core, seconds: float, status
     assert (await browse(core, path)).status == status
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(599, 200), (600, 400)])
+@pytest_twisted.ensureDeferred
+async def test_a_link_works_once(core: Core) -> None:
+    path = await path_of(core, await made(core))
+    assert [(await browse(core, path)).status for _ in range(2)] == [303, 400]
+
+
+@pytest_twisted.ensureDeferred
+async def test_whoever_looks_what_is_behind_an_address_uses_nothing_up(core: Core) -> None:
+    path = await path_of(core, await made(core))
+    looked = await browse(core, path, method="HEAD")
+    assert (looked.status, looked.headers["allow"]) == (405, "GET")
+    page = await browse(core, path)
+    assert (await browse(core, back(page, code="abc"), page.cookie, method="HEAD")).status == 405
+    assert not core.authorizing.brought
+    assert (await browse(core, back(page, code="abc"), page.cookie)).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_only_the_browser_that_was_sent_comes_back(core: Core) -> None:
+    page, other = await sent(core, await made(core)), await sent(core, await made(core))
+    name, _, value = page.cookie.partition("=")
+    assert len(value) >= 43
+    theirs = other.cookie.partition("=")[2]
+    for cookie in ("", f"{name}=", other.cookie, f"{name}={theirs}"):
+        assert (await browse(core, back(page, code="abc"), cookie)).status == 400
+    assert not core.authorizing.brought
+    assert (await browse(core, back(page, code="abc"), page.cookie)).status == 200
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(599, 200), (600, 400), (-599, 200), (-601, 400)])
 @pytest_twisted.ensureDeferred
 async def test_so_is_the_way_back(core: Core, seconds: float, status: int) -> None:
     page = await sent(core, await made(core))
@@ -167,7 +216,12 @@ def no_token(core: Core, credential: str) -> None:
     core.directory.replace_people(core.directory.users.values(), ())
 
 
-CHANGES = [changed_secret, deleted, no_admin, no_member, no_token]
+def expired_token(core: Core, credential: str) -> None:
+    tokens = [evolve(each, expires_at=core.house.now()) for each in core.directory.token_by_hash.values()]
+    core.directory.replace_people(core.directory.users.values(), tokens)
+
+
+CHANGES = [changed_secret, deleted, no_admin, no_member, no_token, expired_token]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
@@ -185,8 +239,29 @@ async def test_what_changed_before_the_browser_came_back(core: Core, change: Any
     credential = await made(core)
     page = await sent(core, credential)
     change(core, credential)
-    assert (await browse(core, back(page, code="abc"), page.cookie)).status == 400
+    end = await browse(core, back(page, code="abc"), page.cookie)
+    assert end.status == 400
+    assert "Max-Age=0" in end.headers["set-cookie"]
     assert not core.authorizing.brought
+
+
+@pytest.mark.parametrize("change", [changed_secret, deleted], ids=lambda change: change.__name__)
+@pytest_twisted.ensureDeferred
+async def test_what_changes_while_the_provider_is_asked(
+    core: Core, change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was authorized as it was then, and neither shown to be as it is now nor said to be."""
+    credential = await made(core)
+    page = await sent(core, credential)
+
+    async def finish(*brought: Any) -> None:
+        change(core, credential)
+
+    monkeypatch.setattr(core.authorizing, "finish", finish)
+    end = await browse(core, back(page, code="abc"), page.cookie)
+    assert (end.status, "Nothing was changed" in end.text) == (400, True)
+    now = core.directory.credentials.get(credential)
+    assert now is None or (now.needs_authorization, now.secret_version) == (True, 2)
 
 
 ODD = ["", "code=abc", "state=", "state=%FF&code=abc", "&" * 60, "state=x&code=" + "a" * 13_000, "%00", "state[]=x"]
@@ -201,10 +276,22 @@ async def test_odd_callbacks(core: Core, query: str) -> None:
     assert (await browse(core, back(page, code="abc"), page.cookie)).status == 200
 
 
+@pytest.mark.parametrize(
+    "more",
+    ["&code=" + "a" * 13_000, "&code=%FF", "&code=a" + "".join(f"&p{number}=1" for number in range(49))],
+    ids=["long", "no UTF-8", "many"],
+)
+@pytest_twisted.ensureDeferred
+async def test_odd_callbacks_of_the_right_browser(core: Core, more: str) -> None:
+    page = await sent(core, await made(core))
+    assert (await browse(core, f"/oauth2/callback?state={page.state}{more}", page.cookie)).status == 400
+    assert not core.authorizing.brought
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_parameter_that_is_there_twice_is_none(core: Core) -> None:
     page = await sent(core, await made(core))
-    for twice in ("&code=a&code=b", "&code=a&iss=x&iss=y", f"&code=a&state={page.state}"):
+    for twice in ("&code=a&code=b", "&code=a&code=", "&code=a&iss=x&iss=y", f"&code=a&state={page.state}"):
         assert (await browse(core, f"/oauth2/callback?state={page.state}{twice}", page.cookie)).status == 400
     assert not core.authorizing.brought
     assert (await browse(core, back(page, code="abc"), page.cookie)).status == 200
@@ -225,7 +312,9 @@ async def test_a_refusal_ends_it_and_changes_nothing(core: Core) -> None:
     credential = await made(core)
     page = await sent(core, credential)
     core.authorizing.refuses = True
-    assert (await browse(core, back(page, code="abc"), page.cookie)).status == 400
+    end = await browse(core, back(page, code="abc"), page.cookie)
+    assert end.status == 400
+    assert "Max-Age=0" in end.headers["set-cookie"]
     core.authorizing.refuses = False
     assert (await browse(core, back(page, code="abc"), page.cookie)).status == 400
     assert core.directory.credentials[credential].temporary
@@ -233,15 +322,31 @@ async def test_a_refusal_ends_it_and_changes_nothing(core: Core) -> None:
     assert (await browse(core, await path_of(core, credential))).status == 400
 
 
+@pytest.mark.parametrize("followed", [False, True])
 @pytest_twisted.ensureDeferred
-async def test_links_are_not_without_end(core: Core) -> None:
+async def test_links_are_not_without_end(core: Core, followed: bool) -> None:
     credential = await made(core)
     for _ in range(MOST_OF_A_CLIENT):
-        assert (await link(core, credential)).status == 200
+        path = await path_of(core, credential)
+        if followed:
+            assert (await browse(core, path)).status == 303
     told = await link(core, credential)
     assert (told.status, told.headers["retry-after"]) == (429, "60")
+    # Another client's are another matter.
+    theirs = (await core.make("credentials", TOWARDS, client="other", token="u-bob"))["sKey"]
+    core.authorizing.asked.add(theirs)
+    path = f"/clients/other/credentials/{theirs}/authorize"
+    assert (await core.ask("POST", path, token="u-bob")).status == 200
     core.seconds += 600
     assert (await link(core, credential)).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_neither_are_those_of_all_clients_together(core: Core) -> None:
+    credential = await made(core)
+    for number in range(MOST_IN_ALL):
+        core.house.under_way.link(Asked(f"client {number}", "c", 1, "u", b"", "t"))
+    assert (await link(core, credential)).status == 429
 
 
 @pytest.mark.parametrize(("hours", "temporary", "gone"), [(23.9, True, False), (24, True, True), (1000, False, False)])
@@ -256,6 +361,7 @@ async def test_what_nobody_authorizes_is_removed_after_a_day(
     await end_temporary(core.house)
     assert (credential not in core.directory.credentials) is gone
     assert (not core.directory.rules) is gone
+    assert (not any(kind is Rule for kind, _ in core.store.kept)) is gone
     if gone:
         entry = core.store.entries[0]
         assert (entry.action, entry.noun_id, entry.user_id, entry.via) == (

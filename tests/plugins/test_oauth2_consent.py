@@ -128,6 +128,7 @@ ISSUER = "https://login.test"
         (None, ISSUER, True),
         (None, "https://login.test:443/tenant", True),
         (None, "http://login.test", False),
+        (None, "http://login.test:443", False),
         (None, "https://login.test:8443", False),
         (None, "https://login.test.evil.test", False),
         (None, "https://evil.test/login.test", False),
