@@ -70,9 +70,8 @@ def _refused(reason: str) -> Denied:
 
 @lru_cache(maxsize=4096)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """The caller's address without its zone; None for a UNIX socket, or one that a proxy does not tell: those lie in no
-    network."""
+    """The caller's address; None for a UNIX socket, or one that a proxy does not tell: those lie in no network."""
     try:
-        return ip_address(text.partition("%")[0])
+        return ip_address(text)
     except ValueError:
         return None

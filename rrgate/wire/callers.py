@@ -58,7 +58,7 @@ class TrustedProxies:
         if not self._networks:
             return False
         try:
-            address = ip_address(host.partition("%")[0])
+            address = ip_address(host)
         except ValueError:
             return False
         mapped = getattr(address, "ipv4_mapped", None) or address

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+from rrgate.testing import MemoryGateway
 from tests.running_gateway import KEY, REGION, TOKEN, RunningGateway
 from tests.targets import Target, echo
 
@@ -98,6 +99,28 @@ async def test_another_sites_page_is_refused(gateway: RunningGateway, target: Ta
     record = await gateway.record(proxy, answer["requestrocket-request-id"])
     assert record["proxyData"]["status"] == 403
     assert record["validationData"]["proxyAuthenticated"] is False
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "passes"),
+    [
+        ("localhost", "http://localhost", True),
+        ("LocalHost", "http://localhost", True),
+        ("localhost", "HTTP://LOCALHOST", True),
+        # A browser leaves out the port that the scheme has.
+        ("localhost:80", "http://localhost", True),
+        ("localhost:443", "https://localhost", True),
+        ("localhost:80", "https://localhost", False),
+        ("localhost:8080", "http://localhost:8080", True),
+        ("localhost:8080", "http://localhost", False),
+        ("localhost", "http://localhost:8080", False),
+    ],
+)
+def test_whose_page_it_is_that_asks(host: str, origin: str, passes: bool) -> None:
+    memory = MemoryGateway(allow_anonymous_proxies=True)
+    proxy = memory.proxy(caller=NOBODY, proxyAllowedNetworks=["0.0.0.0/0"])
+    headers = [("Host", host), ("Origin", origin)]
+    assert memory.call("GET", proxy, "/", headers).answer.status == (200 if passes else 403)
 
 
 LOOPBACK = ["127.0.0.0/8", "::1"]

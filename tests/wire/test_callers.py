@@ -99,6 +99,8 @@ def test_nobody_is_trusted_unless_configured() -> None:
         (IPv4Address("TCP", "203.0.113.7", 1), "203.0.113.7"),
         (IPv6Address("TCP", "2001:db8::7", 1), "2001:db8::7"),
         (IPv6Address("TCP", "::ffff:203.0.113.7", 1), "203.0.113.7"),
+        # Translated (RFC 2765 2.1), and not an IPv4 peer's.
+        (IPv6Address("TCP", "::ffff:0:cb00:7107", 1), "::ffff:0:cb00:7107"),
         (UNIXAddress(b"/run/rrgate"), "unix"),
     ],
 )
@@ -119,6 +121,7 @@ REQUEST = b"GET /api/p HTTP/1.1\r\nHost: gateway.test\r\nX-Forwarded-For: 198.51
         ("203.0.113.9", b"", "203.0.113.9"),
         ("10.0.0.1", b"", "198.51.100.9"),
         ("10.0.0.1", b"X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1"),
+        ("10.0.0.1", b"x-forwarded-for: 192.0.2.1\r\n", "192.0.2.1"),
         ("10.0.0.1", b"X_Forwarded_For: 192.0.2.1\r\n", "198.51.100.9"),
         # Naming it in Connection would make the caller pass for the proxy.
         ("10.0.0.1", b"Connection: X-Forwarded-For\r\n", "198.51.100.9"),
