@@ -41,6 +41,7 @@ def test_what_is_left_of_a_path(template: str, path: str, left: str) -> None:
         (r"(a)\1", "RE2"),
         ("(a{1000}){1000}", "RE2"),
         ("a*", "empty path"),
+        (r"(?i)(\PL)" * 100, "where case is ignored"),
         ("€", "Latin-1"),
     ],
 )

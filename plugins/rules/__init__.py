@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Mapping, Sequence
+from typing import Final
 
 from attrs import field, frozen
 
@@ -29,11 +30,13 @@ from rrgate_plugins.rules.judging import Judge, Verdict
 from rrgate_plugins.rules.lint import warnings
 from rrgate_plugins.rules.matching import CompiledRule
 from rrgate_plugins.rules.message import Message
-from rrgate_plugins.rules.patterns import LARGEST_RULE, compiled
+from rrgate_plugins.rules.patterns import LARGEST_RULE, TooLarge, size
 
 __all__ = ["RuleChecks", "RulesConfig"]
 
-_CASED = re.compile(r"\(\?[a-zA-Z]*-[a-zA-Z]*i")
+MOST_LOOKED_AT: Final = 6 * LARGEST_RULE
+"""From where on the other patterns of a rule are not looked at: that takes time, and everybody waits."""
+_CASED: Final = re.compile(r"\(\?[a-zA-Z]*-[a-zA-Z]*i")
 
 
 @frozen
@@ -79,14 +82,18 @@ class RuleChecks(Plugin):
             for place, check in enumerate(rule.headers)
             if _CASED.search(check.name.pattern)
         ]
-        size, told = 0, len(problems)
+        all_sizes, told = 0, len(problems)
         for where, pattern in rule.patterns():
+            is_header = where.startswith("headers.") and where.endswith(".name")
             try:
-                size += compiled(pattern, rule.regex_flags).programsize
+                all_sizes += size(pattern, rule.regex_flags, ignoring_case=is_header)
             except ValueError as error:
                 problems.append(Problem(f"{where}.pattern", str(error)))
-            if size > LARGEST_RULE and len(problems) == told:
+                all_sizes += LARGEST_RULE if isinstance(error, TooLarge) else 0
+            if all_sizes > LARGEST_RULE and len(problems) == told:
                 problems.append(Problem(f"{where}.pattern", "makes the rule too large: make two of it"))
+            if all_sizes > MOST_LOOKED_AT:
+                break
         if problems:
             raise ConfigError(*problems)
 

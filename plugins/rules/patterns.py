@@ -22,9 +22,16 @@ MOST_MEMORY: Final = 1 << 20
 """Bytes that RE2 may use for one pattern; beyond, it goes on with a slower way, and never with another result."""
 LARGEST_PROGRAM: Final = 3000
 """RE2's instructions: with 1 KiB of literal text a pattern has a third of it."""
+SIZE_OF_CLASS: Final = 300
+"""What a class of characters by its Unicode name adds to that: to compile one takes as long as so many instructions."""
 LARGEST_RULE: Final = 5000
 """Of all patterns of a rule together. RE2 compiles some 4,000 in a millisecond, and 800 rules may be compiled in one
 go."""
+
+
+class TooLarge(ValueError):
+    """A pattern that takes RE2 long to find that it is too large: up to 10 ms."""
+
 
 _HINTS: Final = (
     ("(?=", "there is no look-ahead"),
@@ -42,16 +49,42 @@ _HINTS: Final = (
 def compiled(pattern: Pattern, flags: str | None, *, ignoring_case: bool = False) -> Any:
     """The compiled expression. `flags`: those of a pattern that has none of its own.
 
-    Raises ValueError with what RE2 does not take, and where that stands.
+    Raises ValueError with what RE2 does not take, and where that stands; TooLarge of what it would have to write out.
     """
     text = spelled(pattern, flags, ignoring_case=ignoring_case)
+    classes = _classes_in(text)
+    if classes and _IGNORES_CASE.search(text):
+        # RE2 looks for the other case of all their characters, each time: 340 of them in one pattern take 4 seconds.
+        raise ValueError(r"has a class such as \pL where case is ignored; name the characters, as in [a-z\xE0-\xFE]")
+    if classes * SIZE_OF_CLASS > LARGEST_PROGRAM:
+        most = LARGEST_PROGRAM // SIZE_OF_CLASS
+        raise ValueError(rf"has more than {most} classes such as \pL; name the characters, as in [a-z\xE0-\xFE]")
     try:
         found = re2.compile(text, _options())
     except re2.error as error:
-        raise ValueError(_complaint(error, pattern.pattern)) from None
+        complaint = _complaint(error, pattern.pattern)
+        raise (TooLarge if "too large" in complaint else ValueError)(complaint) from None
     if found.programsize > LARGEST_PROGRAM:
-        raise ValueError("is too large once its repetitions are written out; use smaller counts, or *")
+        raise TooLarge("is too large once its repetitions are written out; use smaller counts, or *")
     return found
+
+
+def size(pattern: Pattern, flags: str | None, *, ignoring_case: bool = False) -> int:
+    """How much of `LARGEST_RULE` it takes. Raises as `compiled`."""
+    instructions: int = compiled(pattern, flags, ignoring_case=ignoring_case).programsize
+    return instructions + SIZE_OF_CLASS * _classes_in(pattern.pattern.encode("latin-1"))
+
+
+_IGNORES_CASE: Final = re.compile(rb"\(\?[a-zA-Z]*i")
+"""The flag i, for all or for a part; also where it is text, which is rare."""
+_ESCAPES: Final = re.compile(rb"\\(.)", re.DOTALL)
+
+
+def _classes_in(text: bytes) -> int:
+    """How many classes by their Unicode names are in an expression, such as `\\pL` and `\\P{Greek}`; never too few."""
+    if b"\\p" not in text and b"\\P" not in text:
+        return 0
+    return sum(after in b"pP" for after in _ESCAPES.findall(text))
 
 
 def compiled_for_lines(pattern: Pattern, flags: str | None) -> Search | None:

@@ -5,6 +5,7 @@ Belongs here: checking one, and masking by it. Does not: what else is left out o
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import re2
@@ -14,6 +15,8 @@ LONGEST: Final = 1024
 MOST_MEMORY: Final = 1 << 20
 """Bytes that RE2 may use for one."""
 MASK: Final = b"[REDACTED]"
+_IGNORES_CASE: Final = re.compile(r"\(\?[a-zA-Z]*i")
+_CLASS: Final = re.compile(r"\\[pP]")
 
 
 def path_template(value: str) -> str:
@@ -26,6 +29,9 @@ def compiled_template(pattern: str) -> Any:
     """What `masked` works with. Raises ValueError as `path_template`."""
     if not 1 <= len(pattern) <= LONGEST:
         raise ValueError(f"must have 1 to {LONGEST} characters")
+    if _IGNORES_CASE.search(pattern) and _CLASS.search(pattern):
+        # In 1,024 characters there is room for so many that RE2 takes seconds for them, for which everybody waits.
+        raise ValueError(r"must not have a class such as \pL where case is ignored; name the characters, as in [a-z]")
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False

@@ -5,6 +5,8 @@ Belongs here: RE2 as rules use it. Does not: what is matched (test_tables.py).
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,6 +35,8 @@ REFUSED = {
     "a count over 1000": ("a{1001}", "invalid repetition size"),
     "counts of counts": ("((a{30}){30}){30}", "repetition"),
     "a count that makes it large": ("(?:[a-z]{1,30}[0-9]{1,30}){16}" * 2, "too large"),
+    "a class where case is ignored": (r"(?i)/\pL", "where case is ignored"),
+    "a class where it is in a part": (r"/(?s-m:(?si:a))[^\P{Greek}]", "where case is ignored"),
     "an open group": ("^/a(b", "missing )"),
     "an open class": ("^/[a", "missing ] at character 3"),
     "an empty class": ("[^]", "any character is"),
@@ -64,7 +68,8 @@ def test_refused(row: tuple[str, str], document: Any, field: str) -> None:
 
 TAKEN = [
     "", "^/a$", r"\/v1\/users", "a|b", "(?i)a", "(?P<name>a)", "(?<name>a)", "[[:alpha:]]", r"\pL", r"\d+\.\w*\b",
-    "a{1000}", r"\Qa.b\E", "(?:a|b)+?", r"[^/]+", r"\x41", r"\x{e9}", "é", "a" * 1024, "(?s).", r"\A/a\z", "(?im-s:a)",
+    r"\pL" * 10, r"(?i)C:\\\\programs", r"(?-i:\pL)", "a{1000}", r"\Qa.b\E",
+    "(?:a|b)+?", r"[^/]+", r"\x41", r"\x{e9}", "é", "a" * 1024, "(?s).", r"\A/a\z", "(?im-s:a)",
 ]  # fmt: skip
 
 
@@ -116,6 +121,59 @@ def test_all_patterns_of_a_rule_have_a_size_together() -> None:
     with pytest.raises(ConfigError) as caught:
         RuleChecks.check_rule(rule_of({"effect": "deny", "headers": [long] * 3, "query": [long] * 3}))
     assert [problem.field for problem in caught.value.problems] == ["query.1.matchValue.pattern"]
+
+
+def test_classes_are_few_and_case_counts_where_they_are() -> None:
+    def problems(check: dict[str, Any]) -> dict[str, str]:
+        with pytest.raises(ConfigError) as caught:
+            RuleChecks.check_rule(rule_of({"effect": "deny", **check}))
+        return {problem.field: problem.problem for problem in caught.value.problems}
+
+    assert "more than 10 classes" in problems({"path": r"\pL" * 11})["path.path.pattern"]
+    assert "case is ignored" in problems({"path": r"\pL", "regexFlags": "i"})["path.path.pattern"]
+    # RE2 would look at names of headers without case, whatever is said of it.
+    assert "case is ignored" in problems({"headers": [{"name": r"\pL"}]})["headers.0.name.pattern"]
+    ten = {"name": "n", "matchValue": r"\pL" * 10}
+    assert "rule too large" in problems({"query": [ten] * 2})["query.1.matchValue.pattern"]
+
+
+# what many patterns of one rule are made of, each with a number before it
+HOSTILE = {
+    "classes without case": lambda number: rf"{number}(?i)" + r"\PL" * 200,
+    "one class of all, without case": lambda number: rf"{number}(?i)" + r"\p{Any}" * 100,
+    "classes in classes": lambda number: rf"(?i){number}" + r"[\pL\pN\pP\pS\pM\pZ]" * 40,
+    "classes": lambda number: str(number) + r"\PL" * 250,
+    "some classes": lambda number: str(number) + r"\PL" * 10,
+    "repetitions": lambda number: f"{number}.{{0,1000}}.{{0,1000}}",
+    "more of them": lambda number: f"{number}" + "x{1000}" * 100,
+    "groups": lambda number: str(number) + "(((((a*)*)*)*)*)*" * 55,
+    "alternatives": lambda number: f"(?i){number}" + "(a|b|c|" * 100 + ")" * 100,
+    "ranges": lambda number: f"(?i){number}" + "[a-z\xe0-\xff]" * 100,
+}
+
+
+@pytest.mark.parametrize("made", [pytest.param(made, id=name) for name, made in HOSTILE.items()])
+def test_whatever_patterns_a_rule_has_it_is_judged_soon(made: Callable[[int], str]) -> None:
+    """All requests of the process wait for that."""
+    numbers = iter(range(1000))
+
+    def checks(first: str, second: str) -> list[dict[str, str]]:
+        return [{first: made(next(numbers)), second: made(next(numbers))} for _ in range(20)]
+
+    rule = rule_of(
+        {
+            "effect": "deny",
+            "headers": checks("name", "matchValue"),
+            "query": checks("name", "matchValue"),
+            "body": checks("jsonPath", "matchValue"),
+            "token": checks("claim", "matchValue"),
+        }
+    )
+    assert not rule.misformed()
+    before = time.thread_time()
+    with pytest.raises(ConfigError):
+        RuleChecks.check_rule(rule)
+    assert time.thread_time() - before < 0.3
 
 
 # Shortlists.
