@@ -1,6 +1,7 @@
 """Thousands of mixed requests through the journal to the disk: telemetry says what their records add up to.
 
-Belongs here: item 5 of what shows that telemetry is done, in memory; over sockets it is run by hand (bench/sums.py).
+Belongs here: item 5 of what shows that telemetry is done, in memory; over sockets it is run by hand
+(tests/processes/mixed_requests.py).
 """
 
 from __future__ import annotations
