@@ -6,6 +6,7 @@ Belongs here: cancelling, replaying, lists and details, notifications, over sock
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest_twisted
 from twisted.internet.task import deferLater
 
 from tests.callers import call, in_thread
+from tests.plugins.jwt.signing import CLAIMS, SECRET, hs, token
 from tests.running_gateway import KEY, MadeProxy, RunningGateway
 from tests.targets import Connection, Target
 
@@ -120,6 +122,36 @@ async def test_through_another_proxy_there_is_nothing(gateway: RunningGateway) -
         wanted = {"processedAfter": "2020-01-01"}
         assert (await gateway.ask("POST", of(other, "replay"), wanted)).json["replayed"] == 0
         assert (await gateway.record(proxy, request_id))["delivery"]["state"] == "queued"
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_callers_of_one_proxy_are_told_apart_by_their_tokens(gateway: RunningGateway) -> None:
+    """As in tests/delivery/test_two_callers.py, with JSON Web Tokens, over sockets, on the disk."""
+    with Fickle() as target:
+        caller = ("jwtVerify", {"sharedSecret": SECRET, "audience": "us"})
+        proxy = await gateway.proxy(target.url, caller=caller)
+
+        async def ask(subject: str, method: str, path: str, body: bytes | None = None, *more: tuple[str, str]) -> Any:
+            said = {**CLAIMS, "exp": time.time() + 600, "sub": subject}
+            shown = ("Authorization", f"Bearer {token({'alg': 'HS256'}, said, hs()).decode()}")
+            return await in_thread(call, gateway.address, method, f"/async/{proxy.id}{path}", [shown, *more], body)
+
+        ids = {}
+        for subject in ("ann", "bob"):
+            told = await ask(subject, "POST", "/work", subject.encode(), ("Idempotency-Key", "order-7"))
+            assert told.status == 202, told.body
+            ids[subject] = told.json["requestId"]
+            await comes_to(gateway, proxy, ids[subject], "succeeded")
+        again = await ask("bob", "POST", "/work", b"bob", ("Idempotency-Key", "order-7"))
+        assert again.json["requestId"] == ids["bob"], "a new token of his is still he"
+        assert ids["ann"] != ids["bob"]
+        assert sorted(target.bodies) == [b"ann", b"bob"]
+        for subject in ids:
+            for whose, request_id in ids.items():
+                told = await ask(subject, "GET", f"/.requests/{request_id}")
+                assert told.status == (200 if subject == whose else 404)
+                for method in ("DELETE", "POST"):
+                    assert (await ask(subject, method, f"/.requests/{request_id}", b"")).status in (404, 405)
 
 
 @pytest_twisted.ensureDeferred
