@@ -17,7 +17,7 @@ from attrs import field, frozen
 from rrgate.api import Kind
 from rrgate.exchange import Exchange
 from rrgate.messages import TargetRequest
-from rrgate.names import fold_parameter
+from rrgate.names import breaks_a_line, fold_parameter
 from rrgate.route import Route
 from rrgate.websocket.handshake import OF_ONE_LEG, UPGRADE, VERSION
 
@@ -115,6 +115,13 @@ def explained_request(ex: Exchange, hops: str, callers: bytes, before: Before | 
         before.body_writer or (CALLER if before.body else ""),
         mask if body != before.body else "",
     )
+
+
+def would_split(request: TargetRequest) -> bool:
+    """Whether a part of its head would end a line there, so that it is not sent."""
+    fields = [*((name, value) for _, name, value in request.fields), *(each[:2] for each in request.injected.values())]
+    parts = (request.method, request.path, request.query, *(part for field in fields for part in field))
+    return any(map(breaks_a_line, parts))
 
 
 def _body(request: TargetRequest, callers: bytes) -> bytes:

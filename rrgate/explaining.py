@@ -1,7 +1,8 @@
 """`Explainer`: what would become of a request, found out by the real chain, with nothing sent and nothing counted.
 
-Belongs here: running the pipeline on a request that nobody sent, and what each step said. Does not: the form in which
-it is published (core/explain.py), what of it is masked (explained_request.py).
+Belongs here: running the pipeline on a request that nobody sent, and what each step said. Does not: what stands for
+the caller's credential (explained_caller.py), what of it is masked (explained_request.py), the form in which it is
+published (core/explain.py).
 
 The pipeline is the one that serves requests; what it is given differs: a Route whose steps tell what they say, an
 upstream that takes the request down in place of sending it, and no log. So what is explained cannot drift from what is.
@@ -11,31 +12,34 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
-from rrgate.api import Denied, Event, Explained, Identity, Kind, Reply
+from rrgate.api import Denied, Event, Identity, InjectionError, Kind, Reply
 from rrgate.body import Body
 from rrgate.chain import Chain, Step
 from rrgate.checks import Checks, as_document
 from rrgate.directory import Directory
 from rrgate.exchange import Exchange
-from rrgate.explained_request import Before, ExplainedRequest, before_secrets, explained_request, masks_of
-from rrgate.explanation import Described, Explanation, StepTold
+from rrgate.explained_caller import AssumedCaller, got, said_by
+from rrgate.explained_request import Before, ExplainedRequest, before_secrets, explained_request, masks_of, would_split
+from rrgate.explanation import Described, Explanation, Notes, StepTold
 from rrgate.ids import new_id
 from rrgate.model import Proxy
 from rrgate.names import fold
 from rrgate.own_request import NoDoor
 from rrgate.patience import RAISED
 from rrgate.pipeline import Pipeline
-from rrgate.route import Route, past
-from rrgate.steps import WrongAnswer
+from rrgate.route import HOST_NOT_ALLOWED, Route
 from rrgate.upstream import TargetUnreachable
 from rrgate.websocket.handshake import handshake_of
 from rrgate.websocket.stream import Stream
+
+UNKNOWN_CALLER: Final = 401
+"""Who is answered this is not warned of anything."""
 
 _ASKS_FOR_ONE = [
     (fold(name), name, value)
@@ -85,7 +89,7 @@ class Explainer:
 
         Cancelling ends it.
         """
-        run = _Run(self._directory, f"{self._prefix}hops", self._wall(), described.body)
+        run = _Run(self._directory, f"{self._prefix}hops", self._wall(), described.body, described.identity)
         pipeline = Pipeline(
             cast(Directory, run),
             run,
@@ -114,7 +118,6 @@ class Explainer:
             self._wall(),
             NoDoor(),
         )
-        ex.identity = described.identity
         if handshake is not None:
             ex.handshake = handshake
             handshake.connection = _NoConnection()
@@ -128,7 +131,7 @@ class Explainer:
             all(step.outcome != "not-run" for step in run.steps),
             tuple(run.steps),
             ex.deciding_rule,
-            tuple(ex.warnings),
+            () if ex.final_status == UNKNOWN_CALLER else tuple(ex.warnings),
             as_document(ex.checks & ~Checks.REQUEST_SENT),
             run.retries_by,
         )
@@ -142,6 +145,7 @@ class _Run:
     _hops: str
     _now: float
     _body: bytes = field(repr=False)
+    _identity: Identity
     steps: list[StepTold] = field(factory=list)
     request: ExplainedRequest | None = None
     retries_by: str = ""
@@ -168,7 +172,12 @@ class _Run:
     # The upstream.
 
     async def send(self, ex: Exchange) -> None:
-        """Take down what would be sent."""
+        """Take down what would be sent. Raises what sending it would raise with no connection made."""
+        assert ex.route is not None
+        if would_split(ex.to_target):
+            raise InjectionError("a part of the request to the target holds CR, LF or NUL")
+        if not ex.route.host_allowed:
+            raise TargetUnreachable(HOST_NOT_ALLOWED)
         self.request = explained_request(ex, self._hops, self._body, self._before)
         raise TargetUnreachable("nothing is sent where a request is explained")
 
@@ -186,47 +195,34 @@ class _Run:
     def _telling(self, route: Route) -> Chain:
         chain = route.chain
         instead = {step.mark: step for step in chain.explain}
-        told = [self._told(step, instead.get(step.mark)) for step in chain.authenticate if step.kind is not Kind.CALLER]
-        # Nobody shows a credential here, so what is asked of it comes where it would be read.
-        told.append(Step(self._caller(route), False, "caller", "authenticate", 0))
+        asks = next((step for step in chain.authenticate if step.kind is Kind.CALLER), None)
+        explain = None if asks is None else instead.get(asks.mark)
+        caller = AssumedCaller(route, asks, explain, self._identity, self._now, self.steps.append).step
         return Chain(
-            authorize=(*told, *(self._told(step, instead.get(step.mark)) for step in chain.authorize)),
+            # Nobody shows a credential here: in the place of whoever would read it stands that it was right.
+            authenticate=(
+                *(caller if step is asks else self._told(step, instead.get(step.mark)) for step in chain.authenticate),
+                *(() if asks is not None else (caller,)),
+            ),
+            authorize=tuple(self._told(step, instead.get(step.mark)) for step in chain.authorize),
             body_needed=chain.body_needed,
             prepare=tuple(self._told(step, instead.get(step.mark)) for step in chain.prepare),
             on_request_body=tuple(map(self._changing, filter(self._changes_bodies, chain.on_request_body))),
             body_limit=chain.body_limit,
         )
 
-    def _caller(self, route: Route) -> Callable[[Exchange], Denied | None]:
-        def caller(ex: Exchange) -> Denied | None:
-            credential = route.proxy_credential
-            name = "" if credential is None else credential.auth_type
-            reason = ""
-            if credential is None:
-                reason = "the proxy's caller credential is not there"
-            elif not route.checks & Checks.PROXY_CREDENTIAL_ACTIVE:
-                reason = "the caller's credential is switched off"
-            elif past(route.caller_expires, self._now):
-                reason = "the caller's credential has expired"
-            self.steps.append(StepTold(name, "authenticate", "denied" if reason else "assumed", reason))
-            return Denied(reason) if reason else None
-
-        return caller
-
     def _told(self, step: Step, explain: Step | None) -> Step:
         async def told(ex: Exchange) -> Any:
             if step.phase == "prepare":
                 self._look_before(ex, step)
-            notes: tuple[Mapping[str, object], ...] = ()
+            notes: Notes = ()
             answer: Any
             try:
                 if explain is not None:
-                    explained = await _got(explain.call(ex, step.phase))
-                    if type(explained) is not Explained:
-                        raise WrongAnswer(f"{step.plugin}.explain answered a {type(explained).__name__}")
+                    explained = await said_by(explain, ex, step.phase)
                     answer, notes = explained.answer, explained.notes
                 elif step.pure:
-                    answer = await _got(step.call(ex))
+                    answer = await got(step.call(ex))
                 else:
                     self.steps.append(StepTold(step.plugin, step.phase, "not-run"))
                     return None
@@ -258,10 +254,6 @@ class _Run:
         if not step.pure:
             self.steps.append(StepTold(step.plugin, step.phase, "not-run"))
         return step.pure
-
-
-async def _got(answer: Any) -> Any:
-    return await answer if hasattr(answer, "__await__") else answer
 
 
 def _outcome(answer: object) -> tuple[str, str]:

@@ -29,6 +29,10 @@ class Described:
     websocket: bool = False
 
 
+Notes = tuple[Mapping[str, object], ...]
+"""What a step says besides, as JSON objects."""
+
+
 @frozen
 class StepTold:
     """What one plugin said in one phase.
@@ -41,7 +45,7 @@ class StepTold:
     phase: str
     outcome: str
     reason: str = ""
-    notes: tuple[Mapping[str, object], ...] = ()
+    notes: Notes = ()
 
 
 @frozen

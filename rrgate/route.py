@@ -6,7 +6,7 @@ Belongs here: its data, and what they alone say of it. Does not: how it is built
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from attrs import field, frozen
@@ -17,6 +17,7 @@ from rrgate.loads import Load
 from rrgate.messages import Fields, cut_parameters
 from rrgate.model import Client, Credential, Proxy, Target
 from rrgate.model.client_certificate import ClientCertificate
+from rrgate.model.hosts import Address, allows
 from rrgate.model.proxy_plugin import ProxyPlugin
 from rrgate.names import crossing
 
@@ -109,6 +110,17 @@ class Route:
         if past(self.target_expires, now):
             return "This proxy's target credential has expired"
         return ""
+
+
+    @property
+    def host_allowed(self) -> bool:
+        """Whether the target credential may go to the target's host."""
+        to = self.endpoint
+        return self.allowed_hosts is None or allows(self.allowed_hosts, Address(to.tls, to.host, to.port))
+
+
+HOST_NOT_ALLOWED: Final = "the target credential may not go to this host (see its credentialAllowedHosts)"
+"""What is told where `Route.host_allowed` is false."""
 
 
 def past(moment: float | None, now: float) -> bool:

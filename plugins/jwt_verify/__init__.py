@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from types import MappingProxyType
 from typing import Final
 
-from rrgate.api import Consumes, Denied, Exchange, Identity, Plugin, PluginContext, Reply, Side
+from rrgate.api import Consumes, Denied, Exchange, Explained, Identity, Plugin, PluginContext, Reply, Side
 from rrgate_plugins.jwt_verify.config import JwtVerifyConfig
 from rrgate_plugins.jwt_verify.keys import KeySet
 from rrgate_plugins.jwt_verify.remote_keys import COLD_PAUSE, NoKeys, RemoteKeys, RemoteKeySets
@@ -79,6 +79,12 @@ class JwtVerify(Plugin):
             return self._let_in(ex, self._identified(raw, token, keys))
         except TokenRefused as error:
             return Denied(str(error))
+
+    def explain(self, ex: Exchange, phase: str) -> Explained:
+        """What every caller is warned of whose token is right; no keys are fetched."""
+        if self._warns:
+            ex.warnings.append(_ANY_AUDIENCE)
+        return Explained()
 
     async def _when_fetched(
         self, ex: Exchange, raw: bytes, token: Token, remote: RemoteKeys

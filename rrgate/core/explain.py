@@ -6,6 +6,7 @@ Belongs here: reading the described request, and the published form of its expla
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -27,7 +28,7 @@ from rrgate.json_text import plain_number
 from rrgate.model import Proxy
 from rrgate.model.retry_policy import MOST_RETRIES, RetryPolicy
 from rrgate.model.rule import METHODS
-from rrgate.names import breaks_a_line
+from rrgate.names import is_host
 from rrgate.structuring import structure
 from rrgate.waiting import run_deferred
 
@@ -101,14 +102,17 @@ def _fields(headers: Mapping[str, str | list[str]], problems: list[Problem]) -> 
             continue
         for value in [given] if isinstance(given, str) else given:
             line = value.encode("latin-1", "replace")
-            if breaks_a_line(line) or line.decode("latin-1") != value or value != value.strip(" \t"):
+            if _CONTROL.search(line) or line.decode("latin-1") != value or value != value.strip(" \t"):
                 problems.append(Problem(f"headers.{name}", "must be a field value (RFC 9110 5.5)"))
             else:
                 fields.append((fold(raw), raw, line))
     if len(fields) > MOST_FIELDS:
         problems.append(Problem("headers", f"must be at most {MOST_FIELDS} fields"))
-    if all(folded != b"host" for folded, _, _ in fields):
+    hosts = [value for folded, _, value in fields if folded == b"host"]
+    if not hosts:
         fields.insert(0, (b"host", b"Host", b"localhost"))
+    elif len(hosts) > 1 or not is_host(hosts[0]):
+        problems.append(Problem("headers.Host", "must be one name or address, with a port if need be (RFC 9110 7.2)"))
     return fields
 
 
@@ -116,6 +120,9 @@ _FRAMING: Final = frozenset(
     (b"content-length", b"transfer-encoding", b"connection", b"expect", b"te", b"trailer", b"upgrade")
 )
 
+
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no value of a field has (RFC 9110 5.5)."""
 
 _WEBSOCKET: Final = (b"upgrade", "websocket")
 

@@ -10,8 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from rrgate.body import Body
 from rrgate.exchange import Exchange
-from rrgate.model.hosts import Address, allows
-from rrgate.route import Route
+from rrgate.route import HOST_NOT_ALLOWED, Route
 from rrgate.upstream import TargetUnreachable
 from rrgate.wire.answer_head import MAX_FIELDS, MAX_HEAD
 from rrgate.wire.client import ConnectionWentAway, TargetConnection
@@ -141,10 +140,8 @@ class Pool:
                     del self._idle[key]
 
         endpoint = route.endpoint
-        if route.allowed_hosts is not None and not allows(
-            route.allowed_hosts, Address(endpoint.tls, endpoint.host, endpoint.port)
-        ):
-            raise TargetUnreachable("the target credential may not go to this host (see its credentialAllowedHosts)")
+        if not route.host_allowed:
+            raise TargetUnreachable(HOST_NOT_ALLOWED)
         connection = TargetConnection(
             self._clock, endpoint.tls, keep, gone, max_head=self._max_head, known=self._known
         )

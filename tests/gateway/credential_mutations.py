@@ -163,7 +163,7 @@ CHECKS: dict[str, list[tuple[str, str]]] = {
         ("    if ex.response is not None:\n        ex.response.body.abandon()\n        ex.response = None", "    ex.response = None"),
     ],
     POOL: [
-        ("if route.allowed_hosts is not None and not allows(", "if False and not allows("),
+        ("if not route.host_allowed:", "if False:"),
         ("secret=route.secret_needs_tls)", "secret=False)"),
         ("            if connection.looks_closed(repeatable):\n                connection.abort()\n                continue\n", ""),
         ("if fresh or not repeatable:", "if fresh:"),

@@ -106,6 +106,7 @@ FLOORS = (
         "rrgate.credential_state",
         "rrgate.deliveries",
         "rrgate.directory",
+        "rrgate.explained_caller",
         "rrgate.explained_request",
         "rrgate.explaining",
         "rrgate.explanation",

@@ -120,7 +120,7 @@ class MemoryRoute:
     target: Times = field(factory=Times)
     authority: bytes = b"target.test"
     secret_needs_tls: bool = False
-    allowed_hosts: tuple[str, ...] | None = None
+    host_allowed: bool = True
     cut_answer_headers: frozenset[bytes] = NEVER_TO_CALLER
     own_prefix: bytes = b"requestrocket-"
 

@@ -68,7 +68,7 @@ REQUEST_HEAD = [
     ("        if http10:\n            return b", "        if True:\n            return b"),
     ("if len(values) > 1:", "if False:"),
     ("if len(values[0]) > MAX_HOST or", "if"),
-    ("or not _is_host(values[0]):", "and not _is_host(values[0]):"),
+    ("or not is_host(values[0]):", "and not is_host(values[0]):"),
     ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]{1,5})?"),
     ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]+)?\\Z"),
     ("(?::[0-9]{1,5})?\\Z", "(?::[0-9a-z]{1,5})?\\Z"),
