@@ -27,7 +27,7 @@ from rrgate.api import (
     Reply,
     Window,
 )
-from rrgate_plugins.limits.answers import Telling, suspended
+from rrgate_plugins.limits.answers import Telling, suspended, warn
 from rrgate_plugins.limits.config import LimitsConfig, MetersConfig
 from rrgate_plugins.limits.metering import Metering
 from rrgate_plugins.limits.values import Reading
@@ -139,7 +139,11 @@ class Limits(Plugin):
             ex.state[_METERS] = matching.keys()
             quotas += [quota for quota in matching.values() if quota is not None]
         taken = self._take(quotas, only_look=True)
-        answer = self._telling.answer(taken) if taken is not None and taken.refused else None
+        answer = None
+        if taken is not None and taken.refused:
+            answer = self._telling.answer(taken)
+        elif taken is not None:
+            warn(ex, taken)
         return Explained(answer, tuple(note for quota in quotas for note in _left(quota)))
 
     def _matched(self, ex: Exchange, matching: dict[str, Quota | None]) -> Reply | None:

@@ -23,6 +23,14 @@ def suspended() -> Reply:
     return Reply(402, PAYMENT, "billing-suspended")
 
 
+def warn(ex: Exchange, taken: Taken) -> None:
+    """`ex` is warned of limits that are near."""
+    for reached in taken.near:
+        warning = LOW_BUDGET if _is_budget(reached) else APPROACHING
+        if warning not in ex.warnings:
+            ex.warnings.append(warning)
+
+
 @frozen
 class _Whose:
     """Who has a limit, in words, and of what it is one."""
@@ -51,9 +59,7 @@ class Telling:
         if not taken.refused:
             for reached in taken.near:
                 self._note(reached, full=False)
-                warning = LOW_BUDGET if _is_budget(reached) else APPROACHING
-                if warning not in ex.warnings:
-                    ex.warnings.append(warning)
+            warn(ex, taken)
             return None
         for reached in taken.refused:
             self._note(reached, full=True)
