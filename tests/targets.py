@@ -10,8 +10,9 @@ import socket
 import ssl
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -116,9 +117,8 @@ class Target:
         self._serve = serve
         self._tls = tls
         self._timeout = timeout
-        self._listening = socket.create_server(
-            (host, 0), backlog=4096, family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listening = socket.create_server((host, held_port(host)), backlog=4096, family=family)
         self._name = f"[{host}]" if ":" in host else "localhost" if tls else host
         self.port: int = self._listening.getsockname()[1]
         self.connections = 0
@@ -182,15 +182,29 @@ def echo(connection: Connection) -> None:
         connection.answer(json.dumps(told).encode(), "200 OK", "Content-Type: application/json")
 
 
+_HELD: deque[socket.socket] = deque(maxlen=256)
+"""Bound, and not listening: whoever binds to any port is given none of these, and who binds to one of them, as servers
+do with SO_REUSEADDR, gets it."""
+
+
+def held_port(host: str = "127.0.0.1") -> int:
+    """A port that is nobody else's, neither before somebody of this process listens on it nor for long after.
+
+    Else a target is given the port of a gateway that starts in another process, and is asked by those who wait for that
+    whether it is ready; or the port of a target that was, which somebody tries again.
+    """
+    holding = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holding.bind((host, 0))
+    _HELD.append(holding)
+    return int(holding.getsockname()[1])
+
+
 def closed_port() -> int:
-    """A port on loopback that nobody listens on."""
-    return closed_ports(1)[0]
+    """A port on loopback that nobody listens on, and nobody will but who is told of it."""
+    return held_port()
 
 
 def closed_ports(count: int) -> list[int]:
     """So many of them, no two the same."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    return [held_port() for _ in range(count)]
