@@ -25,7 +25,7 @@ NOTICES = {
     "plugins/filters/queries.py": [QUERIES],
     "plugins/filters/comparing.py": [QUERIES],
     "rrgate/model/filter.py": ["tests/core/test_filters.py", ANSWERS],
-    "rrgate/core/filters.py": ["tests/core/test_filters.py"],
+    "rrgate/core/filters.py": ["tests/core/test_filters.py", "tests/core/test_room.py"],
     "rrgate/core/belonging.py": ["tests/core/test_filters.py"],
     "rrgate/joining.py": [ANSWERS, "tests/core/test_filters.py"],
     "rrgate/directory.py": [ANSWERS, "tests/core/test_filters.py"],

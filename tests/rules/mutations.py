@@ -31,7 +31,7 @@ NOTICES = {
         "tests/rules/test_patterns.py", *TABLES,
     ],
     "rrgate/model/rule_documents.py": ["tests/rules/test_spellings.py"],
-    "rrgate/core/rules.py": ["tests/core/test_rules.py"],
+    "rrgate/core/rules.py": ["tests/core/test_rules.py", "tests/core/test_room.py"],
     "rrgate/core/belonging.py": ["tests/core/test_rules.py"],
     "rrgate/directory.py": [*TABLES, "tests/core/test_rules.py", "tests/gateway/test_rules.py"],
     "rrgate/joining.py": [*TABLES, "tests/core/test_rules.py", "tests/gateway/test_rules.py"],
