@@ -10,7 +10,7 @@ from collections.abc import Callable
 from rrgate.api import Pattern
 from rrgate_plugins.rules.leaves import Leaves, Spellings
 from rrgate_plugins.rules.message import Message
-from rrgate_plugins.rules.patterns import compiled, compiled_for_lines
+from rrgate_plugins.rules.patterns import compiled_for_lines, search_of
 
 MUST_EXIST = "must_exist"
 
@@ -27,11 +27,11 @@ def leaf_check(
 ) -> Check:
     """A check that leaves whose paths match `path` must or must not be there, with a value that matches.
 
-    Raises ValueError for a pattern that RE2 does not take.
+    Raises ValueError for a pattern that RE2 does not take. The check raises TooMuchWork.
     """
-    like = compiled(path, flags).search
+    like = search_of(path, flags)
     among = compiled_for_lines(path, flags)
-    holds = None if value is None else compiled(value, flags).search
+    holds = None if value is None else search_of(value, flags)
 
     def perhaps(message: Message) -> bool:
         """Any value of any path that matches, in any of its forms."""

@@ -9,7 +9,7 @@ only if it is not there in any way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -18,7 +18,7 @@ from rrgate.api import NamedCheck, PathCheck, Rule, Scope
 from rrgate_plugins.rules.leaf_checks import leaf_check
 from rrgate_plugins.rules.leaves import Leaves
 from rrgate_plugins.rules.message import TOO_MANY, Message, Named
-from rrgate_plugins.rules.patterns import Search, compiled
+from rrgate_plugins.rules.patterns import Search, TooMuchWork, search_of
 
 Check = Callable[[Message], bool]
 
@@ -51,13 +51,23 @@ class CompiledRule:
     def wants_body(self, message: Message) -> bool:
         """Whether it depends on the body that it matches."""
         of_body = len(self._rule.body)
-        return of_body > 0 and all(check(message) for check in self.checks[:-of_body])
+        return of_body > 0 and self._all_hold(self.checks[:-of_body], message)
 
     def matches(self, message: Message) -> bool:
         """Whether all its checks do; that it is for the method was seen before."""
-        for check in self.checks:  # noqa: SIM110 - a generator costs 0.3 µs
-            if not check(message):
-                return False
+        return self._all_hold(self.checks, message)
+
+    def _all_hold(self, checks: Sequence[Check], message: Message) -> bool:
+        """What takes too long is in doubt: it holds for a rule that denies, and for no other."""
+        for check in checks:
+            if message.is_late():
+                return self.denies
+            try:
+                if not check(message):
+                    return False
+            except TooMuchWork:
+                if not self.denies:
+                    return False
         return True
 
 
@@ -88,7 +98,7 @@ def _checks_of(rule: Rule, denies: bool) -> tuple[Check, ...]:
 
 
 def _path_check(check: PathCheck, flags: str | None, denies: bool) -> Check:
-    search = compiled(check.path, flags).search
+    search = search_of(check.path, flags)
 
     def any_reading(message: Message) -> bool:
         return any(search(reading) for reading in message.readings)
@@ -126,9 +136,9 @@ def _body_of(message: Message) -> Leaves | None:
 def _named_check(
     check: NamedCheck, flags: str | None, denies: bool, named_of: Callable[[Message], Named], *, is_header: bool
 ) -> Check:
-    name = compiled(check.name, flags, ignoring_case=is_header).search
+    name = search_of(check.name, flags, ignoring_case=is_header)
     like = _any_spelling(name, "_" in check.name.pattern) if is_header else name
-    value: Search = _anything if check.match_value is None else compiled(check.match_value, flags).search
+    value: Search = _anything if check.match_value is None else search_of(check.match_value, flags)
 
     def perhaps(message: Message) -> bool:
         """Any value of any name that may match, or what a target may make of several values of one name."""

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from rrgate.api import Exchange
 from rrgate_plugins.json_bodies import says_json
 from rrgate_plugins.rules.leaves import LARGEST_BODY, NONE, Leaves, leaves_of_body, leaves_of_claims
+from rrgate_plugins.rules.patterns import Spent
 
 Pairs = list[tuple[bytes, bytes]]
 """Names and values, in order, repeated ones too."""
@@ -24,6 +25,11 @@ at one costs each check of the query 2 µs."""
 MOST_LOOKS: Final = 50_000
 """Leaves that all checks of a request together are compared with; what is asked beyond is in doubt. Each costs up to
 3 µs."""
+
+
+MOST_SECONDS: Final = 0.1
+"""Of the processor's time that all searches of a request may take; what is asked beyond is in doubt. A pattern can be
+made so that RE2 takes 0.2 s for a long path, and a proxy may have 800 rules: everybody else would wait."""
 
 
 class Named(NamedTuple):
@@ -56,6 +62,7 @@ class Message:
         "_headers",
         "_looks",
         "_query",
+        "_spent_before",
         "decoded",
         "method",
         "raw",
@@ -76,6 +83,7 @@ class Message:
         self._headers: Named | None = None
         self._query: Named | None = None
         self._looks = MOST_LOOKS
+        self._spent_before = Spent.seconds
         self._body: Leaves | None = None
         self._claims: Leaves | None = None
         self._claims_are_read = False
@@ -136,10 +144,15 @@ class Message:
         elif says_json(self._crossing(b"content-type"), self._crossing(b"content-encoding"), or_nothing=True):
             held = await ex.body_within(LARGEST_BODY)
             self._body = None if held is None else leaves_of_body(held)
+        self._spent_before = Spent.seconds  # others had theirs meanwhile
 
     def _crossing(self, name: bytes) -> list[bytes]:
         # In either spelling of a name, for many targets cannot tell those apart.
         return [value for known, _, value in self._exchange.crossing_fields() if known == name]
+
+    def is_late(self) -> bool:
+        """Whether the time for all searches is used up."""
+        return Spent.seconds - self._spent_before > MOST_SECONDS
 
     def may_look_at(self, leaves: int) -> bool:
         """Whether so many leaves may still be compared."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from os.path import commonprefix
+from time import thread_time
 from typing import Any, Final, TypeVar
 
 import re2
@@ -87,13 +88,51 @@ def _classes_in(text: bytes) -> int:
     return sum(after in b"pP" for after in _ESCAPES.findall(text))
 
 
+MOST_WORK: Final = 64 * 1024 * 1024
+"""Instructions × bytes of one search: 0.7 s where RE2 goes its slow way, as it does where the quick one does not fit
+into `MOST_MEMORY`; else a thousandth of that."""
+_LITTLE_WORK: Final = 20_000
+"""At most 0.2 ms, which is not measured."""
+
+
+class TooMuchWork(Exception):
+    """A text is too long to be searched for a pattern: it is in doubt whether it matches."""
+
+
+class Spent:
+    """Of this thread, the processor's time that searches have taken which could take long."""
+
+    seconds = 0.0
+
+
+def search_of(pattern: Pattern, flags: str | None, *, ignoring_case: bool = False) -> Search:
+    """What searches a text. Raises what `compiled` raises; when it is called, TooMuchWork for more than `MOST_WORK`."""
+    found = compiled(pattern, flags, ignoring_case=ignoring_case)
+    search: Search = found.search
+    program = max(found.programsize, 1)
+    short, longest = _LITTLE_WORK // program, MOST_WORK // program
+
+    def measured(text: bytes) -> Any:
+        size = len(text)
+        if size <= short:
+            return search(text)
+        if size > longest:
+            raise TooMuchWork
+        began = thread_time()
+        try:
+            return search(text)
+        finally:
+            Spent.seconds += thread_time() - began
+
+    return measured
+
+
 def compiled_for_lines(pattern: Pattern, flags: str | None) -> Search | None:
     """Truthy for lines of which one matches, and perhaps for others; None where that cannot be told of the pattern."""
     if _NOT_FOR_LINES.search(pattern.pattern):
         return None
     letters = flags if pattern.flags is None else pattern.flags
-    search: Search = compiled(Pattern(pattern.pattern, (letters or "") + "m"), None).search
-    return search
+    return search_of(Pattern(pattern.pattern, (letters or "") + "m"), None)
 
 
 _NOT_FOR_LINES: Final = re.compile(r"\\[Az]|\(\?(?!:)")

@@ -21,9 +21,9 @@ NOTICES = {
     "plugins/rules/judging.py": [*TABLES, "tests/rules/test_reports.py", "tests/rules/test_glance.py"],
     "plugins/rules/indexes.py": [*TABLES, "tests/rules/test_header_names.py"],
     "plugins/rules/glance.py": ["tests/rules/test_glance.py"],
-    "plugins/rules/matching.py": TABLES,
-    "plugins/rules/message.py": TABLES,
-    "plugins/rules/patterns.py": ["tests/rules/test_patterns.py", *TABLES],
+    "plugins/rules/matching.py": [*TABLES, "tests/rules/test_slow_patterns.py"],
+    "plugins/rules/message.py": [*TABLES, "tests/rules/test_slow_patterns.py"],
+    "plugins/rules/patterns.py": ["tests/rules/test_slow_patterns.py", "tests/rules/test_patterns.py", *TABLES],
     "plugins/rules/lint.py": ["tests/rules/test_lint.py"],
     "rrgate/paths.py": [*TABLES, "tests/rules/test_readings.py"],
     "rrgate/model/rule.py": [
@@ -123,6 +123,11 @@ GLANCE = [
 ]
 
 MATCHING = [
+    ("            if message.is_late():\n                return self.denies\n", ""),
+    ("                return self.denies", "                return False"),
+    ("                return self.denies", "                return True"),
+    ("                if not self.denies:\n                    return False", "                return False"),
+    ("                if not self.denies:\n                    return False", "                pass"),
     ("            if not check(message):\n                return False", "            if check(message):\n                return True"),
     ("        for check in self.checks:", "        for check in self.checks[:1]:"),
     ('rule.effect == "deny", rule.report', "True, rule.report"),
@@ -180,6 +185,8 @@ MATCHING = [
 ]
 
 MESSAGE = [
+    ("        self._spent_before = Spent.seconds\n", "        self._spent_before = 0.0\n"),
+    ("> MOST_SECONDS", "> 1e9"),
     ('raise ValueError("the path has not been judged")', "return"),
     ('self.raw = forms.raw or b"/"', "self.raw = forms.raw"),
     ('self.decoded = forms.decoded or b"/"', "self.decoded = forms.decoded"),
@@ -205,6 +212,8 @@ MESSAGE = [
 ]
 
 PATTERNS = [
+    ("        if size > longest:\n            raise TooMuchWork\n", ""),
+    ("            Spent.seconds += thread_time() - began", "            pass"),
     ("    if found.programsize > LARGEST_PROGRAM:", "    if False:"),
     ("    if classes and _IGNORES_CASE.search(text):", "    if False:"),
     ("    if classes * SIZE_OF_CLASS > LARGEST_PROGRAM:", "    if False:"),
