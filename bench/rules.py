@@ -25,6 +25,8 @@ FIELDS = [
 class Request:
     """As much of an Exchange as rules ask for."""
 
+    query = b"limit=100&cursor=abcdef"
+
     def __init__(self, path: bytes) -> None:
         self.method = b"GET"
         self.forms = judge_path(path)
@@ -33,7 +35,7 @@ class Request:
         return FIELDS
 
     def crossing_query(self) -> bytes:
-        return b"limit=100&cursor=abcdef"
+        return self.query
 
 
 KINDS: dict[str, Callable[[int], dict[str, Any]]] = {

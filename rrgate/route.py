@@ -111,7 +111,6 @@ class Route:
             return "This proxy's target credential has expired"
         return ""
 
-
     @property
     def host_allowed(self) -> bool:
         """Whether the target credential may go to the target's host."""
