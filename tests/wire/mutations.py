@@ -27,6 +27,7 @@ NOTICES = {
     "rrgate/wire/framing.py": CHUNKS,
     "rrgate/paths.py": ["tests/test_paths.py"],
     "rrgate/wire/repeated_heads.py": ["tests/wire/test_repeated_heads.py"],
+    "rrgate/names.py": MALFORMED,
 }
 
 REQUEST_HEAD = [
@@ -69,9 +70,6 @@ REQUEST_HEAD = [
     ("if len(values) > 1:", "if False:"),
     ("if len(values[0]) > MAX_HOST or", "if"),
     ("or not is_host(values[0]):", "and not is_host(values[0]):"),
-    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]{1,5})?"),
-    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]+)?\\Z"),
-    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9a-z]{1,5})?\\Z"),
     ("if not host or matched[1].lower() != host.lower():", "if False:"),
     ("if not host or matched[1].lower() != host.lower():", "if matched[1].lower() != host.lower():"),
     ("if not host or matched[1].lower() != host.lower():", "if not host:"),
@@ -259,9 +257,17 @@ REPEATED_HEADS = [
     ("= judge_request_line(line, max_target)", "= (*line.split()[:2], False)"),
 ]
 
+HOST = [
+    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]{1,5})?"),
+    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9]+)?\\Z"),
+    ("(?::[0-9]{1,5})?\\Z", "(?::[0-9a-z]{1,5})?\\Z"),
+]
+
 MUTATIONS = [
     (file, old, new)
-    for file, rows in zip(NOTICES, (REQUEST_HEAD, ANSWER_HEAD, FIELDLINES, FRAMING, PATHS, REPEATED_HEADS), strict=True)
+    for file, rows in zip(
+        NOTICES, (REQUEST_HEAD, ANSWER_HEAD, FIELDLINES, FRAMING, PATHS, REPEATED_HEADS, HOST), strict=True
+    )
     for old, new in rows
 ]
 
